@@ -1,0 +1,1 @@
+"""Contracts shared by every part of exitwave. No I/O, no imports of our own packages."""

@@ -1,0 +1,162 @@
+"""The one error tree.
+
+::
+
+    ExitwaveError
+    ├── InvalidInput            422  a value is wrong; names key, found, expected
+    │   ├── RecipeError              a recipe knob
+    │   ├── GeometryError            a geometry value
+    │   └── DataError                frames or positions that cannot be used
+    ├── MalformedRequest        400  the request could not be parsed at all
+    ├── NotFound                404
+    │   ├── ScanNotFound
+    │   ├── JobNotFound
+    │   ├── RecipeNotFound
+    │   └── ResultNotFound
+    ├── Conflict                409
+    │   ├── ScanNotFinished
+    │   └── TransitionNotAllowed
+    ├── AccessDenied            401
+    ├── Unavailable             503  a part of the service is away; try again
+    │   ├── LedgerUnavailable
+    │   └── TiledUnavailable
+    ├── EngineError             500  the reconstruction itself failed
+    │   └── Diverged
+    ├── SinkError               500  a result could not be written
+    ├── StaleAttempt            409  a worker spoke for an attempt that was replaced
+    └── UsageError                   wrong use of a command; exit code 2
+
+``slug`` names the kind in problem+json and in a failed job's record, ``status``
+is the HTTP status. The API maps the tree to problem+json in one place.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ExitwaveError(Exception):
+    """Root of the tree. The message is one sentence a user can act on."""
+
+    slug: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+
+
+class InvalidInput(ExitwaveError):
+    """A value is wrong.
+
+    Parameters
+    ----------
+    key : str
+        Dotted name of the offending value, for example ``recipe.stages[0].epochs``.
+    found : object
+        What was found.
+    expected : str
+        What would be right, with unit and range.
+    """
+
+    slug = "invalid-input"
+    status = 422
+
+    def __init__(self, key: str, found: object, expected: str) -> None:
+        self.key = key
+        self.found = found
+        self.expected = expected
+        shown = found if isinstance(found, str) else repr(found)
+        super().__init__(f"{key}: found {_shortened(shown)}; expected {expected}")
+
+
+class RecipeError(InvalidInput):
+    slug = "recipe-invalid"
+
+
+class GeometryError(InvalidInput):
+    slug = "geometry-invalid"
+
+
+class DataError(InvalidInput):
+    slug = "data-invalid"
+
+
+class MalformedRequest(ExitwaveError):
+    slug = "malformed-request"
+    status = 400
+
+
+class NotFound(ExitwaveError):
+    slug = "not-found"
+    status = 404
+
+
+class ScanNotFound(NotFound):
+    slug = "scan-not-found"
+
+
+class JobNotFound(NotFound):
+    slug = "job-not-found"
+
+
+class RecipeNotFound(NotFound):
+    slug = "recipe-not-found"
+
+
+class ResultNotFound(NotFound):
+    slug = "result-not-found"
+
+
+class Conflict(ExitwaveError):
+    slug = "conflict"
+    status = 409
+
+
+class ScanNotFinished(Conflict):
+    slug = "scan-not-finished"
+
+
+class TransitionNotAllowed(Conflict):
+    slug = "transition-not-allowed"
+
+
+class StaleAttempt(Conflict):
+    slug = "stale-attempt"
+
+
+class AccessDenied(ExitwaveError):
+    slug = "access-denied"
+    status = 401
+
+
+class Unavailable(ExitwaveError):
+    slug = "unavailable"
+    status = 503
+
+
+class LedgerUnavailable(Unavailable):
+    slug = "ledger-unavailable"
+
+
+class TiledUnavailable(Unavailable):
+    slug = "tiled-unavailable"
+
+
+class EngineError(ExitwaveError):
+    slug = "engine-error"
+
+
+class Diverged(EngineError):
+    slug = "diverged"
+
+
+class SinkError(ExitwaveError):
+    slug = "sink-error"
+
+
+class UsageError(ExitwaveError):
+    """Wrong use of a command: reported in one line, exit code 2."""
+
+    slug = "usage"
+    status = 400
+
+
+def _shortened(text: str, limit: int = 120) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

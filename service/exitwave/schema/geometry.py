@@ -1,0 +1,52 @@
+"""Geometry of a far-field ptychography scan, in SI units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import GeometryError
+
+PLANCK_TIMES_C_EV_M = 1.239841984e-6
+"""h c in eV m (CODATA 2018)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """What turns detector pixels into sample pixels.
+
+    Attributes
+    ----------
+    energy_eV : float
+        Photon energy.
+    distance_m : float
+        Sample to detector.
+    detector_pixel_m : float
+        Pitch of a (square) detector pixel.
+    sources : dict
+        Where each of the three values came from, in words: a document, a profile and
+        its date, an override.
+    """
+
+    energy_eV: float
+    distance_m: float
+    detector_pixel_m: float
+    sources: dict[str, str]
+
+    def __post_init__(self) -> None:
+        for key, low, high, unit in (
+            ("energy_eV", 100.0, 200_000.0, "eV"),
+            ("distance_m", 1e-3, 100.0, "m"),
+            ("detector_pixel_m", 1e-7, 1e-2, "m"),
+        ):
+            value = getattr(self, key)
+            if not low <= value <= high:
+                raise GeometryError(f"geometry.{key}", value, f"{low:g} to {high:g} {unit}")
+
+    @property
+    def wavelength_m(self) -> float:
+        """Photon wavelength."""
+        return PLANCK_TIMES_C_EV_M / self.energy_eV
+
+    def pixel_size_m(self, pattern_px: int) -> float:
+        """Sample pixel of a pattern `pattern_px` wide: wavelength x distance / extent."""
+        return self.wavelength_m * self.distance_m / (pattern_px * self.detector_pixel_m)

@@ -1,0 +1,184 @@
+"""Jobs as they travel: requests, records, attempts, events. pydantic checks the edges."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class JobState(StrEnum):
+    """Where a job stands. The last four are terminal and never change."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self not in {JobState.QUEUED, JobState.RUNNING}
+
+
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
+    JobState.RUNNING: frozenset(
+        {
+            JobState.QUEUED,  # the attempt was lost; the job goes back to its own place
+            JobState.SUCCEEDED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+            JobState.DEAD,
+        }
+    ),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+    JobState.DEAD: frozenset(),
+}
+"""Every transition the ledger allows."""
+
+Outcome = Literal["succeeded", "failed", "cancelled", "lost"]
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors; records do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class JobRequest(Strict):
+    """Body of ``POST /api/v1/jobs``."""
+
+    scan: str | int = Field(
+        description="Scan uid, a unique prefix of one, or a scan_id (the newest scan wins).",
+        examples=["7f0c3f2e"],
+    )
+    recipe: str = Field("default", description="Name of a recipe.", min_length=1, max_length=80)
+    overrides: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Dotted keys under recipe., data. or geometry. with the values to use.",
+        examples=[{"data.subset": "even", "recipe.seed": 3}],
+    )
+    priority: int = Field(5, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    tags: list[str] = Field(default_factory=list, max_length=20)
+
+
+class ScanRef(Strict):
+    """The scan a job works on."""
+
+    uid: str
+    scan_id: int | None = None
+    sample: str = ""
+    path: str = Field(description="Tiled path of the run.")
+    n_frames: int | None = Field(None, description="Known once Tiled has been asked.")
+
+
+class JobSpec(Strict):
+    """What a job must do, resolved at submission; never changes afterwards."""
+
+    scan: ScanRef
+    recipe: dict[str, Any] = Field(description="The whole recipe, overrides applied.")
+    data: dict[str, Any] = Field(default_factory=dict, description="`data.*` knobs.")
+    geometry: dict[str, Any] = Field(
+        default_factory=dict, description="`geometry.*` overrides as asked for."
+    )
+    overrides: dict[str, Any] = Field(default_factory=dict, description="As submitted.")
+    priority: int = 5
+    tags: list[str] = Field(default_factory=list)
+
+
+class Progress(Strict):
+    """How far the running attempt is."""
+
+    phase: Literal["reading", "reconstructing", "writing"] = "reading"
+    epoch: int = 0
+    epochs: int = 0
+    loss: float | None = None
+    seconds_per_epoch: float | None = Field(None, description="Seconds of the last epoch.")
+
+
+class Failure(Strict):
+    """Why a job or an attempt ended without a result."""
+
+    slug: str = Field(description="Kind of error, as in problem+json's type.")
+    message: str
+
+
+class Result(Strict):
+    """Where the final result is."""
+
+    node: str = Field(description="Tiled path of the final attempt's node.")
+    attempt: int
+    complete: bool = True
+    epochs: int
+    loss: float | None = None
+
+
+class Attempt(Strict):
+    """One try at a job by one worker."""
+
+    number: int
+    worker: str
+    device: str = ""
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    reason: str = ""
+
+
+class Job(Strict):
+    """A job's whole record: `GET /api/v1/jobs/{id}`."""
+
+    id: str
+    state: JobState
+    spec: JobSpec
+    owner: str
+    submitted_at: datetime
+    started_at: datetime | None = Field(None, description="Start of the first attempt.")
+    ended_at: datetime | None = None
+    attempt: int = Field(0, description="Number of the current or last attempt; 0 before any.")
+    attempts: list[Attempt] = Field(default_factory=list)
+    cancel_requested: bool = False
+    progress: Progress | None = None
+    failure: Failure | None = None
+    result: Result | None = None
+
+
+class JobPage(Strict):
+    """One page of jobs, newest first."""
+
+    jobs: list[Job]
+    cursor: str | None = Field(None, description="Give it back to get the next page.")
+
+
+EventKind = Literal["submitted", "started", "progress", "requeued", "ended", "cancel_requested"]
+
+
+class Event(Strict):
+    """One line of the ledger's event stream. `id` is the SSE event id."""
+
+    id: str
+    at: datetime
+    job_id: str
+    kind: EventKind
+    state: JobState
+    attempt: int
+    progress: Progress | None = None
+
+
+class Problem(BaseModel):
+    """problem+json (RFC 9457): the body of every answer that is not a success."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str = ""

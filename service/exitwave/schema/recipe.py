@@ -1,0 +1,152 @@
+"""The recipe: every knob of a reconstruction, with its unit, range, default and why.
+
+Standard library only, so that the engine can be used alone in a notebook. A recipe is
+a frozen dataclass; `recipe_from_mapping` builds one from YAML or JSON and refuses
+unknown keys and values out of range with an error that names the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .errors import RecipeError
+from .knobs import build, knob, plain
+
+Loss = Literal["amplitude", "poisson"]
+SubPixel = Literal["auto", "on", "off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stretch of epochs with one loss. Stages run in order."""
+
+    loss: Loss = knob("amplitude", "amplitude converges fastest; poisson fits low counts best")
+    epochs: int = knob(100, "passes over all patterns", unit="epoch", low=1, high=100_000)
+    batches: tuple[float, ...] = knob(
+        (5.0, 15.0, 45.0),
+        "patterns per update, growing over the stage in equal shares of its epochs; "
+        "below 1 a share of the scan's patterns, from 1 on a number of patterns",
+        unit="patterns",
+        low=1e-6,
+        high=1e6,
+    )
+    object_rate: float = knob(
+        0.15, "Adam step of the object, whose mean modulus is 1", low=1e-6, high=10
+    )
+    probe_rate: float = knob(
+        0.15, "Adam step of the probe, in units of its mean modulus", low=0, high=10
+    )
+    final_rate: float = knob(
+        0.02, "rates decay exponentially to this share at the stage's end", low=1e-6, high=1
+    )
+    fresh_moments: bool = knob(False, "start the stage with Adam's moments at zero")
+    object_clip: float = knob(
+        2.0, "object modulus is clipped here before the stage; 0 is off", low=0, high=1e3
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adam:
+    """Moments of the two Adam optimisers (one for the object, one for the probe)."""
+
+    beta1: float = knob(0.5, "short memory: batches differ much", low=0, high=0.9999)
+    beta2: float = knob(0.99, "0.9 hurts, 0.999 gains nothing", low=0, high=0.999999)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """Adaptive total variation of the complex object, mean (|dx|^p + |dy|^p)^(q/p)."""
+
+    balance: Literal["gradient", "off"] = knob(
+        "gradient", "gamma keeps the prior's gradient at `ratio` of the data's"
+    )
+    ratio: float = knob(0.45, "norm of prior gradient over data gradient", low=0, high=10)
+    p: float = knob(2.0, "norm over the two directions", low=1, high=4)
+    q: float = knob(1.0, "power of the modulus of the gradient", low=0.5, high=4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The start from the autocorrelation of the patterns, and its noise."""
+
+    object_blur_px: float = knob(
+        4.0, "Gaussian smoothing of the autocorrelation object", unit="px", low=0, high=100
+    )
+    object_noise: float = knob(
+        0.01, "complex noise on the object, breaks symmetry", low=0, high=1
+    )
+    object_exponent: float = knob(
+        0.0, "b2 in O = b1 R exp(b2 R); 0 leaves R as it is", low=-10, high=10
+    )
+    probe_noise: float = knob(
+        0.01, "complex noise on the probe, share of its rms modulus", low=0, high=1
+    )
+    further_states: float = knob(
+        0.3, "amplitude of probe states after the first", low=0, high=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """What ptychography cannot know is pinned after each epoch."""
+
+    recentre: bool = knob(True, "roll probe and object so that the probe stays centred")
+    phase: bool = knob(True, "mean phase of the probe to zero")
+    scale: bool = knob(True, "mean modulus of the scanned object to one")
+
+
+def _default_stages() -> tuple[Stage, ...]:
+    return (
+        Stage(epochs=30, batches=(0.009, 0.022), final_rate=0.3),
+        Stage(epochs=150, batches=(0.022, 0.067, 0.2), fresh_moments=True),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that decides how a dataset becomes a picture."""
+
+    name: str = knob("default", "how users refer to it")
+    description: str = knob("", "one line for people")
+    seed: int = knob(0, "of the start's noise and the order of patterns", low=0, high=2**31 - 1)
+    probe_states: int = knob(1, "mutually incoherent probe states", low=1, high=32)
+    subpixel: SubPixel = knob(
+        "auto",
+        "shift the probe by the fractional part of each position; "
+        "auto: on where any position is more than 0.05 px off the grid",
+    )
+    stages: tuple[Stage, ...] = knob(_default_stages, "run in order")
+    adam: Adam = knob(Adam, "optimiser moments")
+    prior: Prior = knob(Prior, "total variation of the object")
+    start: Start = knob(Start, "where the run begins")
+    gauge: Gauge = knob(Gauge, "what is pinned after each epoch")
+
+    @property
+    def epochs(self) -> int:
+        """Total number of epochs over all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+
+def recipe_from_mapping(values: Mapping[str, Any]) -> Recipe:
+    """Build and check a recipe.
+
+    Parameters
+    ----------
+    values : mapping
+        Nested plain values, as YAML or JSON give them. Missing keys take defaults.
+
+    Raises
+    ------
+    RecipeError
+        Unknown key, wrong type or value out of range; the message names the key,
+        what was found and what is expected.
+    """
+    return build(Recipe, values, "recipe", RecipeError)
+
+
+def recipe_to_mapping(recipe: Recipe) -> dict[str, Any]:
+    """Plain nested values of a recipe, ready for JSON or YAML."""
+    values: dict[str, Any] = plain(recipe)
+    return values

@@ -1,0 +1,77 @@
+"""How a client finds the service: arguments, environment, or what `up` left behind.
+
+Standard library only: the light install uses it too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from exitwave.schema.errors import UsageError
+
+URL_VARIABLE = "EXITWAVE_URL"
+KEY_VARIABLE = "EXITWAVE_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Address of the API and the key to use. `repr` hides the key."""
+
+    url: str
+    api_key: str
+
+    def __repr__(self) -> str:
+        return f"Connection(url={self.url!r}, api_key='…')"
+
+
+def connection_file() -> Path:
+    """Where `up` leaves the address and the place of the key for other shells."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "exitwave" / "connection.json"
+
+
+def save_connection(url: str, key_file: Path, config_file: Path) -> Path:
+    """Leave the address and the places of key and settings (never the key) for other shells."""
+    path = connection_file()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    saved = {"url": url, "key_file": str(key_file), "config_file": str(config_file)}
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    return path
+
+
+def local_config_file() -> Path | None:
+    """Settings file of the last `up` on this machine, if it is still there."""
+    path = connection_file()
+    if not path.is_file():
+        return None
+    config = Path(json.loads(path.read_text(encoding="utf-8"))["config_file"])
+    return config if config.is_file() else None
+
+
+def find_connection(url: str | None = None, api_key: str | None = None) -> Connection:
+    """Arguments first, then ``EXITWAVE_URL`` and ``EXITWAVE_API_KEY``, then the last `up`.
+
+    Raises
+    ------
+    UsageError
+        No address or no key can be found; the message says where they are looked for.
+    """
+    url = url or os.environ.get(URL_VARIABLE)
+    api_key = api_key or os.environ.get(KEY_VARIABLE)
+    path = connection_file()
+    if (not url or not api_key) and path.is_file():
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        url = url or saved["url"]
+        if not api_key and url == saved["url"] and Path(saved["key_file"]).is_file():
+            api_key = Path(saved["key_file"]).read_text(encoding="utf-8").strip()
+    if not url:
+        raise UsageError(
+            f"no service address: start `exitwave up` on this machine, set {URL_VARIABLE}, "
+            "or give --url"
+        )
+    if not api_key:
+        raise UsageError(f"no access key for {url}: set {KEY_VARIABLE}")
+    return Connection(url.rstrip("/"), api_key)

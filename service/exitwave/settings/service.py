@@ -1,0 +1,141 @@
+"""The service's settings: ``EXITWAVE__SECTION__KEY`` over ``service.yaml`` over defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from exitwave.schema.errors import UsageError
+
+from .connection import local_config_file
+
+CONFIG_VARIABLE = "EXITWAVE_CONFIG"
+
+
+class Section(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LedgerSettings(Section):
+    """Where the queue lives and how patient it is."""
+
+    uri: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="redis:// or unix:// URI of a Valkey or Redis >= 7.0, append-only file on.",
+    )
+    prefix: str = Field("exitwave", description="First word of every key.", min_length=1)
+    lease_s: float = Field(15.0, gt=0, description="A silent worker loses its job after this.")
+    max_lost: int = Field(3, ge=1, description="Lost attempts after which a job is dead.")
+
+
+class TiledSettings(Section):
+    """The Tiled server that holds scans and results."""
+
+    uri: str = Field("http://127.0.0.1:8001", description="Base address, without /api/v1.")
+    api_key: SecretStr = Field(SecretStr(""), description="Key with read and write scopes.")
+    raw: str = Field("raw", description="Container of the runs.")
+    results: str = Field("ptycho", description="Container of the reconstructions.")
+    access_tags: list[str] = Field(
+        default_factory=list, description="Tags put on every result node; some sites need them."
+    )
+
+
+class ApiSettings(Section):
+    """The HTTP front end."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    key_file: Path | None = Field(
+        None, description="File with the access key. EXITWAVE_API_KEY takes precedence."
+    )
+    max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
+
+
+class WorkerSettings(Section):
+    """One worker: an agent and its engine process."""
+
+    device: str = Field("auto", description="auto, cpu, or a CUDA device or UUID.")
+    name: str = Field("", description="Shown in attempts; default host name and process id.")
+    beat_s: float = Field(1.0, gt=0, description="Time between two signs of life.")
+    publish_s: float = Field(
+        0.6, ge=0.1, description="Shortest time between two live pictures in Tiled."
+    )
+    cancel_grace_s: float = Field(
+        10.0, gt=0, description="How long an engine may take to stop before it is killed."
+    )
+    stall_s: float = Field(
+        120.0, gt=0, description="An engine without progress for this long is killed."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything the processes need to find each other."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EXITWAVE__", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data_dir: Path | None = Field(
+        None, description="Where `up` keeps queue, catalogue and results."
+    )
+    beamline: str = Field("hxn", description="Name of the beamline profile.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
+    tiled: TiledSettings = Field(default_factory=TiledSettings)
+    api: ApiSettings = Field(default_factory=ApiSettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over environment over the YAML file named by ``EXITWAVE_CONFIG``."""
+        sources = [init_settings, env_settings]
+        if path := os.environ.get(CONFIG_VARIABLE):
+            sources.append(YamlConfigSettingsSource(settings_cls, yaml_file=path))
+        return tuple(sources)
+
+
+def load_settings(*, of_last_up: bool = False) -> Settings:
+    """Read file and environment.
+
+    Parameters
+    ----------
+    of_last_up : bool
+        Where neither ``EXITWAVE_CONFIG`` nor anything else names a file, use the settings
+        that the last `up` on this machine left: for commands typed in another shell.
+
+    Raises
+    ------
+    UsageError
+        The file does not exist, or a key is unknown or out of range; the message names it.
+    """
+    if of_last_up and CONFIG_VARIABLE not in os.environ and (last := local_config_file()):
+        os.environ[CONFIG_VARIABLE] = str(last)
+    path = os.environ.get(CONFIG_VARIABLE)
+    if path and not Path(path).is_file():
+        raise UsageError(f"{CONFIG_VARIABLE}: found {path}; expected a YAML file that exists")
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UsageError(
+            f"setting {key}: found {first.get('input')!r}; {first['msg']}"
+        ) from None
