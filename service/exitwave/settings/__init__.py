@@ -1,4 +1,4 @@
-"""Configuration of the service. Import from the modules: `connection` is light, `service` is not.
+"""Configuration of the service. Import from its modules; only `connection` is light.
 
 - `connection`: how a client finds the API (standard library only)
 - `recipes`: shipped recipes and profiles (YAML)
