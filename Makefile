@@ -1,0 +1,55 @@
+# Two commands: `make demo` and `make test`. Each creates .venv and installs what it needs.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN    := .venv/bin
+ARGS   ?=
+
+.PHONY: help venv demo test lint format bench-demo clean
+
+help:
+	@echo "make demo [ARGS=--once]  play a real scan and watch its picture form"
+	@echo "make test                run every test (installs Chromium if there is none)"
+	@echo "make lint                ruff, mypy --strict, import contracts"
+	@echo "make venv                only install"
+	@echo "make bench-demo          time the way from scan to picture on this machine"
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "exitwave needs Python 3.11 or newer; found $$($(PYTHON) --version)"; exit 1; }
+	@$(PYTHON) -m venv .venv \
+	  || { rm -rf .venv; echo "python's venv module is missing (Debian: apt-get install python3-venv)"; exit 1; }
+
+.venv/installed-demo: .venv/bin/python pyproject.toml deploy/constraints.txt
+	@echo "installing exitwave[demo] into .venv (a few minutes, once)"
+	@$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[demo]'
+	@touch $@
+
+.venv/installed-test: .venv/bin/python pyproject.toml deploy/constraints.txt
+	@echo "installing exitwave[test] into .venv (a few minutes, once)"
+	@$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[test]'
+	@touch $@ .venv/installed-demo
+
+venv: .venv/installed-demo
+
+demo: .venv/installed-demo
+	@$(BIN)/exitwave demo $(ARGS)
+
+test: .venv/installed-test
+	@deploy/get-chromium
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/installed-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/installed-test
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench-demo: .venv/installed-test
+	@deploy/get-chromium
+	@$(BIN)/python -m tests.bench.demo $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
