@@ -1,0 +1,8 @@
+"""Files a beamline knows: CXI, the npy tree of ptycho_gui, PNG. No torch.
+
+- `cxi`: read and write CXI
+- `npy`: write the ``recon_result`` tree
+- `phase`: take ramp and piston out of an object's phase
+- `png`: pictures with a scale bar
+- `reconstruction`: what all of them hold
+"""
