@@ -1,0 +1,57 @@
+"""The shape of the repository that packaging and imports rely on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMESPACES = [ROOT / "service" / "exitwave", ROOT / "workers" / "exitwave"]
+ROOMS = sorted(
+    room for space in NAMESPACES for room in space.iterdir() if (room / "__init__.py").exists()
+)
+
+
+@pytest.mark.parametrize("space", NAMESPACES, ids=lambda p: p.parent.name)
+def test_namespace_roots_hold_rooms_only(space: Path) -> None:
+    files = [p.name for p in space.iterdir() if p.is_file()]
+    assert files == [], "a file here would break the PEP 420 namespace"
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.name)
+def test_every_room_is_typed(room: Path) -> None:
+    assert (room / "py.typed").is_file()
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.name)
+def test_every_room_stands_in_lint_and_type_checks(room: Path) -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    assert text.count(f'"exitwave.{room.name}"') >= 2
+
+
+def imported(statement: str, *watched: str) -> set[str]:
+    """Which of `watched` a fresh interpreter has loaded after `statement`."""
+    code = f"{statement}\nimport sys\nprint(*[m for m in {watched!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+    )
+    return set(done.stdout.split())
+
+
+def test_the_base_install_is_light() -> None:
+    heavy = ("torch", "tiled", "fastapi", "numpy", "redis", "h5py", "pydantic_settings")
+    assert imported("import exitwave.client, exitwave.cli.main", *heavy) == set()
+
+
+def test_the_api_does_not_load_torch() -> None:
+    assert imported("import exitwave.api.app", "torch", "exitwave.engine") == set()
+
+
+def test_the_agent_does_not_load_torch() -> None:
+    assert imported("import exitwave.worker.agent", "torch") == set()
+
+
+def test_the_engine_needs_torch_and_numpy_only() -> None:
+    others = ("scipy", "h5py", "tiled", "redis", "pydantic", "structlog")
+    assert imported("import exitwave.engine", *others) == set()
