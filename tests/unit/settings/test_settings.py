@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from exitwave.schema.errors import RecipeNotFound, UsageError
 from exitwave.settings.connection import find_connection, local_config_file, save_connection
-from exitwave.settings.recipes import recipe_names, resolve_recipe
+from exitwave.settings.recipes import configs_dir, recipe_names, resolve_recipe
 from exitwave.settings.service import load_settings
 
 
@@ -70,3 +71,16 @@ def test_every_shipped_recipe_is_valid_and_an_unknown_one_lists_them() -> None:
         assert resolve_recipe(name, {}).name == name
     with pytest.raises(RecipeNotFound, match="default"):
         resolve_recipe("defualt", {})
+
+
+def test_the_example_file_lists_every_setting_with_its_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    defaults = load_settings()
+    example = configs_dir() / "service.yaml"
+    assert yaml.safe_load(example.read_text()).keys() == type(defaults).model_fields.keys()
+    for section in ("ledger", "tiled", "api", "worker"):
+        listed = yaml.safe_load(example.read_text())[section].keys()
+        assert listed == type(getattr(defaults, section)).model_fields.keys()
+    monkeypatch.setenv("EXITWAVE_CONFIG", str(example))
+    assert load_settings() == defaults
