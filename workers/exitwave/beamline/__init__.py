@@ -1,0 +1,1 @@
+"""A simulated beamline: test scans and a RunEngine that plays them."""

@@ -1,0 +1,30 @@
+"""DAP: dose-efficient automatic differentiation for ptychography.
+
+`reconstruct` is a generator that turns a `Dataset` and a recipe into a stream of
+`EpochState`. It needs torch and numpy only and can be used alone in a notebook::
+
+    dataset = Dataset(frames=ArrayFrames(counts), positions_px=positions_px)
+    for state in reconstruct(dataset, Recipe()):
+        print(state.epoch, state.loss.total)
+    picture = state.object_MYX()
+
+Shape suffixes: B batch of views, M object states, N probe states, H W pixels of the
+detector and of the probe, Y X pixels of the object. Order is (y, x). The far field is
+``fft2(norm="ortho")`` with DC at the corner.
+"""
+
+from .dataset import ArrayFrames, Dataset, FrameSource, object_shape_YX
+from .run import reconstruct
+from .start import StartingPoint
+from .state import EpochState, LossTerms
+
+__all__ = [
+    "ArrayFrames",
+    "Dataset",
+    "EpochState",
+    "FrameSource",
+    "LossTerms",
+    "StartingPoint",
+    "object_shape_YX",
+    "reconstruct",
+]

@@ -1,0 +1,82 @@
+"""Adam for one complex variable, and how its moments follow a change of gauge.
+
+Real and imaginary parts are separate variables to Adam, as torch has it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam as adam_update
+
+EPSILON = 1e-8
+
+
+class Adam:
+    """Moments of one complex variable, which it changes in place.
+
+    Parameters
+    ----------
+    variable : Tensor, complex
+    beta1, beta2 : float
+        Decay of the first and second moment.
+    """
+
+    def __init__(self, variable: Tensor, *, beta1: float, beta2: float) -> None:
+        self._variable = torch.view_as_real(variable)
+        self._beta1, self._beta2 = beta1, beta2
+        self.first = torch.zeros_like(self._variable)
+        self.second = torch.zeros_like(self._variable)
+        self._steps = torch.zeros((), dtype=torch.float32, device=variable.device)
+
+    def step(self, gradient: Tensor, rate: float) -> None:
+        """One update along a complex gradient."""
+        adam_update(
+            [self._variable],
+            [torch.view_as_real(gradient)],
+            [self.first],
+            [self.second],
+            [],
+            [self._steps],
+            fused=True,
+            amsgrad=False,
+            beta1=self._beta1,
+            beta2=self._beta2,
+            lr=rate,
+            weight_decay=0.0,
+            eps=EPSILON,
+            maximize=False,
+        )
+
+    def forget(self) -> None:
+        """Moments and step count back to zero."""
+        self.first.zero_()
+        self.second.zero_()
+        self._steps.zero_()
+
+    def roll(self, shift_YX: tuple[int, int]) -> None:
+        """Follow a roll of the variable's last two axes by whole pixels."""
+        for moment in (self.first, self.second):
+            moment.copy_(torch.roll(moment, shift_YX, dims=(-3, -2)))
+
+    def scale(self, factor: float) -> None:
+        """Follow a multiplication of the variable: gradients shrink as it grows."""
+        self.first.div_(factor)
+        self.second.div_(factor**2)
+
+    def rotate(self, angle_rad: float) -> None:
+        """Follow a phase factor on the variable.
+
+        Gradients turn with the variable, and so does the first moment. The second moment
+        of a turned gradient also needs the mean product of its parts, which Adam does not
+        keep; that is taken as zero.
+        """
+        cosine, sine = math.cos(angle_rad), math.sin(angle_rad)
+        real, imaginary = self.first.clone().unbind(-1)
+        self.first[..., 0] = cosine * real - sine * imaginary
+        self.first[..., 1] = sine * real + cosine * imaginary
+        real, imaginary = self.second.clone().unbind(-1)
+        self.second[..., 0] = cosine**2 * real + sine**2 * imaginary
+        self.second[..., 1] = sine**2 * real + cosine**2 * imaginary

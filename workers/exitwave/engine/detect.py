@@ -1,0 +1,10 @@
+"""Last part of the forward model: counts of mutually incoherent far fields."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def detect(far_field_BMNHW: Tensor) -> Tensor:
+    """Modelled counts (B, H, W): the sum of abs2 over object and probe states."""
+    return (far_field_BMNHW.real.square() + far_field_BMNHW.imag.square()).sum(dim=(1, 2))

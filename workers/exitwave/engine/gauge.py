@@ -1,0 +1,104 @@
+"""What ptychography cannot know is pinned: translation, phase and scale.
+
+Object and probe change together so that every exit wave keeps its modulus in the far
+field, and Adam's moments follow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from exitwave.schema.recipe import Gauge
+
+from .adam import Adam
+
+Box = tuple[int, int, int, int]
+"""(y0, y1, x0, x1), half-open."""
+
+
+class Variables:
+    """Object and probe with their moments; all change in place only."""
+
+    def __init__(
+        self, object_MYX: Tensor, probe_NHW: Tensor, *, beta1: float, beta2: float
+    ) -> None:
+        self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
+        self.object_adam = Adam(object_MYX, beta1=beta1, beta2=beta2)
+        self.probe_adam = Adam(probe_NHW, beta1=beta1, beta2=beta2)
+
+
+def pin(variables: Variables, gauge: Gauge, scanned: Box) -> None:
+    """Apply all gauges that the recipe asks for."""
+    if gauge.recentre:
+        recentre(variables)
+    if gauge.phase:
+        pin_phase(variables)
+    if gauge.scale:
+        pin_scale(variables, scanned)
+
+
+def recentre(variables: Variables) -> None:
+    """Roll probe and object by whole pixels so that the probe's centre of mass is central."""
+    shift_YX = _off_centre(variables.probe_NHW)
+    if shift_YX == (0, 0):
+        return
+    back_YX = (-shift_YX[0], -shift_YX[1])
+    for variable in (variables.object_MYX, variables.probe_NHW):
+        variable.copy_(torch.roll(variable, back_YX, dims=(-2, -1)))
+    variables.object_adam.roll(back_YX)
+    variables.probe_adam.roll(back_YX)
+
+
+def pin_phase(variables: Variables) -> None:
+    """Turn probe and object against each other so that the probe's mean phase is zero."""
+    angle_rad = float(torch.angle(variables.probe_NHW[0].sum()))
+    variables.probe_NHW.mul_(_unit(-angle_rad))
+    variables.object_MYX.mul_(_unit(angle_rad))
+    variables.probe_adam.rotate(-angle_rad)
+    variables.object_adam.rotate(angle_rad)
+
+
+def pin_scale(variables: Variables, scanned: Box) -> None:
+    """Divide the object by its mean modulus over the scanned box, multiply the probe."""
+    y0, y1, x0, x1 = scanned
+    mean = float(variables.object_MYX[:, y0:y1, x0:x1].abs().mean())
+    if mean <= 0:
+        return
+    variables.object_MYX.div_(mean)
+    variables.probe_NHW.mul_(mean)
+    variables.object_adam.scale(1 / mean)
+    variables.probe_adam.scale(mean)
+
+
+def scanned_box(
+    positions_px: NDArray[np.float64], window_HW: tuple[int, int], shape_YX: tuple[int, int]
+) -> Box:
+    """Rectangle spanned by the view centres, widened by an eighth of a window."""
+    box: list[int] = []
+    for axis in (0, 1):
+        window, size = window_HW[axis], shape_YX[axis]
+        low = positions_px[:, axis].min() + 3 * window / 8
+        high = positions_px[:, axis].max() + 5 * window / 8
+        box += [max(0, int(low)), min(size, int(np.ceil(high)))]
+    return box[0], box[1], box[2], box[3]
+
+
+def _off_centre(probe_NHW: Tensor) -> tuple[int, int]:
+    """Whole pixels from the window's centre (H/2, W/2) to the probe's centre of mass."""
+    power_HW = (probe_NHW.real.square() + probe_NHW.imag.square()).sum(0).double()
+    total = float(power_HW.sum())
+    if total <= 0:
+        return 0, 0
+    offsets = []
+    for axis in (0, 1):
+        profile = power_HW.sum(1 - axis)
+        place = torch.arange(len(profile), dtype=profile.dtype, device=profile.device)
+        offsets.append(round(float((profile * place).sum()) / total - len(profile) // 2))
+    return offsets[0], offsets[1]
+
+
+def _unit(angle_rad: float) -> complex:
+    return complex(np.exp(1j * angle_rad))

@@ -1,0 +1,21 @@
+"""Second part of the forward model: from the sample to the far field."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def propagate(waves: Tensor) -> Tensor:
+    """Far field of exit waves (..., H, W), DC at the corner.
+
+    Unitary (``norm="ortho"``): the photons of a wave are the photons of its far field.
+    """
+    far_field: Tensor = torch.fft.fft2(waves, norm="ortho")
+    return far_field
+
+
+def propagate_back(far_field: Tensor) -> Tensor:
+    """Inverse, and so the adjoint, of `propagate`."""
+    waves: Tensor = torch.fft.ifft2(far_field, norm="ortho")
+    return waves

@@ -1,0 +1,80 @@
+"""Which patterns go together when, and how fast the variables move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.recipe import Recipe, Stage
+
+from .loss import stage_factors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One pass over all patterns.
+
+    Attributes
+    ----------
+    number : int
+        From 1 over all stages.
+    stage_number : int
+        From 1.
+    stage : Stage
+    begins_stage : bool
+    batches : tuple of ndarray
+        Indices of the frames of each update, random.
+    decay : float
+        Share of the stage's rates that holds.
+    factor : float
+        What the loss is multiplied by, for gradients that do not jump at a switch.
+    """
+
+    number: int
+    stage_number: int
+    stage: Stage
+    begins_stage: bool
+    batches: tuple[NDArray[np.intp], ...]
+    decay: float
+    factor: float
+
+
+def epochs(recipe: Recipe, frames: int) -> Iterator[Epoch]:
+    """All epochs of a recipe for a scan of so many frames."""
+    number = 0
+    factors = stage_factors(recipe.stages)
+    for stage_number, stage in enumerate(recipe.stages, start=1):
+        for i in range(stage.epochs):
+            number += 1
+            yield Epoch(
+                number=number,
+                stage_number=stage_number,
+                stage=stage,
+                begins_stage=i == 0,
+                batches=batches(recipe.seed, number, frames, batch_size(stage, i, frames)),
+                decay=stage.final_rate ** (i / max(1, stage.epochs - 1)),
+                factor=factors[stage_number - 1],
+            )
+
+
+def batch_size(stage: Stage, epoch: int, frames: int) -> int:
+    """Patterns per update in epoch `epoch` (from 0) of a stage.
+
+    The sizes of `stage.batches` have equal shares of the epochs. Below 1 a size is a share
+    of the frames, from 1 on a number of frames.
+    """
+    size = stage.batches[epoch * len(stage.batches) // stage.epochs]
+    patterns = size * frames if size < 1 else size
+    return max(1, min(frames, round(patterns)))
+
+
+def batches(seed: int, epoch: int, frames: int, size: int) -> tuple[NDArray[np.intp], ...]:
+    """All frames in random groups of nearly equal size.
+
+    The order depends on seed and epoch alone, so a run can begin at any epoch.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(frames).astype(np.intp)
+    return tuple(np.array_split(order, max(1, round(frames / size))))

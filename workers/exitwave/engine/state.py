@@ -1,0 +1,93 @@
+"""What a reconstruction yields after each epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .gauge import Box
+
+ILLUMINATED_SHARE = 0.05
+"""Of the greatest illumination: below it a pixel of the object counts as unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTerms:
+    """Loss of an epoch, mean over its updates: ``total = data + prior``.
+
+    `data` is the recipe's loss per pixel and pattern, times the stage's factor; `prior`
+    is gamma x ATV at the epoch's last update.
+    """
+
+    total: float
+    data: float
+    prior: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochState:
+    """One epoch's outcome. It keeps its own copy on the device: right for ever.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        Number of this epoch from 1, and how many the recipe has.
+    stage : int
+        Number of the stage, from 1.
+    loss : LossTerms
+    seconds : float
+        That the epoch took.
+    batch : int
+        Patterns per update.
+    positions_px : ndarray (n, 2)
+        (y, x) top-left pixel of each view in this object's array.
+    """
+
+    epoch: int
+    epochs: int
+    stage: int
+    loss: LossTerms
+    seconds: float
+    batch: int
+    positions_px: NDArray[np.float64]
+    object_on_device_MYX: Tensor
+    probe_on_device_NHW: Tensor
+
+    def object_MYX(self) -> NDArray[np.complex64]:
+        """The object (M, Y, X), a copy in host memory."""
+        return _host_copy(self.object_on_device_MYX)
+
+    def probe_NHW(self) -> NDArray[np.complex64]:
+        """The probe (N, H, W), a copy in host memory; centred in its window."""
+        return _host_copy(self.probe_on_device_NHW)
+
+    def illumination_YX(self) -> NDArray[np.float32]:
+        """Photons per pixel that all views brought to the object, (Y, X) float32."""
+        probe_NHW = self.probe_NHW()
+        power_HW = (probe_NHW.real**2 + probe_NHW.imag**2).sum(axis=0)
+        height, width = power_HW.shape
+        lit_YX = np.zeros(self.object_on_device_MYX.shape[1:], dtype=np.float32)
+        for y, x in np.rint(self.positions_px).astype(int):
+            lit_YX[y : y + height, x : x + width] += power_HW
+        return lit_YX
+
+    def illuminated_YX(self) -> NDArray[np.bool_]:
+        """Where the object is known: at least 5 % of the greatest illumination, (Y, X)."""
+        lit_YX = self.illumination_YX()
+        known_YX: NDArray[np.bool_] = lit_YX >= ILLUMINATED_SHARE * lit_YX.max()
+        return known_YX
+
+    def illuminated_box(self) -> Box:
+        """Smallest box (y0, y1, x0, x1), half-open, around `illuminated_YX`."""
+        known_YX = self.illuminated_YX()
+        rows, columns = (np.flatnonzero(known_YX.any(axis=axis)) for axis in (1, 0))
+        return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _host_copy(values: Tensor) -> NDArray[np.complex64]:
+    copied: NDArray[np.complex64] = values.to(torch.complex64).cpu().numpy().copy()
+    return copied
