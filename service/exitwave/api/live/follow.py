@@ -1,0 +1,142 @@
+"""Following one attempt: its Tiled streams in, frames out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import InvalidInput, TiledUnavailable
+from exitwave.schema.job import Job
+
+from .frames import Frame
+from .newest import Newest
+from .nodes import ResultNodes
+from .paint import Shown, loss_frame, object_frames, probe_frames, shown_of
+from .progress import PictureNumbers, ProgressTable
+
+RETRY_S = 0.5
+"""Between two looks for a node that is not there yet, or a Tiled that is away."""
+
+Publish = Callable[[Frame], None]
+Live = tuple[NDArray[np.float32], int]
+"""Content of ``live/object`` or ``live/probe`` and its number."""
+
+_PAINTERS = {"object": object_frames, "probe": probe_frames}
+_log = structlog.get_logger(__name__)
+
+
+class AttemptFollower:
+    """Publishes a frame for each new picture and each new row of progress.
+
+    Parameters
+    ----------
+    nodes : ResultNodes
+    node : str
+        Tiled path of the attempt.
+    job : Job
+    publish : callable
+        Takes a `Frame`; called in the event loop.
+    """
+
+    def __init__(self, nodes: ResultNodes, node: str, job: Job, publish: Publish) -> None:
+        self._nodes = nodes
+        self._node = node
+        self._job = job
+        self._publish = publish
+        self._progress = ProgressTable()
+        self._shown: Shown | None = None
+        self._metadata: dict[str, dict[str, Any]] = {}
+        self._log = _log.bind(job=job.id, attempt=job.attempt)
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._again_and_again(self._follow_progress))
+            for name in _PAINTERS:
+                slot: Newest[Live] = Newest()
+                numbers = PictureNumbers(self._progress)
+                follow = self._again_and_again(self._follow_pictures, name, slot, numbers)
+                tasks.create_task(follow)
+                tasks.create_task(self._paint(name, slot))
+
+    async def _again_and_again(
+        self, follow: Callable[..., Awaitable[None]], *what: Any
+    ) -> None:
+        while True:
+            try:
+                await follow(*what)
+            except TiledUnavailable as error:
+                self._log.warning("live.tiled_away", error=str(error))
+            except InvalidInput as error:
+                self._log.error("live.unreadable", error=str(error))
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow_progress(self) -> None:
+        path = f"{self._node}/live/progress"
+        async with self._nodes.updates(path) as updates:
+            if updates is None:
+                return
+            await self._read_progress()
+            async for update in updates:
+                self._progress.add(update.values)
+                self._publish_loss()
+
+    async def _follow_pictures(
+        self, name: str, slot: Newest[Live], numbers: PictureNumbers
+    ) -> None:
+        path = f"{self._node}/live/{name}"
+        async with self._nodes.updates(path) as updates:
+            if updates is None:
+                return
+            # Subscribed first and read then: nothing written between is missed. If the
+            # picture read is one older than its row says, its message follows at once.
+            await self._read_progress()
+            stored = await self._nodes.array(path)
+            if stored is None:
+                return
+            self._metadata[name] = stored.metadata
+            numbers.joined()
+            slot.put((stored.values, self._progress.newest_version))
+            async for update in updates:
+                slot.put((update.values, await self._with_row(numbers.of(update.sequence))))
+
+    async def _with_row(self, version: int) -> int:
+        """The number itself, once the row of that picture is known."""
+        if not self._progress.knows(version):
+            await self._read_progress()
+        return version
+
+    async def _read_progress(self) -> None:
+        stored = await self._nodes.array(f"{self._node}/live/progress")
+        if stored is not None:
+            self._progress.fields_are(stored.metadata.get("fields", ()))
+            self._progress.add(stored.values)
+            if self._shown is None:
+                metadata = await self._nodes.metadata(self._node) or {}
+                self._shown = shown_of(self._job, metadata)
+            self._publish_loss()
+
+    def _publish_loss(self) -> None:
+        if self._shown is not None:
+            self._publish(loss_frame(self._shown, self._progress.curve()))
+
+    async def _paint(self, name: str, slot: Newest[Live]) -> None:
+        while True:
+            values, version = await slot.take()
+            if self._shown is None:
+                continue
+            frames = await asyncio.to_thread(
+                _PAINTERS[name],
+                self._shown,
+                values,
+                self._metadata[name],
+                self._progress.epoch_of(version),
+                version,
+            )
+            for frame in frames:
+                self._publish(frame)

@@ -1,0 +1,147 @@
+"""The hub: the ledger's events to every page, and one watch per watched job.
+
+A watch lives as long as some page looks at its job, so ten pages on one job cost Tiled
+one subscription. The event loop only hands things over: arrays are painted in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from exitwave.ledger import AsyncLedger
+from exitwave.schema.errors import JobNotFound, LedgerUnavailable
+from exitwave.schema.job import Event
+from exitwave.settings.service import TiledSettings
+
+from .frames import Frame, Plane
+from .nodes import ResultNodes
+from .viewer import Viewer
+from .watch import JobWatch
+
+EVENTS_WAIT_S = 2.0
+TICK_S = 5.0
+RETRY_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Hub:
+    """Joins the ledger, Tiled and the pages.
+
+    Parameters
+    ----------
+    ledger : AsyncLedger
+    tiled : TiledSettings
+    """
+
+    def __init__(self, ledger: AsyncLedger, tiled: TiledSettings) -> None:
+        self._ledger = ledger
+        self._nodes = ResultNodes(tiled)
+        self._root = tiled.results
+        self._viewers: set[Viewer] = set()
+        self._watches: dict[str, JobWatch] = {}
+        self._ledger_there = True
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._relay_events())
+                tasks.create_task(self._tick())
+        finally:
+            for watch in self._watches.values():
+                await watch.close()
+            await self._nodes.close()
+
+    def join(self, viewer: Viewer) -> None:
+        """A page has connected: it gets all events from now on."""
+        self._viewers.add(viewer)
+        viewer.tell(self._tick_text())
+
+    async def leave(self, viewer: Viewer) -> None:
+        """A page has gone."""
+        self._viewers.discard(viewer)
+        viewer.watch({})
+        await self._drop_unwatched()
+
+    async def subscribe(self, viewer: Viewer, wanted: Mapping[str, frozenset[Plane]]) -> None:
+        """Replace what a page watches; the newest frame of each plane goes out at once.
+
+        Raises
+        ------
+        JobNotFound
+            One of the jobs does not exist; the others are watched.
+        """
+        missing: JobNotFound | None = None
+        viewer.watch(wanted)
+        for job_id in wanted:
+            try:
+                await self._watch(job_id)
+            except JobNotFound as error:
+                missing = error
+            else:
+                for frame in self._watches[job_id].newest.values():
+                    viewer.offer(frame)
+        await self._drop_unwatched()
+        if missing is not None:
+            raise missing
+
+    async def _watch(self, job_id: str) -> None:
+        if job_id in self._watches:
+            return
+        job = await self._ledger.get(job_id)
+        if job_id not in self._watches:  # another page may have come first meanwhile
+            watch = JobWatch(job, self._nodes, self._root, self._publish)
+            self._watches[job_id] = watch
+            watch.start()
+
+    async def _drop_unwatched(self) -> None:
+        watched = {job for viewer in self._viewers for job in viewer.wanted}
+        for job_id in self._watches.keys() - watched:
+            await self._watches.pop(job_id).close()
+
+    def _publish(self, frame: Frame) -> None:
+        for viewer in self._viewers:
+            viewer.offer(frame)
+
+    def _tell_all(self, text: str) -> None:
+        for viewer in self._viewers:
+            viewer.tell(text)
+
+    async def _relay_events(self) -> None:
+        after: str | None = None
+        while True:
+            try:
+                if after is None:
+                    after = await self._ledger.last_event_id()
+                events = await self._ledger.events(after, wait_s=EVENTS_WAIT_S, limit=500)
+                for event in events:
+                    after = event.id
+                    await self._relay(event)
+                self._ledger_there = True
+            except LedgerUnavailable as error:
+                if self._ledger_there:
+                    _log.warning("live.ledger_away", error=str(error))
+                self._ledger_there = False
+                await asyncio.sleep(RETRY_S)
+
+    async def _relay(self, event: Event) -> None:
+        self._tell_all(event.model_dump_json())
+        watch = self._watches.get(event.job_id)
+        if watch is not None and event.kind != "progress":
+            watch.job_changed(await self._ledger.get(event.job_id))
+
+    async def _tick(self) -> None:
+        """A sign of life, so that pages notice a connection that is dead but not closed."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._tell_all(self._tick_text())
+
+    def _tick_text(self) -> str:
+        now = datetime.now(UTC).isoformat()
+        return json.dumps({"kind": "tick", "at": now, "ledger": self._ledger_there})

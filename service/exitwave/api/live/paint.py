@@ -1,0 +1,153 @@
+"""Frames from the arrays of one attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.job import Job
+
+from .frames import Frame, Plane
+from .planes import (
+    Complexes,
+    Picture,
+    bin_complex,
+    illuminated_box,
+    object_pictures,
+    probe_pictures,
+    to_complex,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What all frames of an attempt have in common."""
+
+    job: str
+    attempt: int
+    n_frames: int | None
+    note: str = ""
+
+
+def shown_of(job: Job, node_metadata: Mapping[str, Any]) -> Shown:
+    """From the job's record and the metadata of its attempt's node."""
+    return Shown(job.id, job.attempt, job.spec.scan.n_frames, nominal_note(node_metadata))
+
+
+def nominal_note(node_metadata: Mapping[str, Any]) -> str:
+    """What the geometry's sources say about values that are nominal, not measured."""
+    sources = (node_metadata.get("geometry") or {}).get("sources") or {}
+    nominal = [f"{key}: {text}" for key, text in sources.items() if "nominal" in text.lower()]
+    return "; ".join(nominal)
+
+
+def object_frames(
+    shown: Shown,
+    live_PYX: NDArray[np.float32],
+    metadata: Mapping[str, Any],
+    epoch: int,
+    version: int,
+) -> list[Frame]:
+    """Frames of ``live/object`` (2, h, w)."""
+    object_YX = to_complex(live_PYX)
+    pictures = object_pictures(object_YX, illuminated_box(metadata, object_YX))
+    pixel_m, origin_m = _scale(metadata)
+    return _frames(shown, pictures, epoch, version, pixel_m, origin_m)
+
+
+def probe_frames(
+    shown: Shown,
+    live_PHW: NDArray[np.float32],
+    metadata: Mapping[str, Any],
+    epoch: int,
+    version: int,
+) -> list[Frame]:
+    """Frames of ``live/probe`` (2, h, w), its centre at zero."""
+    return _probe_frames(shown, to_complex(live_PHW), _scale(metadata)[0], epoch, version)
+
+
+def final_frames(
+    shown: Shown,
+    object_MYX: Complexes,
+    probe_NHW: Complexes,
+    node_metadata: Mapping[str, Any],
+    epoch: int,
+) -> list[Frame]:
+    """Frames of the final complex arrays, first states, binned for the screen."""
+    pixel_m, origin_m = _scale(node_metadata)
+    object_YX, factor = bin_complex(object_MYX[0])
+    box = illuminated_box({}, object_YX)
+    frames = _frames(
+        shown, object_pictures(object_YX, box), epoch, 0, pixel_m * factor, origin_m
+    )
+    probe_HW, factor = bin_complex(probe_NHW[0])
+    return frames + _probe_frames(shown, probe_HW, pixel_m * factor, epoch, 0)
+
+
+def loss_frame(shown: Shown, curve: NDArray[np.float32]) -> Frame:
+    """The loss curve, (epochs, 2)."""
+    lo, hi = (float(curve[:, 1].min()), float(curve[:, 1].max())) if len(curve) else (0.0, 1.0)
+    epoch = int(curve[-1, 0]) if len(curve) else 0
+    return Frame(
+        job=shown.job,
+        attempt=shown.attempt,
+        epoch=epoch,
+        version=epoch,
+        plane="loss",
+        data=curve,
+        lo=lo,
+        hi=hi,
+        n_frames=shown.n_frames,
+        note=shown.note,
+    )
+
+
+def _probe_frames(
+    shown: Shown, probe_HW: Complexes, pixel_m: float, epoch: int, version: int
+) -> list[Frame]:
+    height, width = probe_HW.shape
+    origin_m = (-pixel_m * height / 2, -pixel_m * width / 2)
+    return _frames(shown, probe_pictures(probe_HW), epoch, version, pixel_m, origin_m)
+
+
+def _frames(
+    shown: Shown,
+    pictures: Mapping[Plane, Picture],
+    epoch: int,
+    version: int,
+    pixel_size_m: float,
+    origin_m: tuple[float, float],
+) -> list[Frame]:
+    return [
+        Frame(
+            job=shown.job,
+            attempt=shown.attempt,
+            epoch=epoch,
+            version=version,
+            plane=plane,
+            data=picture.codes_YX,
+            lo=picture.lo,
+            hi=picture.hi,
+            unit=picture.unit,
+            cyclic=picture.cyclic,
+            pixel_size_m=pixel_size_m,
+            origin_m=origin_m,
+            n_frames=shown.n_frames,
+            note=shown.note,
+        )
+        for plane, picture in pictures.items()
+    ]
+
+
+def _scale(metadata: Mapping[str, Any]) -> tuple[float, tuple[float, float]]:
+    """Pixel pitch and (y, x) origin; the node's own when there is none: pixels of 1 m."""
+    y_m, x_m = (float(value) for value in _numbers(metadata.get("origin_m"), (0.0, 0.0)))
+    return float(metadata.get("pixel_size_m", 1.0)), (y_m, x_m)
+
+
+def _numbers(found: Any, default: Iterable[float]) -> Iterable[float]:
+    return default if found is None else found

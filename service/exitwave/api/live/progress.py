@@ -1,0 +1,94 @@
+"""The loss curve of an attempt, and which epoch each of its pictures shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import InvalidInput
+
+NEEDED = ("epoch", "loss", "picture_version")
+RESTART_GAP = 3
+"""More messages than this cannot pass between subscribing and reading the table."""
+
+
+class ProgressTable:
+    """Rows of ``live/progress``, by epoch.
+
+    A picture's row is in Tiled before the picture itself, so the epoch of every picture
+    seen can be looked up here.
+    """
+
+    def __init__(self) -> None:
+        self._loss: dict[int, float] = {}
+        self._epoch_of: dict[int, int] = {}
+        self._columns: dict[str, int] = {}
+
+    def fields_are(self, fields: Sequence[str]) -> None:
+        """Learn the columns from the array's metadata; `InvalidInput` where one is missing."""
+        missing = [name for name in NEEDED if name not in fields]
+        if missing:
+            raise InvalidInput("live/progress fields", list(fields), f"also {missing}")
+        self._columns = {name: fields.index(name) for name in NEEDED}
+
+    def add(self, rows: NDArray[np.floating[Any]]) -> None:
+        """Take in rows (epochs, fields), new ones or known ones."""
+        column = self._columns
+        for row in rows:
+            epoch = int(row[column["epoch"]])
+            self._loss[epoch] = float(row[column["loss"]])
+            if version := int(row[column["picture_version"]]):
+                self._epoch_of[version] = epoch
+
+    @property
+    def newest_version(self) -> int:
+        """Number of the newest picture that has a row; 0 before any."""
+        return max(self._epoch_of, default=0)
+
+    @property
+    def last_epoch(self) -> int:
+        """The newest epoch; 0 before any."""
+        return max(self._loss, default=0)
+
+    def knows(self, version: int) -> bool:
+        """Whether the picture's row has arrived."""
+        return version in self._epoch_of
+
+    def epoch_of(self, version: int) -> int:
+        """Epoch that a picture shows; 0 where it is not known."""
+        return self._epoch_of.get(version, 0)
+
+    def curve(self) -> NDArray[np.float32]:
+        """Epoch and loss, shape (epochs, 2), in order; rows without a finite loss left out."""
+        rows = [(epoch, self._loss[epoch]) for epoch in sorted(self._loss)]
+        table = np.array(rows, dtype=np.float32).reshape(-1, 2)
+        finite: NDArray[np.float32] = table[np.isfinite(table[:, 1])]
+        return finite
+
+
+class PictureNumbers:
+    """Numbers of the pictures that arrive on one stream.
+
+    The k-th message of a node's stream is picture k, unless Tiled has restarted meanwhile
+    and counts from 1 again: then a message is the newest picture that has a row.
+    """
+
+    def __init__(self, table: ProgressTable) -> None:
+        self._table = table
+        self._shift = 0
+        self._last = 0
+
+    def joined(self) -> None:
+        """A subscription begins; the count may have been forgotten since the last one."""
+        self._last = 0
+
+    def of(self, sequence: int) -> int:
+        """Number of the picture that message `sequence` carries."""
+        behind = self._table.newest_version - (sequence + self._shift)
+        if sequence <= self._last or (self._last == 0 and behind > RESTART_GAP):
+            self._shift += behind
+        self._last = sequence
+        return sequence + self._shift

@@ -1,0 +1,151 @@
+"""Watching one job through its attempts, for all pages that look at it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import numpy as np
+import structlog
+
+from exitwave.schema.errors import InvalidInput, TiledUnavailable
+from exitwave.schema.job import Job
+
+from .follow import RETRY_S, AttemptFollower
+from .frames import Frame, Plane
+from .nodes import ResultNodes
+from .paint import final_frames, loss_frame, object_frames, probe_frames, shown_of
+from .progress import ProgressTable
+
+_log = structlog.get_logger(__name__)
+
+
+class JobWatch:
+    """Keeps the newest frame of each plane of one job and publishes new ones.
+
+    While the job runs, its current attempt is followed; once it has ended, its final
+    picture is read. One instance serves all pages.
+
+    Parameters
+    ----------
+    job : Job
+    nodes : ResultNodes
+    root : str
+        Tiled path of all results.
+    publish : callable
+        Takes each new `Frame`.
+    """
+
+    def __init__(
+        self, job: Job, nodes: ResultNodes, root: str, publish: Callable[[Frame], None]
+    ) -> None:
+        self._job = job
+        self._nodes = nodes
+        self._root = root
+        self._publish = publish
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.newest: dict[Plane, Frame] = {}
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._task = _begun(self._run(), f"watch {self._job.id}")
+
+    def job_changed(self, job: Job) -> None:
+        """The ledger has a new record of the job."""
+        if (job.attempt, job.state) != (self._job.attempt, self._job.state):
+            self._job = job
+            self._changed.set()
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            await _stopped(self._task)
+
+    async def _run(self) -> None:
+        while not self._job.state.terminal:
+            job = self._job
+            self._changed.clear()
+            follower = None
+            if job.attempt:
+                node = self._node_of(job)
+                follows = AttemptFollower(self._nodes, node, job, self._take)
+                follower = _begun(follows.run(), f"follow {node}")
+            try:
+                await self._changed.wait()
+            finally:
+                if follower is not None:
+                    await _stopped(follower)
+        await self._show_ended(self._job)
+
+    def _node_of(self, job: Job) -> str:
+        if job.result is not None:
+            return job.result.node.strip("/")
+        return f"{self._root.strip('/')}/{job.spec.scan.uid}/{job.id}/a{job.attempt}"
+
+    def _take(self, frame: Frame) -> None:
+        self.newest[frame.plane] = frame
+        self._publish(frame)
+
+    async def _show_ended(self, job: Job) -> None:
+        """Publish the last picture of an ended job, if it has one."""
+        while job.attempt:
+            try:
+                for frame in await self._read_ended(job, self._node_of(job)):
+                    self._take(frame)
+            except TiledUnavailable as error:
+                _log.warning("live.tiled_away", job=job.id, error=str(error))
+            except InvalidInput as error:
+                _log.error("live.unreadable", job=job.id, error=str(error))
+                return
+            else:
+                return
+            await asyncio.sleep(RETRY_S)
+
+    async def _read_ended(self, job: Job, node: str) -> list[Frame]:
+        metadata = await self._nodes.metadata(node)
+        if metadata is None:
+            return []
+        shown = shown_of(job, metadata)
+        frames: list[Frame] = []
+        progress = ProgressTable()
+        stored = await self._nodes.array(f"{node}/live/progress")
+        if stored is not None:
+            progress.fields_are(stored.metadata.get("fields", ()))
+            progress.add(stored.values)
+            frames.append(loss_frame(shown, progress.curve()))
+        version = progress.newest_version
+        epoch = progress.epoch_of(version)
+        live = await self._nodes.array(f"{node}/live/object")
+        probe = await self._nodes.array(f"{node}/live/probe")
+        if live is not None and probe is not None:
+            what = (live.values, live.metadata, epoch, version)
+            frames += await asyncio.to_thread(object_frames, shown, *what)
+            what = (probe.values, probe.metadata, epoch, version)
+            frames += await asyncio.to_thread(probe_frames, shown, *what)
+            return frames
+        final = await self._nodes.array(f"{node}/object")
+        probe = await self._nodes.array(f"{node}/probe")
+        if final is not None and probe is not None:
+            arrays = (final.values.astype(np.complex64), probe.values.astype(np.complex64))
+            last = progress.last_epoch
+            frames += await asyncio.to_thread(final_frames, shown, *arrays, metadata, last)
+        return frames
+
+
+def _begun(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    task = asyncio.create_task(coroutine, name=name)
+    task.add_done_callback(_log_failure)
+    return task
+
+
+async def _stopped(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("live.task_failed", task=task.get_name(), exc_info=error)
