@@ -1,0 +1,50 @@
+"""The server-side functions, and whether the server has ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib import resources
+
+from exitwave.schema.errors import LedgerUnavailable
+
+NAME = "exitwave"
+SOURCE = resources.files("exitwave.ledger").joinpath("ledger.lua").read_text("utf-8")
+
+
+def _version(source: str) -> int:
+    found = re.search(r"^local VERSION = '(\d+)'$", source, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+VERSION = _version(SOURCE)
+"""Raised whenever the functions or the layout of the keys change."""
+
+LIST_COMMAND = ("FUNCTION LIST", "LIBRARYNAME", NAME, "WITHCODE")
+LOAD_COMMAND = ("FUNCTION LOAD", "REPLACE", SOURCE)
+
+
+def must_load(listing: Sequence[Sequence[object]]) -> bool:
+    """Whether our functions must be loaded, given the reply to `LIST_COMMAND`.
+
+    Raises
+    ------
+    LedgerUnavailable
+        The server holds the functions of a newer release.
+    """
+    if not listing:
+        return True
+    library = listing[0]
+    fields = dict(zip(library[::2], library[1::2], strict=True))
+    code = str(fields["library_code"])
+    if (theirs := _version(code)) > VERSION:
+        raise LedgerUnavailable(
+            f"the queue speaks version {theirs} and this program version {VERSION}; "
+            "update this program"
+        )
+    return code != SOURCE
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether the server said that it lacks our functions or has another version."""
+    return "Function not found" in str(error) or "EXITWAVEVERSION" in str(error)
