@@ -36,10 +36,11 @@ def remove_ramp(object_YX: ComplexArray, box: Box) -> ComplexArray:
 
     Notes
     -----
-    The slope along an axis is the phase of the summed products of pixels with their
-    neighbours, o(r + lag) o*(r): no unwrapping, so phase jumps and vortices do no harm.
-    Lag 1 finds any slope below pi per pixel; lags of 2, 4, ... up to half the box then
-    refine what is left.
+    The slope along an axis comes from the phases of products of pixels with their
+    neighbours, o(r + lag) o*(r): no unwrapping, so phase vortices do no harm. The median
+    is taken, so that the edges of a structure on an even ground are not seen as a ramp.
+    Lag 1 finds any slope below pi per pixel; lags of 2, 4, ... up to a quarter of the box
+    then refine what is left.
     """
     y0, y1, x0, x1 = box
     inside_YX = _even_weights(object_YX[y0:y1, x0:x1])
@@ -70,12 +71,15 @@ def _even_weights(part_YX: ComplexArray) -> ComplexArray:
 def _slope(values_AB: ComplexArray) -> float:
     """Phase slope along the first axis, radians per pixel."""
     slope, lag = 0.0, 1
-    while lag <= max(1, values_AB.shape[0] // 2):
+    while lag <= max(1, values_AB.shape[0] // 4):
         products = values_AB[lag:] * np.conj(values_AB[:-lag])
+        products = products[products != 0] * np.exp(-1j * slope * lag)
         total, size = products.sum(), np.abs(products).sum()
         if abs(total) <= LEAST_COHERENCE * size:
             break
-        slope += float(np.angle(total * np.exp(-1j * slope * lag))) / lag
+        # Around the circular mean the median need not care where phases wrap.
+        spread = np.angle(products * np.conj(total))
+        slope += (float(np.angle(total)) + float(np.median(spread))) / lag
         lag *= 2
     return slope
 

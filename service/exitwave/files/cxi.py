@@ -1,0 +1,243 @@
+"""CXI: the HDF5 layout of the Coherent X-ray Imaging Data Bank, read and written.
+
+=============================================  =======================================
+``/entry_1/data_1/data``                       (n, H, W) counts, DC at the array centre
+``/entry_1/data_1/translation``                (n, 3) metres (x, y, 0) on the object
+``/entry_1/instrument_1/detector_1/distance``  metres; also ``x_pixel_size``,
+                                               ``y_pixel_size``, optional ``mask`` (0 = good)
+``/entry_1/instrument_1/source_1/energy``      joules
+``/exitwave/object``, ``probe``                (M, Y, X), (N, H, W) complex64: a result
+``/exitwave/positions_px``                     (n, 2) (y, x) top-left pixels in that object
+``/exitwave/loss``                             (epochs,)
+``/truth/object``, ``probe``                   of simulated data
+=============================================  =======================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401  # registers the filters that detectors compress with
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import DataError
+from exitwave.schema.geometry import Geometry
+
+from .reconstruction import Measurement, Reconstruction, Truth
+
+JOULES_PER_EV = 1.602176634e-19
+COUNTS = "entry_1/data_1/data"
+TRANSLATION = "entry_1/data_1/translation"
+DETECTOR = "entry_1/instrument_1/detector_1"
+MASK = f"{DETECTOR}/mask"
+ENERGY = "entry_1/instrument_1/source_1/energy"
+RESULT = "exitwave"
+TRUTH = "truth"
+CHUNK_BYTES = 1 << 20
+
+
+def read_measurement(path: Path) -> Measurement:
+    """Read the scan in a CXI file.
+
+    Raises
+    ------
+    DataError
+        Not a readable HDF5 file, a dataset is missing (named), shapes do not fit,
+        values are not finite.
+    GeometryError
+        A geometry value is out of range.
+    """
+    with _opened(path) as file:
+        counts_nHW = _array(file, path, COUNTS)
+        translation = _array(file, path, TRANSLATION)
+        if translation.ndim != 2 or translation.shape[1] not in {2, 3}:
+            raise DataError(
+                f"{path}:/{TRANSLATION}", f"shape {translation.shape}", "shape (n, 3): x, y, z"
+            )
+        return Measurement(
+            counts_nHW=counts_nHW,
+            positions_m=np.ascontiguousarray(translation[:, 1::-1], dtype=np.float64),
+            geometry=_geometry(file, path),
+            mask_HW=_array(file, path, MASK) == 0 if MASK in file else None,
+            truth=_truth(file, path),
+        )
+
+
+def read_reconstruction(path: Path) -> Reconstruction:
+    """Read the result in a CXI file that exitwave wrote.
+
+    Raises
+    ------
+    DataError
+        As `read_measurement`.
+    """
+    with _opened(path) as file:
+        object_MYX = _array(file, path, f"{RESULT}/object")
+        attributes = file[RESULT].attrs
+        if "pixel_size_m" not in attributes:
+            raise DataError(f"{path}:/{RESULT}", "no attribute pixel_size_m", "metres")
+        box = attributes.get("illuminated_box")
+        return Reconstruction(
+            object_MYX=object_MYX,
+            probe_NHW=_array(file, path, f"{RESULT}/probe"),
+            positions_px=_array(file, path, f"{RESULT}/positions_px"),
+            positions_m=_array(file, path, TRANSLATION)[:, 1::-1],
+            loss=_array(file, path, f"{RESULT}/loss"),
+            pixel_size_m=float(attributes["pixel_size_m"]),
+            geometry=_geometry(file, path) if ENERGY in file else None,
+            box=None if box is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3])),
+            metadata=json.loads(attributes.get("metadata", "{}")),
+        )
+
+
+def write_measurement(path: Path, measurement: Measurement) -> None:
+    """Write a scan; the file appears under its name only once it is whole."""
+    with _created(path) as file:
+        _put_measurement(file, measurement)
+
+
+def write_reconstruction(
+    path: Path, result: Reconstruction, measurement: Measurement | None = None
+) -> None:
+    """Write a result, and where it is at hand the measurement it came from.
+
+    Without a measurement, positions and geometry are written, patterns are not.
+    """
+    with _created(path) as file:
+        if measurement is not None:
+            _put_measurement(file, measurement)
+        else:
+            _put_positions(file, result.positions_m)
+            if result.geometry is not None:
+                _put_geometry(file, result.geometry)
+        group = file.create_group(RESULT)
+        _put_array(group, "object", result.object_MYX.astype(np.complex64, copy=False))
+        _put_array(group, "probe", result.probe_NHW.astype(np.complex64, copy=False))
+        group["positions_px"] = np.asarray(result.positions_px, dtype=np.float64)
+        group["positions_px"].attrs["axes"] = "y, x of the top-left pixel of each view"
+        group["loss"] = np.asarray(result.loss, dtype=np.float64)
+        group.attrs["pixel_size_m"] = result.pixel_size_m
+        group.attrs["metadata"] = json.dumps(dict(result.metadata))
+        if result.box is not None:
+            group.attrs["illuminated_box"] = np.asarray(result.box, dtype=np.int64)
+
+
+def _put_measurement(file: h5py.File, measurement: Measurement) -> None:
+    _put_array(file, COUNTS, measurement.counts_nHW, one_frame=True)
+    _put_positions(file, measurement.positions_m)
+    _put_geometry(file, measurement.geometry)
+    if measurement.mask_HW is not None:
+        file[MASK] = (~measurement.mask_HW).astype(np.uint32)
+    if measurement.truth is not None:
+        _put_array(file, f"{TRUTH}/object", measurement.truth.object_YX)
+        _put_array(file, f"{TRUTH}/probe", measurement.truth.probe_HW)
+
+
+def _put_positions(file: h5py.File, positions_m: NDArray[np.float64]) -> None:
+    translation = np.zeros((len(positions_m), 3))
+    translation[:, :2] = positions_m[:, ::-1]
+    file[TRANSLATION] = translation
+    file[TRANSLATION].attrs["units"] = "m"
+
+
+def _put_geometry(file: h5py.File, geometry: Geometry) -> None:
+    for name, value, unit in (
+        (f"{DETECTOR}/distance", geometry.distance_m, "m"),
+        (f"{DETECTOR}/x_pixel_size", geometry.detector_pixel_m, "m"),
+        (f"{DETECTOR}/y_pixel_size", geometry.detector_pixel_m, "m"),
+        (ENERGY, geometry.energy_eV * JOULES_PER_EV, "J"),
+    ):
+        file[name] = value
+        file[name].attrs["units"] = unit
+
+
+def _put_array(
+    group: h5py.Group, name: str, values: NDArray[Any], *, one_frame: bool = False
+) -> None:
+    """Compressed with gzip, which every HDF5 reader knows; frames in chunks of about 1 MB."""
+    chunks: bool | tuple[int, ...] = True
+    if one_frame:
+        frames = max(1, CHUNK_BYTES // max(1, values[0].nbytes))
+        chunks = (min(len(values), frames), *values.shape[1:])
+    group.create_dataset(
+        name, data=values, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True
+    )
+
+
+def _geometry(file: h5py.File, path: Path) -> Geometry:
+    x_pixel_m = _number(file, path, f"{DETECTOR}/x_pixel_size")
+    y_pixel_m = _number(file, path, f"{DETECTOR}/y_pixel_size")
+    if not np.isclose(x_pixel_m, y_pixel_m, rtol=1e-4):
+        raise DataError(
+            f"{path}:/{DETECTOR}",
+            f"pixels of {x_pixel_m:g} m by {y_pixel_m:g} m",
+            "square detector pixels",
+        )
+    source = f"CXI file {path.name}"
+    return Geometry(
+        energy_eV=_number(file, path, ENERGY) / JOULES_PER_EV,
+        distance_m=abs(_number(file, path, f"{DETECTOR}/distance")),
+        detector_pixel_m=x_pixel_m,
+        sources=dict.fromkeys(("energy_eV", "distance_m", "detector_pixel_m"), source),
+    )
+
+
+def _truth(file: h5py.File, path: Path) -> Truth | None:
+    if TRUTH not in file:
+        return None
+    return Truth(
+        object_YX=_array(file, path, f"{TRUTH}/object"),
+        probe_HW=_array(file, path, f"{TRUTH}/probe"),
+    )
+
+
+def _number(file: h5py.File, path: Path, name: str) -> float:
+    value = _array(file, path, name)
+    if value.size != 1 or value.dtype.kind not in "uif":
+        raise DataError(f"{path}:/{name}", f"{value.dtype} of shape {value.shape}", "a number")
+    return float(value.reshape(-1)[0])
+
+
+def _array(file: h5py.File, path: Path, name: str) -> NDArray[Any]:
+    node = file.get(name)
+    if not isinstance(node, h5py.Dataset):
+        raise DataError(f"{path}:/{name}", "no such dataset", "a CXI file with this dataset")
+    try:
+        values: NDArray[Any] = np.asarray(node[()])
+    except OSError as error:
+        raise DataError(
+            f"{path}:/{name}", str(error), "a dataset that is whole and readable"
+        ) from error
+    return values
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    if not path.is_file():
+        raise DataError(str(path), "no such file", "a CXI file")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(str(path), str(error), "a readable HDF5 file (CXI)") from error
+    with file:
+        yield file
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[h5py.File]:
+    """A new file under a temporary name, renamed when it is whole, removed if it fails."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with h5py.File(part, "w") as file:
+            file["cxi_version"] = 160
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

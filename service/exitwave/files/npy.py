@@ -1,0 +1,55 @@
+"""The ``recon_result`` tree of ptycho_gui, which Tomviz and scripts at HXN read.
+
+::
+
+    recon_result/S<scan_id>/<sign>/recon_data/recon_<scan_id>_<sign>_object.npy
+                                              recon_<scan_id>_<sign>_probe.npy
+
+each also as ``…_ave.npy`` (the averaged one, which Tomviz opens; there is nothing to
+average here), and every further state as ``…_mode_orth_ave_rp_mode_<k>.npy``.
+
+In that tree the first axis is x: arrays are turned by 90 degrees clockwise, and its
+readers turn them back with ``numpy.rot90`` before they show them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .reconstruction import Reconstruction
+
+
+def write_npy_tree(folder: Path, result: Reconstruction, *, scan_id: int, sign: str) -> Path:
+    """Write object and probe below ``folder/recon_result``; returns ``recon_data``.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    result : Reconstruction
+        NaN (not illuminated) becomes 0: readers of this tree do not know NaN.
+    scan_id : int
+        Of the scan.
+    sign : str
+        Tells reconstructions of one scan apart.
+    """
+    data = folder / "recon_result" / f"S{scan_id}" / sign / "recon_data"
+    data.mkdir(parents=True, exist_ok=True)
+    for name, states in (("object", result.object_MYX), ("probe", result.probe_NHW)):
+        stem = f"recon_{scan_id}_{sign}_{name}"
+        first = _x_first(states[0])
+        np.save(data / f"{stem}.npy", first)
+        np.save(data / f"{stem}_ave.npy", first)
+        if len(states) > 1:
+            for k, state in enumerate(states):
+                np.save(data / f"{stem}_mode_orth_ave_rp_mode_{k}.npy", _x_first(state))
+    return data
+
+
+def _x_first(state: NDArray[Any]) -> NDArray[np.complex64]:
+    turned = np.rot90(np.nan_to_num(state, nan=0.0), -1)
+    return np.ascontiguousarray(turned, dtype=np.complex64)

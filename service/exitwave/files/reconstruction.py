@@ -1,0 +1,133 @@
+"""A measured scan and a finished reconstruction, as files hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import DataError
+from exitwave.schema.geometry import Geometry
+
+from .phase import Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What a simulated measurement was made from.
+
+    Attributes
+    ----------
+    object_YX : complex array (Y, X)
+    probe_HW : complex array (H, W)
+        Carries the photons.
+    """
+
+    object_YX: NDArray[np.complex64]
+    probe_HW: NDArray[np.complex64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """A scan: patterns, where they were taken, with what geometry.
+
+    Attributes
+    ----------
+    counts_nHW : array (n, H, W)
+        Counts, DC at the array centre.
+    positions_m : array (n, 2)
+        (y, x) on the object; y grows along its rows, x along its columns. In a simulated
+        measurement the top-left corner of the view in the true object.
+    geometry : Geometry
+    mask_HW : bool array (H, W), optional
+        True = valid.
+    truth : Truth, optional
+        Of a simulated measurement.
+    """
+
+    counts_nHW: NDArray[Any]
+    positions_m: NDArray[np.float64]
+    geometry: Geometry
+    mask_HW: NDArray[np.bool_] | None = None
+    truth: Truth | None = None
+
+    def __post_init__(self) -> None:
+        counts, positions = self.counts_nHW, self.positions_m
+        if counts.ndim != 3 or 0 in counts.shape:
+            raise DataError("frames", f"shape {counts.shape}", "shape (n, H, W)")
+        if counts.dtype.kind not in "uif":
+            raise DataError("frames", f"values of type {counts.dtype}", "counts")
+        if positions.ndim != 2 or positions.shape[1] != 2:
+            raise DataError("positions", f"shape {positions.shape}", "shape (n, 2)")
+        if len(positions) != len(counts):
+            raise DataError(
+                "positions",
+                f"{len(positions)} positions for {len(counts)} frames",
+                "one position per frame",
+            )
+        check_finite("positions", positions)
+        check_finite("frames", counts)
+        if self.mask_HW is not None and self.mask_HW.shape != counts.shape[1:]:
+            raise DataError(
+                "mask", f"shape {self.mask_HW.shape}", f"that of a frame, {counts.shape[1:]}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconstruction:
+    """What came out.
+
+    Attributes
+    ----------
+    object_MYX : complex array (M, Y, X)
+        Object states; NaN where not illuminated, if the writer marked that.
+    probe_NHW : complex array (N, H, W)
+        Probe states, centred in their window; they carry the photons.
+    positions_px : array (n, 2)
+        (y, x) top-left pixel of each view in the object.
+    positions_m : array (n, 2)
+        (y, x) of the same views as they were measured.
+    loss : array (epochs,)
+        Total loss of each epoch.
+    pixel_size_m : float
+        Pixel of object and probe.
+    geometry : Geometry, optional
+    box : tuple of int, optional
+        Illuminated box (y0, y1, x0, x1) of the object, ends excluded.
+    metadata : mapping
+        Recipe, scan, software and the like; JSON values.
+    """
+
+    object_MYX: NDArray[np.complex64]
+    probe_NHW: NDArray[np.complex64]
+    positions_px: NDArray[np.float64]
+    positions_m: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    pixel_size_m: float
+    geometry: Geometry | None = None
+    box: Box | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def illuminated_box(self) -> Box:
+        """The box named by the writer, else the one all views span."""
+        if self.box is not None:
+            return self.box
+        height, width = self.probe_NHW.shape[-2:]
+        y0, x0 = np.floor(self.positions_px.min(axis=0)).astype(int)
+        y1, x1 = np.ceil(self.positions_px.max(axis=0)).astype(int)
+        return int(y0), int(y1) + height, int(x0), int(x1) + width
+
+
+def check_finite(name: str, values: NDArray[Any]) -> None:
+    """Raise `DataError` that counts what is not finite and names the first index."""
+    if values.dtype.kind != "f":
+        return
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
+    if bad.size:
+        raise DataError(
+            name, f"NaN or infinity in {bad.size} entries, first {bad[0]}", "finite numbers"
+        )

@@ -1,0 +1,82 @@
+"""The npy tree as its readers expect it, and pictures judged by their pixels."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exitwave.files.npy import write_npy_tree
+from exitwave.files.png import object_png, scale_bar
+from exitwave.files.reconstruction import Reconstruction
+from exitwave.schema.errors import InvalidInput
+
+
+def result(states: int) -> Reconstruction:
+    object_MYX = (np.arange(12 * 20).reshape(1, 12, 20) * 1j).astype(np.complex64)
+    object_MYX[0, 0, 0] = np.nan
+    return Reconstruction(
+        object_MYX=object_MYX,
+        probe_NHW=np.arange(states * 64).reshape(states, 8, 8).astype(np.complex64),
+        positions_px=np.array([[0.0, 0.0], [4.0, 12.0]]),
+        positions_m=np.zeros((2, 2)),
+        loss=np.ones(1),
+        pixel_size_m=1e-8,
+    )
+
+
+def test_tree_that_readers_turn_back(tmp_path: Path) -> None:
+    made = result(states=2)
+    data = write_npy_tree(tmp_path, made, scan_id=4711, sign="t1")
+    assert data == tmp_path / "recon_result/S4711/t1/recon_data"
+    assert {path.name for path in data.iterdir()} == {
+        "recon_4711_t1_object.npy",
+        "recon_4711_t1_object_ave.npy",
+        "recon_4711_t1_probe.npy",
+        "recon_4711_t1_probe_ave.npy",
+        "recon_4711_t1_probe_mode_orth_ave_rp_mode_0.npy",
+        "recon_4711_t1_probe_mode_orth_ave_rp_mode_1.npy",
+    }
+    shown = np.rot90(np.load(data / "recon_4711_t1_object_ave.npy"))
+    expected = made.object_MYX[0].copy()
+    expected[0, 0] = 0
+    np.testing.assert_array_equal(shown, expected)
+    second = np.rot90(np.load(data / "recon_4711_t1_probe_mode_orth_ave_rp_mode_1.npy"))
+    np.testing.assert_array_equal(second, made.probe_NHW[1])
+
+
+def test_the_box_of_all_views_stands_in_for_an_unknown_one() -> None:
+    assert result(states=1).illuminated_box == (0, 12, 0, 20)
+
+
+def test_phase_picture_has_no_ramp_and_shows_the_step() -> None:
+    y, x = np.indices((100, 160))
+    step = np.where((x >= 80), 0.4, -0.4)
+    object_YX = np.exp(1j * (step + 0.3 * y + 1.0))
+    object_YX[:10] = np.nan
+    picture = np.asarray(Image.open(io.BytesIO(object_png(object_YX, (0, 100, 0, 160), 1e-8))))
+    zoom = 4
+    assert picture.shape[1] == 160 * zoom
+    left = picture[40 * zoom : 90 * zoom, 10 * zoom : 60 * zoom].astype(int)
+    right = picture[40 * zoom : 90 * zoom, 100 * zoom : 150 * zoom].astype(int)
+    assert np.ptp(left) < 80, "a ramp would sweep through all greys"
+    assert right.mean() - left.mean() > 60
+    assert (picture[: 10 * zoom] == 228).all(), "not illuminated is not a value"
+    bar = picture[100 * zoom + 16, : 90 * zoom]
+    assert (bar == 0).all(axis=1).sum() in {200, 201}, "500 nm are 200 px of 2.5 nm"
+
+
+def test_scale_bar_is_round_and_at_most_a_third() -> None:
+    assert scale_bar(1.6e-6) == (pytest.approx(500e-9), "500 nm")
+    assert scale_bar(4e-6) == (pytest.approx(1e-6), "1 um")
+    assert scale_bar(7e-3) == (pytest.approx(2e-3), "2 mm")
+
+
+def test_unknown_plane_and_empty_box() -> None:
+    with pytest.raises(InvalidInput, match="expected one of phase, amplitude"):
+        object_png(np.ones((9, 9), complex), (0, 9, 0, 9), 1e-8, "modulus")
+    with pytest.raises(InvalidInput, match="box"):
+        object_png(np.ones((9, 9), complex), (4, 4, 0, 9), 1e-8)
