@@ -1,0 +1,102 @@
+"""The fly scan as a bluesky plan, with an HXN-like start document."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bluesky import plan_stubs as bps
+from bluesky.preprocessors import contingency_wrapper
+from bluesky.utils import Msg, RequestAbort, RunEngineControlException
+
+from .devices import Constant, Detector, Flight, PositionRecorder
+from .recorded import RecordedScan
+
+COLLECT_S = 0.5
+"""How often what was written is announced."""
+
+Plan = Generator[Msg, Any, Any]
+
+
+def fly2dpd(
+    flight: Flight,
+    detector: Detector,
+    panda: PositionRecorder,
+    baseline: Sequence[Constant],
+    folder: Path,
+    metadata: dict[str, Any],
+    abort_after_frames: int | None,
+) -> Plan:
+    """Play one fly scan; its files go to ``folder/<uid>``.
+
+    The stream `primary` holds frames and encoder counts, `baseline` one reading of each
+    device that does not move. With `abort_after_frames` the run is aborted once as many
+    frames have been announced.
+    """
+    uid = yield from bps.open_run(metadata)
+
+    def inside() -> Plan:
+        flight.arm(folder / uid)
+        yield from bps.create(name="baseline")
+        for device in baseline:
+            yield from bps.read(device)
+        yield from bps.save()
+        yield from bps.declare_stream(detector, panda, name="primary", collect=True)
+        yield from bps.kickoff(flight, wait=True)
+        yield from bps.complete(flight, group="flight", wait=False)
+        done = False
+        while not done:
+            done = yield from bps.wait("flight", timeout=COLLECT_S, error_on_timeout=False)
+            yield from bps.collect(detector, panda, name="primary")
+            if abort_after_frames is not None and detector.get_index() >= abort_after_frames:
+                raise RequestAbort("aborted on request")
+
+    def failed(error: Exception) -> Plan:
+        status = "abort" if isinstance(error, RunEngineControlException) else "fail"
+        yield from bps.close_run(exit_status=status, reason=str(error))
+
+    def halt() -> Plan:
+        flight.halt()
+        yield from bps.null()
+
+    return (
+        yield from contingency_wrapper(  # type: ignore[no-untyped-call]  # bluesky's
+            inside(), except_plan=failed, else_plan=bps.close_run, final_plan=halt
+        )
+    )
+
+
+def start_metadata(
+    world: RecordedScan, panda: PositionRecorder, rate_hz: float, sample: str
+) -> dict[str, Any]:
+    """The start document of an HXN fly scan: see its fields in HXN's own profile."""
+    fast = world.fast_points()
+    shape = [fast, world.n_frames // fast]
+    x_um, y_um = panda.zpssx_um, panda.zpssy_um
+    scan_input = [
+        *(float(x_um.min()), float(x_um.max()), shape[0]),
+        *(float(y_um.min()), float(y_um.max()), shape[1]),
+    ]
+    return {
+        "beamline_id": "HXN",
+        "plan_name": "fly2dpd",
+        "motors": ["zpssx", "zpssy"],
+        "motor1": "zpssx",
+        "motor2": "zpssy",
+        "shape": shape,
+        "fly_type": "grid",
+        "sample": sample,
+        "simulated": True,
+        "scan": {
+            "type": "2D_FLY_PANDA",
+            "scan_input": scan_input,
+            "sample_name": sample,
+            "detectors": [Detector.name, PositionRecorder.name],
+            "detector_distance": world.distance_m,
+            "dwell": 1 / rate_hz,
+            "fast_axis": {"motor_name": "zpssx", "units": "um"},
+            "slow_axis": {"motor_name": "zpssy", "units": "um"},
+            "shape": shape,
+        },
+    }
