@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,12 @@ def fly2dpd(
     baseline: Sequence[Constant],
     folder: Path,
     metadata: dict[str, Any],
-    abort_after_frames: int | None,
+    give_up: Callable[[int], bool],
 ) -> Plan:
     """Play one fly scan; its files go to ``folder/<uid>``.
 
     The stream `primary` holds frames and encoder counts, `baseline` one reading of each
-    device that does not move. With `abort_after_frames` the run is aborted once as many
-    frames have been announced.
+    device that does not move. The run is aborted as soon as `give_up(frames so far)`.
     """
     uid = yield from bps.open_run(metadata)
 
@@ -49,7 +48,7 @@ def fly2dpd(
         while not done:
             done = yield from bps.wait("flight", timeout=COLLECT_S, error_on_timeout=False)
             yield from bps.collect(detector, panda, name="primary")
-            if abort_after_frames is not None and detector.get_index() >= abort_after_frames:
+            if give_up(detector.get_index()):
                 raise RequestAbort("aborted on request")
 
     def failed(error: Exception) -> Plan:

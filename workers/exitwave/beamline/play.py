@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import sys
+import threading
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,8 @@ def play(
         diary = _Diary(world.n_frames, on_progress)
         engine.subscribe(diary)  # type: ignore[no-untyped-call]  # bluesky's
         engine.subscribe(TiledWriter(catalog, batch_size=1))  # type: ignore[no-untyped-call]
+        interrupted = threading.Event()
+        last = math.inf if abort_after_frames is None else abort_after_frames
         detector, panda = Detector(world), PositionRecorder(world)
         plan = fly2dpd(
             Flight([detector, panda], world.n_frames, rate_hz),
@@ -157,9 +159,9 @@ def play(
             ],
             settings.data_dir / "scans",
             start_metadata(world, panda, rate_hz, world.sample if sample is None else sample),
-            abort_after_frames,
+            lambda frames: interrupted.is_set() or frames >= last,
         )
-        _run(engine, plan)
+        _run(engine, plan, interrupted)
     played = PlayedScan(
         uid=diary.start["uid"],
         scan_id=diary.start["scan_id"],
@@ -212,15 +214,16 @@ def _bragg_angle_deg(energy_eV: float) -> float:
     return math.degrees(math.asin(wavelength_angstrom / (2 * SILICON_111_ANGSTROM)))
 
 
-def _run(engine: RunEngine, plan: Any) -> None:
-    """Run the plan; Ctrl-C aborts the run, so that it gets a stop document."""
-    try:
-        engine(plan)
-    except RunEngineInterrupted:
-        pass  # aborted by the plan: the stop document says so
-    except KeyboardInterrupt:
-        with redirect_stdout(sys.stderr):  # bluesky prints; stdout belongs to the caller
-            engine.abort("interrupted")  # type: ignore[no-untyped-call]  # bluesky's
-        raise
-    except httpx.HTTPError as error:
-        raise TiledUnavailable(f"Tiled went away during the scan: {error}") from error
+def _run(engine: RunEngine, plan: Any, interrupted: threading.Event) -> None:
+    """Run the plan in a thread of its own; Ctrl-C has it aborted, with a stop document."""
+    with ThreadPoolExecutor(1, thread_name_prefix="run-engine") as thread:
+        running = thread.submit(engine, plan)
+        try:
+            running.result()
+        except KeyboardInterrupt:
+            interrupted.set()
+            raise
+        except RunEngineInterrupted:
+            pass  # aborted by the plan: the stop document says so
+        except httpx.HTTPError as error:
+            raise TiledUnavailable(f"Tiled went away during the scan: {error}") from error
