@@ -19,8 +19,8 @@ Plane = Literal["phase", "amplitude"]
 PLANES: tuple[Plane, ...] = get_args(Plane)
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
-COLOURS = {"phase": "linear_grey_0_100_c0", "amplitude": "linear_grey_0_100_c0"}
-CYCLIC = "cyclic_mrybm_35_75_c68"
+COLOURS = {"phase": "CET_L8", "amplitude": "CET_L1"}
+CYCLIC = "CET_C2"
 WRAPPED_RAD = 5.2
 """A phase that spans more is shown over the full circle in cyclic colours."""
 PERCENTILES = (1.0, 99.0)

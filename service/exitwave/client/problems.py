@@ -1,0 +1,56 @@
+"""From problem+json back to the error the service raised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+from pydantic import ValidationError
+
+from exitwave.schema.errors import ExitwaveError, InvalidInput
+from exitwave.schema.job import Problem
+
+
+def check(response: httpx.Response) -> httpx.Response:
+    """The response if it is a success, else raise what the service raised.
+
+    Raises
+    ------
+    ExitwaveError
+        The class of the error tree with the problem's slug; the service's own sentence.
+    """
+    if response.is_success:
+        return response
+    try:
+        problem = Problem.model_validate_json(response.content)
+    except ValidationError:
+        raise ExitwaveError(
+            f"{response.request.url} answered {response.status_code} "
+            f"{response.reason_phrase}; expected an exitwave service there"
+        ) from None
+    raise error_of(problem)
+
+
+def error_of(problem: Problem) -> ExitwaveError:
+    """The error a problem stands for; the tree's root where its kind is unknown."""
+    slug = problem.type.replace(":", "/").replace("#", "/").rsplit("/", 1)[-1]
+    found = _BY_SLUG.get(slug, ExitwaveError)
+    text = problem.detail or problem.title
+    if not issubclass(found, InvalidInput):
+        return found(text)
+    # The sentence is the service's: built anew it could differ from what it said.
+    error = found.__new__(found, text)
+    extra = problem.model_extra or {}
+    error.key = str(extra.get("key", ""))
+    error.found = extra.get("found", "")
+    error.expected = str(extra.get("expected", ""))
+    return error
+
+
+def _tree(root: type[ExitwaveError]) -> Iterator[type[ExitwaveError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from _tree(child)
+
+
+_BY_SLUG = {kind.slug: kind for kind in _tree(ExitwaveError)}
