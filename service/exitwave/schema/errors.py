@@ -34,6 +34,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+PROBLEM_TYPE_PREFIX = "urn:exitwave:problem:"
+"""``type`` of a problem+json is this and the error's slug."""
+
 
 class ExitwaveError(Exception):
     """Root of the tree. The message is one sentence a user can act on."""

@@ -110,6 +110,6 @@ def _number(
     expected = f"{kind} from {low} to {high}" + ("" if unit == "1" else f" ({unit})")
     if isinstance(value, bool) or not isinstance(value, int if hint is int else (int, float)):
         raise error(path, value, expected)
-    if not math.isfinite(value) or not low <= value <= high:
+    if not low <= value <= high or not math.isfinite(value):
         raise error(path, value, expected)
     return hint(value)

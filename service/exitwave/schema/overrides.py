@@ -68,6 +68,6 @@ def _step(here: Any, part: str, path: str) -> Any:
 
 
 def _index(items: list[Any], part: str, path: str) -> int:
-    if not part.isdigit() or int(part) >= len(items):
+    if not (part.isascii() and part.isdigit()) or int(part) >= len(items):
         raise InvalidInput(path, part, f"an index from 0 to {len(items) - 1}")
     return int(part)

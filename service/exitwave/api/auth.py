@@ -1,0 +1,154 @@
+"""Who may call: an access key in the header, or a browser's session cookie.
+
+`AccessMiddleware` guards everything under ``/api`` before a body is read, so that a new
+route cannot be left open by mistake.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from dataclasses import dataclass
+from http.cookies import CookieError
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Security
+from fastapi.security import APIKeyHeader
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from exitwave.ledger import AsyncLedger
+from exitwave.schema.errors import AccessDenied, ExitwaveError, UsageError
+from exitwave.settings.connection import KEY_VARIABLE
+from exitwave.settings.service import ApiSettings
+
+from .problems import problem_of
+
+COOKIE = "exitwave_session"
+OPEN_PATHS = frozenset({"/api/v1/session"})
+"""Where a browser that has nothing yet exchanges a code or a key for its cookie."""
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. There is one key so far; jobs belong to its owner."""
+
+    name: str
+    by: Literal["key", "session"]
+
+
+def read_key(settings: ApiSettings) -> str:
+    """The access key from ``EXITWAVE_API_KEY``, else from the file that the settings name.
+
+    Raises
+    ------
+    UsageError
+        There is no key: the service is never open to all.
+    """
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key and settings.key_file is not None and settings.key_file.is_file():
+        key = settings.key_file.read_text(encoding="utf-8").strip()
+    if not key:
+        raise UsageError(
+            f"no access key: set {KEY_VARIABLE}, or api.key_file to a file that holds one"
+        )
+    return key
+
+
+def key_matches(given: str, expected: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
+
+
+class AccessMiddleware:
+    """Lets nobody in under ``/api`` without a key or a session.
+
+    Parameters
+    ----------
+    app : ASGI application
+    ledger : AsyncLedger
+        Knows the sessions.
+    key : str
+        The access key.
+    """
+
+    def __init__(self, app: ASGIApp, *, ledger: AsyncLedger, key: str) -> None:
+        self._app = app
+        self._ledger = ledger
+        self._key = key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401, or call the application with `scope["state"]["principal"]` set."""
+        if scope["type"] in {"http", "websocket"} and scope["path"].startswith("/api/"):
+            connection = HTTPConnection(scope)
+            try:
+                if scope["path"] not in OPEN_PATHS:
+                    connection.state.principal = await self._principal(connection)
+            except ExitwaveError as error:
+                await problem_of(error, scope["path"])(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _principal(self, connection: HTTPConnection) -> Principal:
+        header = connection.headers.get("authorization")
+        if header is not None:
+            scheme, _, given = header.partition(" ")
+            if scheme.lower() == "apikey" and key_matches(given.strip(), self._key):
+                return Principal("operator", "key")
+            raise AccessDenied("Authorization: expected `Apikey …` with the service's key")
+        token = _session_token(connection)
+        if token is None:
+            raise AccessDenied("access: found neither key nor session; expected either")
+        if connection.scope.get("method") not in _SAFE_METHODS:
+            require_same_origin(connection)
+        if not await self._ledger.session_valid(token):
+            raise AccessDenied("session: found one that has expired; expected a new log-in")
+        return Principal("operator", "session")
+
+
+def require_same_origin(connection: HTTPConnection) -> None:
+    """Refuse what another site, or another port of this host, makes a browser send."""
+    origin = connection.headers.get("origin", "")
+    if not origin or urlsplit(origin).netloc != connection.headers.get("host"):
+        raise AccessDenied(f"Origin: found {origin or 'none'!r}; expected this service's own")
+
+
+def _session_token(connection: HTTPConnection) -> str | None:
+    try:
+        return connection.cookies.get(COOKIE)
+    except CookieError:
+        return None
+
+
+async def require_access(
+    connection: HTTPConnection,
+    _header: Annotated[
+        str | None,
+        Security(
+            APIKeyHeader(
+                name="Authorization",
+                scheme_name="Apikey",
+                description="`Apikey <key>`; browsers use a session cookie instead.",
+                auto_error=False,
+            )
+        ),
+    ] = None,
+) -> Principal:
+    """Who calls, as a route's dependency."""
+    principal = getattr(connection.state, "principal", None)
+    if not isinstance(principal, Principal):
+        raise AccessDenied("access: found neither key nor session; expected either")
+    return principal
+
+
+Access = Annotated[Principal, Depends(require_access)]
+
+
+async def require_key(principal: Access) -> Principal:
+    """A caller that holds the key: a session is not enough."""
+    if principal.by != "key":
+        raise AccessDenied("access: found a session; expected the service's key")
+    return principal

@@ -1,0 +1,59 @@
+"""What the API does beside answering."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import structlog
+
+from exitwave.ledger import AsyncLedger
+from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
+
+from .scan_desk import ScanDesk
+
+TICK_S = 1.0
+
+RESTART_S = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def keep_running(name: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Run `work` until it ends by itself; a bug in it is logged and it begins anew."""
+    while True:
+        task = asyncio.create_task(work(), name=name)
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+        if (error := task.exception()) is None:
+            return
+        _log.error("background.failed", name=name, exc_info=error)
+        await asyncio.sleep(RESTART_S)
+
+
+async def tick_for_ever(ledger: AsyncLedger) -> None:
+    """Be the queue's clock: jobs of silent workers go back, an outage stops the clock."""
+    there = True
+    while True:
+        try:
+            await ledger.tick()
+        except LedgerUnavailable as error:
+            if there:
+                _log.error("ledger.away", reason=str(error))
+            there = False
+        else:
+            if not there:
+                _log.info("ledger.back")
+            there = True
+        await asyncio.sleep(TICK_S)
+
+
+async def open_scans(scans: ScanDesk) -> None:
+    """Import the Tiled client before the first submission needs it."""
+    try:
+        await scans.open()
+    except ExitwaveError as error:
+        # The next submission tries again, and says so if it is not Tiled that is away.
+        _log.warning("scans.not_open", reason=str(error))

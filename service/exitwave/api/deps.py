@@ -1,0 +1,33 @@
+"""What routes ask for in their signatures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from exitwave.ledger import AsyncLedger
+from exitwave.settings.service import Settings
+
+from .scan_desk import ScanDesk
+
+
+def _ledger(connection: HTTPConnection) -> AsyncLedger:
+    ledger: AsyncLedger = connection.app.state.ledger
+    return ledger
+
+
+def _settings(connection: HTTPConnection) -> Settings:
+    settings: Settings = connection.app.state.settings
+    return settings
+
+
+def _scans(connection: HTTPConnection) -> ScanDesk:
+    scans: ScanDesk = connection.app.state.scans
+    return scans
+
+
+LedgerDep = Annotated[AsyncLedger, Depends(_ledger)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+ScansDep = Annotated[ScanDesk, Depends(_scans)]

@@ -1,0 +1,141 @@
+"""Errors become problem+json (RFC 9457) here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from exitwave.schema.errors import (
+    PROBLEM_TYPE_PREFIX,
+    AccessDenied,
+    ExitwaveError,
+    InvalidInput,
+    MalformedRequest,
+    Unavailable,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
+
+_SLUGS = {413: "body-too-large"}  # Python renamed the phrase
+
+_log = structlog.get_logger(__name__)
+
+
+def problem(
+    status: int,
+    slug: str,
+    detail: str,
+    *,
+    instance: str = "",
+    headers: Mapping[str, str] | None = None,
+    **extra: Any,
+) -> Response:
+    """A problem+json answer; `extra` become further members of the body."""
+    body = {
+        "type": PROBLEM_TYPE_PREFIX + slug,
+        "title": slug.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        **extra,
+    }
+    # ASCII only: text found in a request may hold what UTF-8 cannot.
+    return Response(json.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def problem_of(error: ExitwaveError, instance: str) -> Response:
+    """The answer for an error of our tree."""
+    headers, extra = {}, {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, AccessDenied):
+        headers["WWW-Authenticate"] = "Apikey"
+    if isinstance(error, InvalidInput):
+        extra = {
+            "key": error.key,
+            "found": _shown(error.found),
+            "expected": error.expected,
+        }
+    return problem(
+        error.status, error.slug, str(error), instance=instance, headers=headers, **extra
+    )
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Make every error of `app`, the framework's included, a problem."""
+
+    @app.exception_handler(ExitwaveError)
+    async def _ours(request: Request, error: ExitwaveError) -> Response:
+        return problem_of(error, request.url.path)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        return problem_of(_from_validation(error.errors()), request.url.path)
+
+    @app.exception_handler(HTTPException)
+    async def _framework(request: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            return problem_of(MalformedRequest(error.detail), request.url.path)
+        phrase = HTTPStatus(error.status_code).phrase
+        slug = _SLUGS.get(error.status_code) or phrase.lower().replace(" ", "-")
+        return problem(
+            error.status_code,
+            slug,
+            f"{request.method} {request.url.path}: {error.detail}",
+            instance=request.url.path,
+            headers=error.headers,
+        )
+
+    @app.exception_handler(Exception)
+    async def _bug(request: Request, error: Exception) -> Response:
+        # The log has the trace; the answer does not show our insides.
+        _log.error("http.failed", path=request.url.path, exc_info=error)
+        return problem(
+            500,
+            ExitwaveError.slug,
+            "the service failed on this request; its log has the details",
+            instance=request.url.path,
+        )
+
+
+def _from_validation(errors: Sequence[Mapping[str, Any]]) -> ExitwaveError:
+    first = errors[0]
+    place, *names = first["loc"]
+    if first["type"] == "json_invalid":
+        where = f"at character {names[0]}" if names else ""
+        return MalformedRequest(
+            f"body: found text that is not JSON ({first['ctx']['error']} {where}); "
+            "expected a JSON object"
+        )
+    if place == "body" and not names:
+        found = "no body" if first["type"] == "missing" else "no JSON object"
+        return MalformedRequest(
+            f"body: found {found}; expected a JSON object sent as application/json"
+        )
+    expected = str(first["msg"])
+    if first["type"] == "extra_forbidden":
+        return InvalidInput(_dotted(names), "an unknown key", "a key of the API's schema")
+    return InvalidInput(_dotted(names), first.get("input"), expected)
+
+
+def _dotted(names: Sequence[str | int]) -> str:
+    return ".".join(map(str, names))
+
+
+def _shown(found: object) -> Any:
+    if isinstance(found, float) and not math.isfinite(found):
+        return repr(found)
+    if found is None or isinstance(found, (bool, int, float)):
+        return found
+    text = found if isinstance(found, str) else repr(found)
+    return text if len(text) <= 200 else text[:199] + "…"

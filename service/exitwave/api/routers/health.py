@@ -1,0 +1,71 @@
+"""Is it alive, is it ready."""
+
+from __future__ import annotations
+
+import httpx
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from exitwave.api.deps import LedgerDep, SettingsDep
+from exitwave.api.problems import RETRY_AFTER_S, problem
+from exitwave.ledger import AsyncLedger
+from exitwave.schema.errors import LedgerUnavailable, Unavailable
+
+router = APIRouter(tags=["health"])
+
+TIMEOUT_S = 3.0
+
+
+class Alive(BaseModel):
+    """Body of ``/livez``."""
+
+    alive: bool = True
+
+
+class Ready(BaseModel):
+    """Body of ``/readyz``."""
+
+    ledger: str
+    tiled: str
+
+
+@router.get("/livez")
+async def livez() -> Alive:
+    """Whether the process answers at all."""
+    return Alive()
+
+
+@router.get("/readyz", response_model=Ready)
+async def readyz(
+    request: Request, ledger: LedgerDep, settings: SettingsDep
+) -> Ready | Response:
+    """The parts that jobs need answer; 503 names the one that does not."""
+    parts = Ready(ledger=await _ledger(ledger), tiled=await _tiled(settings.tiled.uri))
+    away = [name for name, state in parts if state != "ready"]
+    if not away:
+        return parts
+    return problem(
+        503,
+        Unavailable.slug,
+        f"not ready: {' and '.join(away)}",
+        instance=request.url.path,
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+        **parts.model_dump(),
+    )
+
+
+async def _ledger(ledger: AsyncLedger) -> str:
+    try:
+        await ledger.ping()
+    except LedgerUnavailable:
+        return "away"
+    return "ready"
+
+
+async def _tiled(uri: str) -> str:
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+            answer = await client.get(f"{uri.rstrip('/')}/healthz")
+    except httpx.TransportError:
+        return "away"
+    return "ready" if answer.is_success else f"answers {answer.status_code}"

@@ -1,0 +1,41 @@
+"""Recipes that can be asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from exitwave.api.auth import Access
+from exitwave.schema.recipe import recipe_to_mapping
+from exitwave.settings.recipes import recipe_names, resolve_recipe
+
+router = APIRouter(prefix="/api/v1/recipes", tags=["recipes"])
+
+
+class RecipeInfo(BaseModel):
+    """One recipe."""
+
+    name: str
+    description: str
+    recipe: dict[str, Any] = Field(description="All its knobs, defaults included.")
+
+
+class RecipeList(BaseModel):
+    """Body of ``GET /api/v1/recipes``."""
+
+    recipes: list[RecipeInfo]
+
+
+@router.get("")
+def list_recipes(access: Access) -> RecipeList:
+    """Recipes by name."""
+    return RecipeList(recipes=[_info(name) for name in recipe_names()])
+
+
+def _info(name: str) -> RecipeInfo:
+    recipe = resolve_recipe(name, {})
+    return RecipeInfo(
+        name=name, description=recipe.description, recipe=recipe_to_mapping(recipe)
+    )
