@@ -1,0 +1,5 @@
+"""``python -m exitwave.cli``."""
+
+from .main import main
+
+main()

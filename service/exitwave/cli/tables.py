@@ -1,0 +1,138 @@
+"""Jobs as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from exitwave.schema.job import Job, JobState, Progress
+
+console = Console(markup=False, highlight=False)
+
+STYLES = {
+    JobState.QUEUED: "",
+    JobState.RUNNING: "cyan",
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "red",
+    JobState.CANCELLED: "dim",
+    JobState.DEAD: "red",
+}
+
+
+def job_list(jobs: list[Job]) -> Table:
+    """One line a job."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("job", "state", "scan", "recipe", "progress", "loss", "submitted", "took"):
+        table.add_column(name, no_wrap=name in {"job", "state"})
+    for job in jobs:
+        table.add_row(
+            job.id,
+            job.state.value,
+            scan_name(job),
+            str(job.spec.recipe.get("name", "")),
+            progress_text(job.progress),
+            loss_text(job),
+            ago(job.submitted_at),
+            took(job),
+            style=STYLES[job.state],
+        )
+    return table
+
+
+def job_record(job: Job) -> Table:
+    """Everything about one job."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    spec = job.spec
+    table.add_row("job", job.id)
+    table.add_row("state", job.state.value + (" (to be cancelled)" if _ending(job) else ""))
+    table.add_row("scan", f"{scan_name(job)}  {spec.scan.uid}")
+    table.add_row("recipe", str(spec.recipe.get("name", "")))
+    for key, value in spec.overrides.items():
+        table.add_row("", f"{key} = {value}")
+    table.add_row("priority", str(spec.priority))
+    if spec.tags:
+        table.add_row("tags", " ".join(spec.tags))
+    table.add_row("submitted", f"{_clock(job.submitted_at)} by {job.owner}")
+    if job.started_at:
+        table.add_row("started", _clock(job.started_at))
+    if job.ended_at:
+        table.add_row("ended", f"{_clock(job.ended_at)} after {took(job)}")
+    if job.progress:
+        table.add_row("progress", progress_text(job.progress))
+    if loss := loss_text(job):
+        table.add_row("loss", loss)
+    for attempt in job.attempts:
+        outcome = attempt.outcome or "running"
+        reason = f": {attempt.reason}" if attempt.reason else ""
+        where = f"{attempt.worker} ({attempt.device})" if attempt.device else attempt.worker
+        table.add_row(f"attempt {attempt.number}", f"{outcome} on {where}{reason}")
+    if job.failure:
+        table.add_row("failure", f"{job.failure.message} [{job.failure.slug}]")
+    if job.result:
+        table.add_row("result", f"{job.result.node} (in Tiled)")
+    return table
+
+
+def outcome(job: Job) -> str:
+    """How a job ended, in a line."""
+    if job.failure is not None:
+        return f"job {job.id} {job.state}: {job.failure.message}"
+    if job.result is not None:
+        return f"job {job.id} {job.state} after {took(job)}: {job.result.node} in Tiled"
+    return f"job {job.id} {job.state}"
+
+
+def scan_name(job: Job) -> str:
+    """How people call its scan."""
+    scan = job.spec.scan
+    name = scan.uid[:8] if scan.scan_id is None else f"{scan.scan_id}"
+    return f"{name} {scan.sample}".strip()
+
+
+def progress_text(progress: Progress | None) -> str:
+    """How far it is."""
+    if progress is None:
+        return ""
+    if progress.phase != "reconstructing":
+        return progress.phase
+    pace = progress.seconds_per_epoch
+    speed = f" ({pace:.2g} s each)" if pace is not None else ""
+    return f"epoch {progress.epoch}/{progress.epochs}{speed}"
+
+
+def loss_text(job: Job) -> str:
+    """Its last loss."""
+    known = job.result if job.result is not None else job.progress
+    return "" if known is None or known.loss is None else f"{known.loss:.4g}"
+
+
+def ago(then: datetime) -> str:
+    """Time since, in its largest unit."""
+    return f"{_duration((datetime.now(UTC) - then).total_seconds())} ago"
+
+
+def took(job: Job) -> str:
+    """From the start of the first attempt to the end, or until now."""
+    if job.started_at is None:
+        return ""
+    end = job.ended_at or datetime.now(UTC)
+    return _duration((end - job.started_at).total_seconds())
+
+
+def _ending(job: Job) -> bool:
+    return job.cancel_requested and not job.state.terminal
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def _clock(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
