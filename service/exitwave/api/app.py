@@ -12,12 +12,13 @@ from fastapi import FastAPI
 from exitwave.ledger import AsyncLedger
 from exitwave.schema.job import Problem
 from exitwave.settings.service import Settings
+from exitwave.web import add_dashboard
 
 from .auth import AccessMiddleware, read_key
 from .background import keep_running, open_scans, tick_for_ever
 from .middleware import BodyLimitMiddleware, RequestLogMiddleware
 from .problems import MEDIA_TYPE, install_handlers
-from .routers import events, health, jobs, recipes, session, workers
+from .routers import events, health, jobs, live, recipes, session, workers
 from .scan_desk import ScanDesk
 
 
@@ -56,8 +57,9 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes)
     app.add_middleware(AccessMiddleware, ledger=ledger, key=key)
     app.add_middleware(RequestLogMiddleware)
-    for module in (jobs, events, workers, recipes, session, health):
+    for module in (jobs, events, live, workers, recipes, session, health):
         app.include_router(module.router)
+    add_dashboard(app)
     return app
 
 

@@ -1,0 +1,138 @@
+/** The jobs: what the page knows of them, and the list on the left. */
+
+import { call } from "./api.js";
+
+const KEPT = 100;
+
+/** @typedef {object} Job record of GET /api/v1/jobs/{id} */
+
+/** Newest first; dispatches `change` (detail: job id) after each change. */
+export class Jobs extends EventTarget {
+  /** @type {Map<string, Job>} */
+  #jobs = new Map();
+
+  /** @returns {Job[]} newest first */
+  get all() {
+    return [...this.#jobs.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+  }
+
+  /** @param {string} id @returns {Job|undefined} */
+  get(id) {
+    return this.#jobs.get(id);
+  }
+
+  /** The newest running job, else the newest. @returns {Job|undefined} */
+  get newest() {
+    return this.all.find((job) => job.state === "running") ?? this.all[0];
+  }
+
+  /** Read the list afresh. */
+  async load() {
+    const page = await call(`/jobs?limit=${KEPT}`);
+    this.#jobs = new Map(page.jobs.map((job) => [job.id, job]));
+    this.#changed(null);
+  }
+
+  /** Read one job afresh. @param {string} id */
+  async fetch(id) {
+    this.#jobs.set(id, await call(`/jobs/${encodeURIComponent(id)}`));
+    this.#changed(id);
+  }
+
+  /** Take in an event of the stream. @param {object} event */
+  async take(event) {
+    const job = this.#jobs.get(event.job_id);
+    if (event.kind !== "progress" || job === undefined) return this.fetch(event.job_id);
+    // An old event read after the record must not turn a job back.
+    if (["queued", "running"].includes(job.state)) {
+      this.#jobs.set(job.id, { ...job, state: event.state, progress: event.progress });
+      this.#changed(job.id);
+    }
+    return undefined;
+  }
+
+  #changed(id) {
+    this.dispatchEvent(new CustomEvent("change", { detail: id }));
+  }
+}
+
+/** Draws the list into an element, changing only what differs. */
+export class JobList {
+  /**
+   * @param {HTMLElement} element
+   * @param {(id: string) => void} choose called when the user picks a job
+   */
+  constructor(element, choose) {
+    this.element = element;
+    this.choose = choose;
+    /** @type {Map<string, HTMLElement>} */
+    this.items = new Map();
+  }
+
+  /** @param {Job[]} jobs newest first @param {?string} chosen */
+  draw(jobs, chosen) {
+    const ids = new Set(jobs.map((job) => job.id));
+    for (const [id, item] of this.items) {
+      if (ids.has(id)) continue;
+      item.remove();
+      this.items.delete(id);
+    }
+    jobs.forEach((job, index) => {
+      const item = this.items.get(job.id) ?? this.#create(job.id);
+      if (this.element.children[index] !== item) {
+        this.element.insertBefore(item, this.element.children[index] ?? null);
+      }
+      fill(item, job, job.id === chosen);
+    });
+  }
+
+  #create(id) {
+    const item = document.createElement("li");
+    item.dataset.testid = "job-item";
+    item.dataset.job = id;
+    item.innerHTML = `<button type="button"><span class="row"><b class="scan"></b><span class="chip"></span></span>
+      <span class="row quiet"><span class="sample"></span><span class="recipe"></span></span>
+      <progress max="1" value="0" aria-label="Progress"></progress>
+      <span class="row quiet"><time></time><span class="epoch"></span></span></button>`;
+    item.querySelector("button").addEventListener("click", () => this.choose(id));
+    this.items.set(id, item);
+    return item;
+  }
+}
+
+/** What a scan is called: its number, else the start of its uid. @param {Job} job */
+export function scanName({ spec: { scan } }) {
+  return scan.scan_id === null ? `Scan ${scan.uid.slice(0, 8)}` : `Scan ${scan.scan_id}`;
+}
+
+/** State for people: a cancel that was asked for shows. @param {Job} job */
+export function stateName(job) {
+  return job.cancel_requested && job.state === "running" ? "cancelling" : job.state;
+}
+
+/** "12 / 180", or the phase before the first epoch. @param {Job} job */
+export function epochText({ progress, state }) {
+  if (!progress) return "";
+  if (progress.epoch === 0) return state === "running" ? progress.phase : "";
+  return `epoch ${progress.epoch} / ${progress.epochs}`;
+}
+
+function fill(item, job, chosen) {
+  const part = (selector) => item.querySelector(selector);
+  const state = stateName(job);
+  const { progress } = job;
+  const done = job.state === "succeeded" ? 1 : (progress?.epochs ? progress.epoch / progress.epochs : 0);
+  item.dataset.state = job.state;
+  item.classList.toggle("chosen", chosen);
+  part("button").setAttribute("aria-current", String(chosen));
+  part(".scan").textContent = scanName(job);
+  part(".chip").textContent = state;
+  part(".chip").dataset.state = state;
+  part(".sample").textContent = job.spec.scan.sample || job.spec.scan.uid.slice(0, 8);
+  part(".recipe").textContent = job.spec.recipe.name ?? "";
+  part("progress").value = done;
+  part(".epoch").textContent = epochText(job);
+  const time = new Date(job.submitted_at);
+  part("time").dateTime = job.submitted_at;
+  part("time").textContent = time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+}

@@ -1,0 +1,32 @@
+/** The loss curve. */
+
+export class LossPanel {
+  /** @param {object} document BokehJS document with all figures */
+  constructor(document) {
+    this.element = window.document.getElementById("panel-loss");
+    this.now = window.document.getElementById("loss-now");
+    this.source = document.get_model_by_name("loss:source");
+  }
+
+  /**
+   * @param {import("./frame.js").FrameHeader} header
+   * @param {Float32Array} rows epoch and loss, alternating
+   */
+  show(header, rows) {
+    const epoch = [];
+    const loss = [];
+    for (let i = 0; i < rows.length; i += 2) {
+      epoch.push(rows[i]);
+      loss.push(rows[i + 1]);
+    }
+    this.source.data = { epoch, loss };
+    this.element.dataset.epoch = String(header.epoch);
+    this.now.textContent = loss.length ? loss.at(-1).toPrecision(4) : "";
+  }
+
+  clear() {
+    this.source.data = { epoch: [], loss: [] };
+    this.element.dataset.epoch = "0";
+    this.now.textContent = "";
+  }
+}
