@@ -1,0 +1,7 @@
+"""Scans as beamlines store them: found, checked and read. No torch."""
+
+from .profile import Orientation, Profile, load_profile
+from .source import Scan
+from .tiled import TiledScans
+
+__all__ = ["Orientation", "Profile", "Scan", "TiledScans", "load_profile"]
