@@ -1,0 +1,320 @@
+"""Live pictures and final arrays against a real Tiled, watched by a separate subscriber."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from tests.stack import TiledServer, answers, clean_environment, free_port, running, wait_until
+from tiled.client import from_uri
+
+from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
+from exitwave.results.sink import FIELDS
+from exitwave.schema.errors import SinkError
+from exitwave.schema.job import ScanRef
+from exitwave.settings.service import TiledSettings
+
+
+@dataclass(frozen=True)
+class Loss:
+    total: float
+    data: float
+    prior: float
+
+
+@dataclass(frozen=True)
+class State:
+    """A state as the engine yields it, with a picture that tells its epoch."""
+
+    epoch: int
+    shape: tuple[int, int] = (40, 30)
+    broken: bool = False
+    seconds: float = 0.25
+    loss: Loss = field(default=Loss(3.0, 2.0, 1.0))
+
+    def object_MYX(self) -> np.ndarray:
+        value = np.nan if self.broken else self.epoch
+        return np.full((1, *self.shape), value * 1j, np.complex64)
+
+    def probe_NHW(self) -> np.ndarray:
+        return np.full((2, 16, 16), 1 + self.epoch, np.complex64)
+
+    def illuminated_YX(self) -> np.ndarray:
+        known = np.zeros(self.shape, dtype=bool)
+        known[2:-2, 3:-3] = True
+        return known
+
+
+def node_of(tiled: TiledSettings) -> ResultNode:
+    scan = ScanRef(uid=uuid4().hex, scan_id=7, sample="star", path="raw/x")
+    return ResultNode(
+        tiled,
+        AttemptRecord(
+            scan=scan,
+            job_id=uuid4().hex,
+            attempt=2,
+            recipe={"name": "default"},
+            geometry={"energy_eV": 9000.0, "sources": {"energy_eV": "document"}},
+            pixel_size_m=1e-8,
+            origin_m=(1e-6, 2e-6),
+            device="cpu (2 threads)",
+        ),
+    )
+
+
+def client_of(server: TiledServer) -> Any:
+    return from_uri(server.uri, api_key=server.api_key)
+
+
+def finish(sink: LiveSink, within_s: float = 30) -> None:
+    sink.end()
+    assert sink.done(within_s)
+
+
+def test_pictures_are_numbered_and_their_epochs_known(tiled_server: TiledServer) -> None:
+    node = node_of(tiled_server.settings)
+    root = client_of(tiled_server)
+    began = time.monotonic()
+    sink = LiveSink(node, publish_s=0.3)
+    last = offer_until(sink, root, node, version=5)
+    finish(sink)
+    took_s = time.monotonic() - began
+
+    rows = root[f"{node.path}/live/progress"].read()
+    fields = root[f"{node.path}/live/progress"].metadata["fields"]
+    assert tuple(fields) == FIELDS
+    np.testing.assert_array_equal(rows[:, 0], np.arange(1, last + 1))
+    np.testing.assert_array_equal(rows[:, 1:5], np.tile([3.0, 2.0, 1.0, 0.25], (last, 1)))
+    epoch_of = {int(row[5]): int(row[0]) for row in rows if row[5]}
+    assert list(epoch_of) == list(range(1, len(epoch_of) + 1))
+    assert epoch_of[1] == 1 and epoch_of[len(epoch_of)] == last
+    assert len(epoch_of) < last / 2  # latest wins: most epochs make no picture
+    assert len(epoch_of) <= took_s / 0.3 + 2  # and they keep their distance
+
+    # A subscriber that comes late is given every message again, in the order of writing.
+    seen: dict[int, np.ndarray] = {}
+    picture = root[f"{node.path}/live/object"]
+    subscription = picture.subscribe()
+
+    def take(update: Any) -> None:
+        seen[update.sequence] = np.array(update.data())
+
+    subscription.new_data.add_callback(take)
+    subscription.start_in_thread(0)
+    wait_until(lambda: len(seen) == len(epoch_of), "all messages", within_s=10)
+    subscription.disconnect()
+    known = State(1).illuminated_YX()
+    for version, epoch in epoch_of.items():
+        planes = seen[version]
+        assert np.isnan(planes[:, ~known]).all()
+        np.testing.assert_array_equal(planes[0][known], epoch)
+        np.testing.assert_allclose(planes[1][known], np.pi / 2)
+
+    metadata = picture.metadata
+    assert (metadata["epoch"], metadata["version"]) == (last, len(epoch_of))
+    assert metadata["illuminated_box"] == [2, 38, 3, 27]
+    assert metadata["bin"] == 1 and metadata["full_shape"] == [40, 30]
+    np.testing.assert_array_equal(root[f"{node.path}/live/probe"].read()[0], 1 + last)
+    about = root[node.path]
+    assert [spec.name for spec in about.specs] == ["PtychoReconstruction"]
+    assert about.metadata["scan_id"] == 7 and about.metadata["complete"] is False
+
+
+def test_a_picture_is_announced_before_it_is_written(tiled_server: TiledServer) -> None:
+    node, root = node_of(tiled_server.settings), client_of(tiled_server)
+    sink = LiveSink(node, publish_s=0.1)
+    offer_until(sink, root, node, version=1)
+    announced: dict[int, bool] = {}
+
+    def look(update: Any) -> None:
+        rows = root[f"{node.path}/live/progress"].read()
+        versions = [int(version) for version in rows[:, 5]]
+        announced[update.sequence] = update.sequence in versions
+
+    subscription = root[f"{node.path}/live/object"].subscribe()
+    subscription.new_data.add_callback(look)
+    subscription.start_in_thread()
+    offer_until(sink, root, node, version=6)
+    finish(sink)
+    wait_until(lambda: len(announced) >= 4, "pictures", within_s=10)
+    subscription.disconnect()
+    assert all(announced.values())
+
+
+def offer_until(sink: LiveSink, root: Any, node: ResultNode, *, version: int) -> int:
+    """Offer epochs at a steady pace until that many pictures are there; gives the last one."""
+    epoch = 0
+    deadline = time.monotonic() + 60
+    while pictures(root, node) < version:
+        assert time.monotonic() < deadline
+        for _ in range(4):
+            epoch += 1
+            sink.offer(State(epoch))
+            time.sleep(0.05)
+    return epoch
+
+
+def pictures(root: Any, node: ResultNode) -> int:
+    """Number of the newest picture in Tiled."""
+    try:
+        return int(root[f"{node.path}/live/object"].metadata["version"])
+    except KeyError:
+        return 0
+
+
+def test_large_objects_are_binned_about_their_centre(tiled_server: TiledServer) -> None:
+    node = node_of(tiled_server.settings)
+    sink = LiveSink(node, publish_s=0.1)
+    sink.offer(State(5, shape=(800, 600)))
+    finish(sink)
+    picture = client_of(tiled_server)[f"{node.path}/live/object"]
+    assert picture.shape == (2, 267, 200)
+    metadata = picture.metadata
+    assert metadata["bin"] == 3 and metadata["pixel_size_m"] == pytest.approx(3e-8)
+    assert metadata["origin_m"] == pytest.approx([1e-6 + 1e-8, 2e-6 + 1e-8])
+    assert metadata["full_shape"] == [800, 600]
+
+
+def test_a_picture_that_is_not_finite_stays_away(tiled_server: TiledServer) -> None:
+    node = node_of(tiled_server.settings)
+    sink = LiveSink(node, publish_s=0.1)
+    sink.offer(State(1))
+    wait_until(lambda: pictures(client_of(tiled_server), node), "first picture")
+    sink.offer(State(2, broken=True))
+    finish(sink)
+    root = client_of(tiled_server)
+    np.testing.assert_array_equal(root[f"{node.path}/live/progress"].read()[:, 5], [1, 0])
+    assert root[f"{node.path}/live/object"].metadata["epoch"] == 1
+
+
+def test_offering_never_waits_for_tiled_and_a_refusal_is_told_at_the_end() -> None:
+    settings = TiledSettings.model_validate({"uri": f"http://127.0.0.1:{free_port()}"})
+    sink = LiveSink(node_of(settings), publish_s=0.1)
+    began = time.perf_counter()
+    for epoch in range(2000):
+        sink.offer(State(epoch))
+    assert time.perf_counter() - began < 5  # a single write that waited would take longer
+    sink.end()
+    assert not sink.done(0.1)
+    sink.abandon()
+
+
+def final_arrays() -> FinalArrays:
+    random = np.random.default_rng(1)
+    complexes = random.normal(size=(2, 1, 70, 60)) @ np.ones((60, 50))
+    return FinalArrays(
+        object_MYX=(complexes[0] + 1j * complexes[1]).astype(np.complex64),
+        probe_NHW=(complexes[1, :, :32, :32] * 1j).astype(np.complex64),
+        positions_m=random.normal(size=(25, 2)) * 1e-6,
+        illuminated_box=(4, 60, 5, 44),
+        epochs=60,
+        loss=0.5,
+    )
+
+
+def check_final(root: Any, node: ResultNode, final: FinalArrays) -> None:
+    result = root[node.path]
+    for name, values in (
+        ("object", final.object_MYX),
+        ("probe", final.probe_NHW),
+        ("positions_m", final.positions_m),
+    ):
+        stored = result[name].read()
+        assert stored.dtype == values.dtype
+        np.testing.assert_array_equal(stored, values)
+    assert result.metadata["complete"] is True
+    assert result.metadata["epoch"] == 60 and result.metadata["loss"] == 0.5
+    assert result.metadata["illuminated_box"] == [4, 60, 5, 44]
+    assert result.metadata["scan_id"] == 7
+
+
+def test_final_arrays_can_be_read_and_the_spool_is_empty(
+    tiled_server: TiledServer, tmp_path: Path
+) -> None:
+    node, final = node_of(tiled_server.settings), final_arrays()
+    deliver(node, final, tmp_path / "spool", lambda: None)
+    check_final(client_of(tiled_server), node, final)
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_refused_result_is_an_error_that_names_the_kept_file(
+    tiled_server: TiledServer, tmp_path: Path
+) -> None:
+    wrong = tiled_server.settings.model_copy(
+        update={"api_key": type(tiled_server.settings.api_key)("b2")}
+    )
+    with pytest.raises(SinkError, match=r"kept in .*npz"):
+        deliver(node_of(wrong), final_arrays(), tmp_path, lambda: None)
+    (kept,) = tmp_path.glob("*.npz")
+    np.testing.assert_array_equal(np.load(kept)["object"], final_arrays().object_MYX)
+
+
+@contextmanager
+def tiled_at(port: int, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
+    uri = f"http://127.0.0.1:{port}"
+    env = clean_environment(
+        EXITWAVE__DATA_DIR=str(data_dir),
+        EXITWAVE__TILED__URI=uri,
+        EXITWAVE__TILED__API_KEY="a1" * 16,
+    )
+    program = (
+        "from exitwave.settings.service import load_settings; "
+        "from exitwave.local.tiled import serve_tiled; serve_tiled(load_settings())"
+    )
+    argv = [sys.executable, "-c", program]
+    log = data_dir / "tiled.log"
+    with running(argv, owner=data_dir, env=env, log=log) as process:
+        wait_until(lambda: answers(f"{uri}/healthz"), "tiled", log=log)
+        yield process
+
+
+def test_tiled_away_in_the_middle_and_at_the_end(tmp_path: Path) -> None:
+    port = free_port()
+    settings = TiledSettings.model_validate(
+        {"uri": f"http://127.0.0.1:{port}", "api_key": "a1" * 16}
+    )
+    node, final, spool = node_of(settings), final_arrays(), tmp_path / "spool"
+    server: AbstractContextManager[Any] = tiled_at(port, tmp_path)
+    server.__enter__()
+    sink = LiveSink(node, publish_s=0.1)
+    sink.offer(State(1))
+    wait_until(
+        lambda: pictures(from_uri(settings.uri, api_key="a1" * 16), node), "first picture"
+    )
+    server.__exit__(None, None, None)
+
+    for epoch in range(2, 41):
+        sink.offer(State(epoch))
+        time.sleep(0.02)
+
+    def close_all() -> None:
+        sink.end()
+        while not sink.done(0.2):
+            pass
+        deliver(node, final, spool, lambda: None)
+
+    closing = threading.Thread(target=close_all)
+    closing.start()
+    time.sleep(1)
+    assert closing.is_alive()
+    with tiled_at(port, tmp_path):
+        closing.join(60)
+        assert not closing.is_alive()
+        root = from_uri(settings.uri, api_key="a1" * 16)
+        check_final(root, node, final)
+        rows = root[f"{node.path}/live/progress"].read()
+        np.testing.assert_array_equal(rows[:, 0], np.arange(1, 41))
+        versions = [int(version) for version in rows[:, 5] if version]
+        assert versions == list(range(1, len(versions) + 1)) and rows[-1, 5] == versions[-1]
+        assert np.nanmax(root[f"{node.path}/live/object"].read()[0]) == 40
+    assert list(spool.iterdir()) == []

@@ -1,0 +1,137 @@
+"""Final arrays: kept on disk until Tiled has them and gives them back equal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import stamina
+import structlog
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import SinkError
+
+from .node import Numbers, ResultNode, may_pass
+
+LONGEST_PAUSE_S = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalArrays:
+    """What a reconstruction leaves.
+
+    Attributes
+    ----------
+    object_MYX, probe_NHW : ndarray, complex64
+    positions_m : ndarray (n, 2)
+        (y, x) of the beam on the object.
+    illuminated_box : (int, int, int, int)
+        (y0, y1, x0, x1), half-open, in pixels of the object: where it is known.
+    epochs : int
+        Epochs done.
+    loss : float
+        Of the last one.
+    """
+
+    object_MYX: NDArray[np.complex64]
+    probe_NHW: NDArray[np.complex64]
+    positions_m: NDArray[np.float64]
+    illuminated_box: tuple[int, int, int, int]
+    epochs: int
+    loss: float
+
+
+def deliver(
+    node: ResultNode, final: FinalArrays, spool_dir: Path, go_on: Callable[[], None]
+) -> None:
+    """Write the final arrays, read them back and mark the node complete.
+
+    While Tiled is away the arrays lie in `spool_dir`; this tries again until it is back.
+
+    Parameters
+    ----------
+    node : ResultNode
+    final : FinalArrays
+    spool_dir : Path
+        Made where it is missing.
+    go_on : callable
+        Called before every attempt; raises to give up.
+
+    Raises
+    ------
+    SinkError
+        Tiled refuses the result, or does not give it back as it was. The message names the
+        spooled file, which stays.
+    """
+    spooled = _spool(node, final, spool_dir)
+    kept = False
+    try:
+        for attempt in stamina.retry_context(
+            on=may_pass, attempts=None, timeout=None, wait_max=LONGEST_PAUSE_S
+        ):
+            with attempt:
+                go_on()
+                _write(node, final)
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        kept = True
+        raise SinkError(
+            f"result {node.path} is not in Tiled ({error}); the arrays are kept in {spooled}"
+        ) from error
+    finally:
+        if not kept:
+            spooled.unlink()
+    _log.info("result.delivered", node=node.path)
+
+
+def _write(node: ResultNode, final: FinalArrays) -> None:
+    record = node.record
+    scale = {"pixel_size_m": record.pixel_size_m}
+    try:
+        _put_checked(
+            node, "object", final.object_MYX, {**scale, "origin_m": list(record.origin_m)}
+        )
+        _put_checked(node, "probe", final.probe_NHW, scale)
+        _put_checked(node, "positions_m", final.positions_m, {"order": "y, x"})
+        node.update(
+            {
+                "epoch": final.epochs,
+                "loss": final.loss,
+                "illuminated_box": list(final.illuminated_box),
+                "complete": True,
+            }
+        )
+    except httpx.HTTPError:
+        node.forget()
+        raise
+
+
+def _put_checked(
+    node: ResultNode, name: str, values: Numbers, metadata: Mapping[str, object]
+) -> None:
+    array = node.array(name, values, metadata)
+    array.write(values)
+    if not np.array_equal(array.read(), values, equal_nan=True):
+        raise ValueError(f"{name} comes back with other values than were sent")
+
+
+def _spool(node: ResultNode, final: FinalArrays, folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{node.record.job_id}-a{node.record.attempt}.npz"
+    being_written = path.with_suffix(".part")
+    with being_written.open("wb") as file:
+        np.savez(
+            file,
+            object=final.object_MYX,
+            probe=final.probe_NHW,
+            positions_m=final.positions_m,
+            node=np.array(node.path),
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    return being_written.rename(path)
