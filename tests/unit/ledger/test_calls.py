@@ -1,0 +1,72 @@
+"""What the two faces of the ledger share: commands, replies, ids, versions."""
+
+from __future__ import annotations
+
+import inspect
+import time
+
+import pytest
+
+from exitwave.ledger import AsyncLedger, Ledger, library
+from exitwave.ledger.calls import Calls
+from exitwave.ledger.ids import ALPHABET, new_job_id
+from exitwave.schema.errors import InvalidInput, LedgerUnavailable
+from exitwave.settings.service import LedgerSettings
+
+
+def test_ids_sort_by_time_and_are_unique_and_safe() -> None:
+    first = new_job_id()
+    time.sleep(0.002)
+    ids = [new_job_id() for _ in range(1000)]
+    assert all(first < each for each in ids)
+    assert len(set(ids)) == 1000
+    assert {len(each) for each in ids} == {26}
+    assert set("".join(ids)) <= set(ALPHABET)
+
+
+def test_both_faces_have_the_same_methods_and_arguments() -> None:
+    def signatures(face: type) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(method).parameters)
+            for name, method in inspect.getmembers(face, inspect.isfunction)
+            if not name.startswith("_")
+        }
+
+    assert signatures(Ledger) == signatures(AsyncLedger)
+
+
+@pytest.mark.parametrize("after", ["", "-1", "1-", "abc", "1-1-1", "$", "9" * 30, "1\n"])
+def test_made_up_event_ids_are_refused(after: str) -> None:
+    with pytest.raises(InvalidInput, match="event id"):
+        Calls(LedgerSettings()).read_events(after, 0.0, 10)
+
+
+@pytest.mark.parametrize("cursor", ["", "-inf", "(1", "1.5", "x"])
+def test_made_up_cursors_are_refused(cursor: str) -> None:
+    with pytest.raises(InvalidInput, match="cursor"):
+        Calls(LedgerSettings()).list_jobs(None, None, 10, cursor)
+
+
+def test_secrets_are_not_in_the_commands_that_store_them() -> None:
+    call = Calls(LedgerSettings()).create_session(60)
+    token = call.parse("OK")
+    assert len(token) >= 32
+    assert token not in " ".join(map(str, call.command))
+
+
+def _listing(source: str) -> list[list[object]]:
+    return [["library_name", "exitwave", "engine", "LUA", "library_code", source]]
+
+
+def test_functions_are_loaded_when_missing_or_other_and_kept_when_ours() -> None:
+    older = library.SOURCE.replace(f"VERSION = '{library.VERSION}'", "VERSION = '0'")
+    assert library.VERSION >= 1
+    assert library.must_load([])
+    assert library.must_load(_listing(older))
+    assert not library.must_load(_listing(library.SOURCE))
+
+
+def test_functions_of_a_newer_release_are_left_alone() -> None:
+    newer = library.SOURCE.replace(f"VERSION = '{library.VERSION}'", "VERSION = '999'")
+    with pytest.raises(LedgerUnavailable, match="update this program"):
+        library.must_load(_listing(newer))
