@@ -27,6 +27,7 @@ async def keep_running(name: str, work: Callable[[], Coroutine[object, object, N
             await asyncio.wait({task})
         finally:
             task.cancel()
+            await asyncio.wait({task})
         if (error := task.exception()) is None:
             return
         _log.error("background.failed", name=name, exc_info=error)

@@ -85,7 +85,8 @@ def install_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _framework(request: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            return problem_of(MalformedRequest(error.detail), request.url.path)
+            message = "body: found bytes that cannot be read; expected a JSON object in UTF-8"
+            return problem_of(MalformedRequest(message), request.url.path)
         phrase = HTTPStatus(error.status_code).phrase
         slug = _SLUGS.get(error.status_code) or phrase.lower().replace(" ", "-")
         return problem(
@@ -122,9 +123,11 @@ def _from_validation(errors: Sequence[Mapping[str, Any]]) -> ExitwaveError:
         return MalformedRequest(
             f"body: found {found}; expected a JSON object sent as application/json"
         )
-    expected = str(first["msg"])
+    if names[-1] in {"str", "int"}:
+        names.pop()  # which of two types was tried is no key of the request
     if first["type"] == "extra_forbidden":
         return InvalidInput(_dotted(names), "an unknown key", "a key of the API's schema")
+    expected = str(first["msg"]).removeprefix("Input should be ")
     return InvalidInput(_dotted(names), first.get("input"), expected)
 
 
