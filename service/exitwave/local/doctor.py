@@ -1,0 +1,96 @@
+"""What works and what does not, a line each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from exitwave.client import Client
+from exitwave.ledger import Ledger
+from exitwave.schema.errors import ExitwaveError
+from exitwave.settings.service import Settings
+
+LEAST_FREE_BYTES = 2_000_000_000
+GPU_DRIVER = Path("/proc/driver/nvidia/gpus")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part of the service and how it is."""
+
+    part: str
+    ok: bool
+    detail: str
+
+
+def examine(settings: Settings, url: str | None) -> Iterator[Finding]:
+    """Look at every part; one that is away does not hide the others."""
+    checks: dict[str, Callable[[], str]] = {
+        "key": lambda: _key(url),
+        "Tiled": lambda: _tiled(settings),
+        "queue": lambda: _queue(settings),
+        "worker": lambda: _worker(settings),
+        "data": lambda: _data(settings),
+    }
+    for part, check in checks.items():
+        try:
+            yield Finding(part, True, check())
+        except (ExitwaveError, httpx.HTTPError) as error:
+            yield Finding(part, False, str(error) or type(error).__name__)
+
+
+def _key(url: str | None) -> str:
+    with Client(url) as client:
+        client.jobs(limit=1)
+        return f"the API at {client.connection.url} takes it"
+
+
+def _tiled(settings: Settings) -> str:
+    tiled = settings.tiled
+    headers = {"Authorization": f"Apikey {tiled.api_key.get_secret_value()}"}
+    for container in (tiled.raw, tiled.results):
+        where = f"{tiled.uri.rstrip('/')}/api/v1/metadata/{container}"
+        answer = httpx.get(where, headers=headers, timeout=10.0)
+        if not answer.is_success:
+            raise ExitwaveError(
+                f"{tiled.uri}: found status {answer.status_code} for /{container}; expected "
+                "a container that the key may read"
+            )
+    return f"{tiled.uri} has /{tiled.raw} and /{tiled.results}"
+
+
+def _queue(settings: Settings) -> str:
+    with Ledger(settings.ledger) as ledger:
+        ledger.ping()
+    return "answers"
+
+
+def _worker(settings: Settings) -> str:
+    with Ledger(settings.ledger) as ledger:
+        workers = ledger.workers()
+    if not workers:
+        raise ExitwaveError("found none; expected one that says it is there: `exitwave worker`")
+    devices = {worker.device for worker in workers}
+    if devices == {"cpu"} and GPU_DRIVER.is_dir() and any(GPU_DRIVER.iterdir()):
+        raise ExitwaveError(
+            "found only workers on the CPU, but this machine has a GPU; expected a CUDA build "
+            "of torch"
+        )
+    return ", ".join(f"{w.name} ({w.device}, {w.state})" for w in workers)
+
+
+def _data(settings: Settings) -> str:
+    folder = settings.data_dir
+    if folder is None:
+        return "no folder on this machine; everything is in Tiled and in the queue"
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ExitwaveError(f"found {folder}; expected a folder that can be written")
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE_BYTES:
+        raise ExitwaveError(f"{folder}: found {free / 1e9:.1f} GB free; expected at least 2 GB")
+    return f"{folder}, {free / 1e9:.0f} GB free"

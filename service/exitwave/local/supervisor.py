@@ -1,0 +1,224 @@
+"""`exitwave up`: everything on one machine, started together, stopped together."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+import httpx
+
+from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
+from exitwave.settings.connection import KEY_VARIABLE, URL_VARIABLE, save_connection
+from exitwave.settings.service import CONFIG_VARIABLE
+
+from . import layout as layouts
+from . import processes
+from .children import Child
+from .valkey import prepare_valkey
+
+SERVERS = ("valkey", "tiled")
+"""Stopped last: the others still write to them while they end."""
+PYTHON = ("tiled", "api", "trigger", "worker")
+STOP_S = {"others": 2.5, "servers": 1.2}
+_PAUSE_S = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+Say = Callable[[str], None]
+
+
+class Stopped(Exception):  # noqa: N818  # not an error: the user asked for it
+    """A signal asked for the end."""
+
+
+class System:
+    """The supervised processes of one data directory. Use it in the main thread.
+
+    Parameters
+    ----------
+    data_dir : Path
+        Created where it is missing.
+    port : int, optional
+        Of API and dashboard; default from the settings.
+    say : callable
+        Gets lines for the user.
+
+    Raises
+    ------
+    UsageError
+        The directory or the port cannot be had; nothing has been started then.
+    """
+
+    def __init__(self, data_dir: Path, port: int | None, say: Say) -> None:
+        self.say = say
+        self.layout = layouts.claim_data_dir(data_dir)
+        try:
+            self._left_behind = processes.kill_survivors(self.layout.root)
+            valkey = prepare_valkey(self.layout.valkey)
+            self.settings = layouts.prepare_settings(self.layout, port, valkey.uri)
+            layouts.require_free_port(self.settings.api.host, self.settings.api.port)
+        except BaseException:
+            self.layout.release()
+            raise
+        self.url = layouts.api_url(self.settings)
+        self.key = layouts.access_key(self.layout)
+        self._children = {"valkey": self._child("valkey", valkey.argv)}
+        for name in PYTHON:
+            self._children[name] = self._child(name, self.command(name))
+        self._signalled = False
+        self._before: list[object] = []
+        self.began = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Start everything at once: each part waits for those it needs."""
+        self._before = [signal.signal(number, self._on_signal) for number in _SIGNALS]
+        save_connection(self.url, self.layout.key_file, self.layout.config_file)
+        if self._left_behind:
+            self.say(f"ended {len(self._left_behind)} processes that an earlier run had left")
+        for child in self._children.values():
+            child.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop everything; nothing is left behind."""
+        running = {
+            name: child.process
+            for name, child in self._children.items()
+            if child.process is not None
+        }
+        servers = [process for name, process in running.items() if name in SERVERS]
+        others = [process for name, process in running.items() if name not in SERVERS]
+        processes.stop(others, STOP_S["others"])
+        processes.stop(servers, STOP_S["servers"])
+        processes.kill_survivors(self.layout.root)
+        for number, before in zip(_SIGNALS, self._before, strict=True):
+            signal.signal(number, before)  # type: ignore[arg-type]
+        self.layout.release()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.began
+
+    def command(self, *words: str) -> list[str]:
+        """The argument list of an exitwave command."""
+        return [sys.executable, "-m", "exitwave.cli", *words]
+
+    def run(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        """Start a command beside the services. It is stopped with them, not started again."""
+        child = self._child(name, self.command(*words))
+        return processes.start(child.argv, owner=child.owner, env=child.env, log=child.log)
+
+    def tend(self) -> None:
+        """Start again what has ended.
+
+        Raises
+        ------
+        Stopped
+            A signal has come.
+        """
+        if self._signalled:
+            raise Stopped
+        for child in self._children.values():
+            child.tend()
+
+    def wait_until(
+        self, condition: Callable[[], object], what: str, within_s: float | None = None
+    ) -> None:
+        """Tend the processes until the condition holds.
+
+        Raises
+        ------
+        ExitwaveError
+            It took longer than `within_s` seconds.
+        """
+        deadline = None if within_s is None else time.monotonic() + within_s
+        while True:
+            self.tend()
+            if condition():
+                return
+            if deadline is not None and time.monotonic() > deadline:
+                raise ExitwaveError(
+                    f"{what}: not within {within_s:.0f} s; see {self.layout.root / 'logs'}"
+                )
+            time.sleep(_PAUSE_S)
+
+    def api_ready(self) -> bool:
+        """Whether the API and what it needs answer."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=1.0).is_success
+        except httpx.TransportError:
+            return False
+
+    def idle_workers(self) -> list[str]:
+        """Devices of the workers that could take a job now."""
+        from exitwave.ledger import Ledger
+
+        try:
+            with Ledger(self.settings.ledger) as ledger:
+                return [w.device for w in ledger.workers() if w.state in {"idle", "busy"}]
+        except LedgerUnavailable:
+            return []
+
+    def dashboard_url(self) -> str:
+        """The dashboard's address with a one-time code in its fragment."""
+        headers = {"Authorization": f"Apikey {self.key}"}
+        answer = httpx.post(f"{self.url}/api/v1/session/code", headers=headers, timeout=10.0)
+        return f"{self.url}/#code={answer.raise_for_status().json()['code']}"
+
+    def _child(self, name: str, argv: Sequence[str]) -> Child:
+        env = layouts.child_environment() | {
+            CONFIG_VARIABLE: str(self.layout.config_file),
+            "PYTHONUNBUFFERED": "1",
+        }
+        if name == "trigger":  # a client like any other
+            env |= {URL_VARIABLE: self.url, KEY_VARIABLE: self.key}
+        return Child(name, argv, self.layout.log(name), self.layout.root, env, self.say)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signalled = True
+
+
+def announce(system: System, within_s: float | None = None) -> None:
+    """Wait for the API, then for the worker, and tell the user about both."""
+    system.say(f"exitwave is starting; everything it keeps is in {system.layout.root}")
+    system.wait_until(system.api_ready, "the API", within_s)
+    system.say(f"ready after {system.elapsed_s:.1f} s")
+    system.say(f"  dashboard  {system.dashboard_url()}")
+    system.say(f"  key        {system.layout.key_file}")
+    devices: list[str] = []
+
+    def worker_ready() -> bool:
+        devices[:] = system.idle_workers()
+        return bool(devices)
+
+    system.wait_until(worker_ready, "the worker", within_s)
+    system.say(
+        f"worker on {', '.join(devices)} after {system.elapsed_s:.1f} s; Ctrl-C stops all"
+    )
+
+
+def up(data_dir: Path | None, port: int | None, say: Say) -> None:
+    """Run everything until a signal comes.
+
+    Raises
+    ------
+    UsageError
+        The directory or the port cannot be had.
+    """
+    try:
+        with System(data_dir or layouts.default_data_dir(), port, say) as system:
+            announce(system)
+            system.wait_until(lambda: False, "the end")
+    except Stopped:
+        say("stopped")
