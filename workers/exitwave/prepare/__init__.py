@@ -1,0 +1,5 @@
+"""From a scan to what the engine reconstructs: crop, orientation, mask, positions in pixels."""
+
+from .dataset import Prepared, build_dataset
+
+__all__ = ["Prepared", "build_dataset"]

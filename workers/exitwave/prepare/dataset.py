@@ -1,0 +1,232 @@
+"""Building the engine's dataset from a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from exitwave.engine import ArrayFrames, Dataset, object_shape_YX
+from exitwave.scans import Scan
+from exitwave.schema.data import DataOptions
+from exitwave.schema.errors import DataError, GeometryError
+from exitwave.schema.geometry import Geometry
+
+from .frames import Framing, kept_type, unusable
+
+log = structlog.get_logger(__name__)
+
+MARGIN_PX = 8
+"""Object pixels before the first view: room for the probe to be recentred."""
+
+SLAB_FRAMES = 64
+
+LARGEST_OBJECT_PX = 16_384
+"""Side of an object that is still believed; more means a wrong geometry."""
+
+_LEAST_VALID = 0.5
+
+ReadProgress = Callable[[int, int], None]
+"""Called with frames read and frames in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A scan, ready for the engine.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        Frames with DC at the corner, mask and positions in pixels.
+    geometry : Geometry
+        As given.
+    pixel_size_m : float
+        Of the object.
+    frame_indices : ndarray (n,)
+        Which frames of the scan are in the dataset.
+    positions_m : ndarray (n, 2)
+        Metres (y, x) of the beam, the middle of each view.
+    origin_m : (float, float)
+        Metres (y, x) of the object's pixel (0, 0): the beam of a view is at
+        ``origin_m + (positions_px + side // 2) * pixel_size_m``.
+    """
+
+    dataset: Dataset
+    geometry: Geometry
+    pixel_size_m: float
+    frame_indices: NDArray[np.intp]
+    positions_m: NDArray[np.float64]
+    origin_m: tuple[float, float]
+
+
+def build_dataset(
+    scan: Scan,
+    data: DataOptions,
+    geometry: Geometry,
+    *,
+    on_progress: ReadProgress | None = None,
+) -> Prepared:
+    """Read a scan and make it what the engine takes.
+
+    Frames keep their integer type. Frames without a count are dropped with their
+    positions. Both halves of a scan (``data.subset``) share one object frame.
+
+    Parameters
+    ----------
+    scan : Scan
+        Where frames and positions come from.
+    data : DataOptions
+        Which part is used.
+    geometry : Geometry
+        Gives the object's pixel size.
+    on_progress : callable, optional
+        Called after each slab that was read.
+
+    Raises
+    ------
+    DataError
+        Frames or positions cannot be used; the message says what was found.
+    GeometryError
+        The object would be absurdly large.
+    """
+    side_px = _side_px(scan.shape_HW, data.crop_px)
+    pixel_size_m = geometry.pixel_size_m(side_px)
+    all_positions_m = _checked_positions(scan)
+    chosen = _chosen(scan.n_frames, data.subset)
+    framing = Framing(scan.orientation, side_px)
+    counts_nHW, bad_HW = _read(scan, chosen, framing, on_progress)
+    valid_HW = _valid(scan, framing, bad_HW)
+    lit = _lit(counts_nHW, valid_HW, chosen)
+    if not lit.all():
+        counts_nHW, chosen = counts_nHW[lit], chosen[lit]
+
+    first_m = all_positions_m.min(axis=0)
+    positions_m = all_positions_m[chosen]
+    positions_px = (positions_m - first_m) / pixel_size_m + MARGIN_PX
+    _check_object(positions_px, side_px)
+    origin_m = first_m - (MARGIN_PX + side_px // 2) * pixel_size_m
+    return Prepared(
+        dataset=Dataset(
+            frames=ArrayFrames(counts_nHW),
+            positions_px=positions_px,
+            mask_HW=None if valid_HW.all() else valid_HW,
+            pixel_size_m=pixel_size_m,
+        ),
+        geometry=geometry,
+        pixel_size_m=pixel_size_m,
+        frame_indices=chosen,
+        positions_m=positions_m,
+        origin_m=(float(origin_m[0]), float(origin_m[1])),
+    )
+
+
+def _side_px(shape_HW: tuple[int, int], crop_px: int) -> int:
+    """Side of the square that is used; both axes must have one pixel size."""
+    shorter = min(shape_HW)
+    if crop_px > shorter:
+        raise DataError("data.crop_px", crop_px, f"at most {shorter}, the frame's side")
+    if crop_px == 0 and shape_HW[0] != shape_HW[1]:
+        log.info("frames.squared", stored_px=shape_HW, used_px=shorter)
+    return crop_px or shorter
+
+
+def _checked_positions(scan: Scan) -> NDArray[np.float64]:
+    positions_m = scan.positions_m()
+    if positions_m.shape != (scan.n_frames, 2):
+        raise DataError(
+            "positions",
+            f"{len(positions_m)} positions for {scan.n_frames} frames",
+            "one position (y, x) per frame",
+        )
+    missing = np.flatnonzero(~np.isfinite(positions_m).all(axis=1))
+    if missing.size:
+        raise DataError(
+            "positions",
+            f"{missing.size} of {scan.n_frames} are NaN or infinite, the first at frame "
+            f"{missing[0]}",
+            "a finite position for every frame",
+        )
+    return positions_m
+
+
+def _chosen(n_frames: int, subset: str) -> NDArray[np.intp]:
+    first, step = {"all": (0, 1), "even": (0, 2), "odd": (1, 2)}[subset]
+    chosen = np.arange(first, n_frames, step, dtype=np.intp)
+    if not chosen.size:
+        raise DataError("data.subset", f"{subset} of {n_frames} frames", "at least one frame")
+    return chosen
+
+
+def _read(
+    scan: Scan,
+    chosen: NDArray[np.intp],
+    framing: Framing,
+    on_progress: ReadProgress | None,
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The chosen frames (n, H, W) and the pixels (H, W) that are not counts in some frame."""
+    counts_nHW: NDArray[Any] | None = None
+    bad_HW = np.zeros((framing.side_px, framing.side_px), np.bool_)
+    for start in range(0, scan.n_frames, SLAB_FRAMES):
+        stop = min(start + SLAB_FRAMES, scan.n_frames)
+        slab = scan.frames(start, stop)
+        if slab.shape[0] != stop - start:
+            raise DataError(
+                f"frames {start} to {stop}", f"{slab.shape[0]} frames", f"{stop - start} frames"
+            )
+        low, high = np.searchsorted(chosen, [start, stop])
+        framed = framing.apply(slab[chosen[low:high] - start])
+        if counts_nHW is None:
+            shape = (len(chosen), framing.side_px, framing.side_px)
+            counts_nHW = np.empty(shape, kept_type(slab.dtype))
+        counts_nHW[low:high] = framed
+        bad_HW |= unusable(framed)
+        if on_progress is not None:
+            on_progress(stop, scan.n_frames)
+    if counts_nHW is None:
+        raise DataError("frames", "no frame", "at least one")
+    return counts_nHW, bad_HW
+
+
+def _valid(scan: Scan, framing: Framing, bad_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels (H, W) that can be used, DC at the corner."""
+    valid_HW = ~bad_HW
+    stored_HW = scan.mask_HW()
+    if stored_HW is not None:
+        valid_HW &= framing.apply(stored_HW[None])[0]
+    if valid_HW.mean() < _LEAST_VALID:
+        raise DataError(
+            "frames",
+            f"{100 * valid_HW.mean():.0f} % of the pixels hold counts in every frame",
+            f"at least {100 * _LEAST_VALID:.0f} % neither masked, saturated nor negative",
+        )
+    if bad_HW.any():
+        log.info("frames.masked", pixels=int((~valid_HW).sum()))
+    return valid_HW
+
+
+def _lit(
+    counts_nHW: NDArray[Any], valid_HW: NDArray[np.bool_], chosen: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Which frames have any count in a valid pixel."""
+    lit = np.fromiter((frame[valid_HW].any() for frame in counts_nHW), np.bool_, len(chosen))
+    if not lit.any():
+        raise DataError("frames", f"no count in any of {len(chosen)} frames", "lit frames")
+    if not lit.all():
+        dark = chosen[~lit]
+        log.warning("frames.dark_dropped", dropped=len(dark), first=dark[:20].tolist())
+    return lit
+
+
+def _check_object(positions_px: NDArray[np.float64], side_px: int) -> None:
+    height, width = object_shape_YX(positions_px, (side_px, side_px))
+    if max(height, width) > LARGEST_OBJECT_PX:
+        raise GeometryError(
+            "geometry",
+            f"an object of {height} x {width} px",
+            f"at most {LARGEST_OBJECT_PX} px a side: energy, distance, detector pixel or "
+            "positions are wrong",
+        )
