@@ -14,6 +14,7 @@ from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.models.annotations import ColorBar, ScaleBar
+from bokeh.models.tickers import BasicTicker, LogTicker
 from bokeh.plotting import figure
 
 from .colours import Table, palette
@@ -59,6 +60,7 @@ def figures_json(theme: Theme) -> dict[str, Any]:
 def _picture(plane: str, theme: Theme) -> figure:
     """One picture panel: µm axes, rows growing downwards, a colour bar, a scale bar."""
     colours = _COLOURS[theme]
+    small = plane.startswith("probe")
     plot = figure(
         name=plane,
         sizing_mode="stretch_both",
@@ -67,8 +69,8 @@ def _picture(plane: str, theme: Theme) -> figure:
         tools="pan,wheel_zoom",
         active_scroll="wheel_zoom",
         toolbar_location=None,
-        x_axis_label="x (µm)",
-        y_axis_label="y (µm)",
+        x_axis_label="µm" if small else "x (µm)",
+        y_axis_label=None if small else "y (µm)",
         min_border=4,
     )
     source = ColumnDataSource(
@@ -90,7 +92,8 @@ def _picture(plane: str, theme: Theme) -> figure:
             major_tick_line_color=colours["ink"],
             major_label_text_color=colours["ink"],
             major_label_text_font=_FONT,
-            major_label_text_font_size="12px",
+            major_label_text_font_size="13px",
+            ticker=BasicTicker(desired_num_ticks=3 if small else 5),
         ),
         "right",
     )
@@ -98,6 +101,8 @@ def _picture(plane: str, theme: Theme) -> figure:
         plot.add_layout(_scale_bar(plot))
     _dress(plot, theme)
     plot.grid.visible = False
+    for axis in plot.axis:
+        axis.ticker = BasicTicker(desired_num_ticks=3 if small else 6)
     return plot
 
 
@@ -130,9 +135,11 @@ def _loss(theme: Theme) -> figure:
         y_axis_label="loss",
         min_border=4,
     )
-    source = ColumnDataSource({"epoch": [], "loss": []}, name="loss:source")
+    # One point draws no line, but spares the logarithmic axis an empty range.
+    source = ColumnDataSource({"epoch": [0], "loss": [1]}, name="loss:source")
     plot.line("epoch", "loss", source=source, line_width=2.5, line_color=colours["curve"])
     _dress(plot, theme)
+    plot.yaxis.ticker = plot.ygrid.ticker = LogTicker(desired_num_ticks=4)
     plot.grid.grid_line_color = colours["line"]
     plot.grid.grid_line_alpha = 0.5
     return plot
@@ -149,9 +156,9 @@ def _dress(plot: figure, theme: Theme) -> None:
         axis.minor_tick_line_color = None
         axis.major_label_text_color = colours["ink"]
         axis.major_label_text_font = _FONT
-        axis.major_label_text_font_size = "12px"
+        axis.major_label_text_font_size = "13px"
         axis.axis_label_text_color = colours["ink"]
         axis.axis_label_text_font = _FONT
-        axis.axis_label_text_font_size = "13px"
+        axis.axis_label_text_font_size = "14px"
         axis.axis_label_text_font_style = "normal"
         axis.axis_label_standoff = 4

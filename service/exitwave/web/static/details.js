@@ -11,6 +11,7 @@ export function drawDetails(job) {
   const state = stateName(job);
   $("job-state").textContent = state;
   $("job-state").dataset.state = state;
+  $("job-ids").textContent = `scan ${job.spec.scan.uid}   job ${job.id}`;
   drawFacts(facts(job));
   const failure = failureText(job);
   $("failure").textContent = failure;
@@ -37,8 +38,6 @@ function facts(job) {
     ["Patterns", spec.scan.n_frames === null ? "–" : String(spec.scan.n_frames)],
     ["Attempt", job.attempt ? String(job.attempt) : "–"],
     ["Device", last?.device || "–", last?.worker],
-    ["Scan uid", spec.scan.uid.slice(0, 8), spec.scan.uid],
-    ["Job", job.id, job.id],
   ];
 }
 

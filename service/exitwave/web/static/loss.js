@@ -25,7 +25,7 @@ export class LossPanel {
   }
 
   clear() {
-    this.source.data = { epoch: [], loss: [] };
+    this.source.data = { epoch: [0], loss: [1] }; // draws nothing, as at the start
     this.element.dataset.epoch = "0";
     this.now.textContent = "";
   }

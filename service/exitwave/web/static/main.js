@@ -131,7 +131,7 @@ live.addEventListener("open", () => {
 live.addEventListener("lost", () => {
   if (document.body.dataset.connection === "locked") return;
   const when = new Date().toLocaleTimeString([], { hour12: false });
-  if (document.body.dataset.connection !== "lost") setConnection("lost", `connection lost ${when}`);
+  if (document.body.dataset.connection !== "lost") setConnection("lost", `connection lost at ${when}, reconnecting`);
   // A closed socket may mean an ended session: only an ordinary call can tell.
   jobs.load().catch((error) => error.status === 401 && askForKey());
 });
