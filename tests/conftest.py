@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
-from tests.stack import TiledServer, running_tiled, running_valkey
+from tests.stack import Stack, TiledServer, running_tiled, running_up, running_valkey
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +21,20 @@ def tiled_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TiledServ
     """A real Tiled with the containers `/raw` and `/ptycho`."""
     with running_tiled(tmp_path_factory.mktemp("tiled")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A real `exitwave up` with a worker, for all tests of the whole way."""
+    with running_up(tmp_path_factory.mktemp("up")) as running:
+        yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Show the ends of the service's logs with a failed test that used it."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and stack is not None:
+        report.sections.append(("logs of the service", stack.logs()))
+    return report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import yaml
 
+from exitwave.client import Client
 from exitwave.local import processes
 from exitwave.local.valkey import prepare_valkey
-from exitwave.settings.service import TiledSettings
+from exitwave.settings.service import Settings, TiledSettings
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,41 @@ class TiledServer:
     scans: Path
     data_dir: Path
     settings: TiledSettings
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running `exitwave up`, ready and with a worker that can claim."""
+
+    url: str
+    api_key: str
+    data_dir: Path
+    settings: Settings
+    process: subprocess.Popen[bytes]
+    env: dict[str, str]
+    """For commands in another shell: they find this service as a user's would."""
+
+    def client(self) -> Client:
+        return Client(self.url, self.api_key)
+
+    def cli(self, *words: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+        return run_cli(*words, env=self.env, timeout=timeout)
+
+    def logs(self) -> str:
+        logs = sorted((self.data_dir / "logs").glob("*.log"))
+        return "\n".join(f"--- {log.name}\n{tail(log, 25)}" for log in logs)
+
+
+def exitwave(*words: str) -> list[str]:
+    return [sys.executable, "-m", "exitwave.cli", *words]
+
+
+def run_cli(
+    *words: str, env: dict[str, str], timeout: float = 120.0
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        exitwave(*words), env=env, timeout=timeout, capture_output=True, text=True
+    )
 
 
 def free_port() -> int:
@@ -111,12 +149,8 @@ def running_tiled(data_dir: Path) -> Iterator[TiledServer]:
     env = clean_environment(
         EXITWAVE__DATA_DIR=str(data_dir), EXITWAVE__TILED__URI=uri, EXITWAVE__TILED__API_KEY=key
     )
-    program = (
-        "from exitwave.settings.service import load_settings; "
-        "from exitwave.local.tiled import serve_tiled; serve_tiled(load_settings())"
-    )
     log = data_dir / "tiled.log"
-    argv = [sys.executable, "-c", program]
+    argv = exitwave("tiled")
     with running(argv, owner=data_dir, env=env, log=log) as process:
         wait_until(
             lambda: answers(f"{uri}/healthz") or process.poll() is not None, "tiled", log=log
@@ -125,3 +159,39 @@ def running_tiled(data_dir: Path) -> Iterator[TiledServer]:
             raise RuntimeError(f"tiled ended with {process.returncode}\n{tail(log)}")
         settings = TiledSettings.model_validate({"uri": uri, "api_key": key})
         yield TiledServer(uri, key, data_dir / "scans", data_dir, settings)
+
+
+@contextmanager
+def running_up(folder: Path, *, wait_for_worker: bool = True) -> Iterator[Stack]:
+    """A real `exitwave up`; what it keeps is in `folder`, which may be used again."""
+    data_dir, log, port = folder / "data", folder / "up.log", free_port()
+    env = clean_environment(XDG_STATE_HOME=str(folder / "state"))
+    log.unlink(missing_ok=True)
+    argv = exitwave("up", "--data-dir", str(data_dir), "--port", str(port))
+    process = processes.start(argv, owner=folder, env=env, log=log)
+    sign = "worker on" if wait_for_worker else "key   "
+    try:
+        wait_until(
+            lambda: sign in log.read_text() or process.poll() is not None,
+            "up",
+            within_s=120,
+            log=log,
+        )
+        if process.poll() is not None:
+            raise RuntimeError(f"`up` ended with {process.returncode}\n{tail(log)}")
+        settings = Settings.model_validate(
+            yaml.safe_load((data_dir / "service.yaml").read_text())
+        )
+        key = (data_dir / "api.key").read_text().strip()
+        yield Stack(f"http://127.0.0.1:{port}", key, data_dir, settings, process, env)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        left = processes.kill_survivors(data_dir)
+        if left:
+            raise AssertionError(f"`up` left {left} behind\n{tail(log)}")

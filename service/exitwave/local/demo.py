@@ -109,9 +109,8 @@ def play_once(system: System, client: Client, rate_hz: float | None) -> Outcome:
 def _follow(system: System, client: Client, job_id: str, ready_s: float) -> Outcome:
     system.say(f"job {job_id} was submitted by the trigger")
     job = client.job(job_id)
-    stopped_at = _tiled(system, f"{system.settings.tiled.raw}/{job.spec.scan.uid}")["stop"][
-        "time"
-    ]
+    run = _tiled(system, f"{system.settings.tiled.raw}/{job.spec.scan.uid}")
+    stopped_at: float = run["stop"]["time"]
     seconds: dict[int, float] = {}
     picture_at: datetime | None = None
     shown = 0.0
@@ -134,7 +133,6 @@ def _follow(system: System, client: Client, job_id: str, ready_s: float) -> Outc
 
     system.wait_until(ended, "the job")
     succeeded_at = job.ended_at if job.state is JobState.SUCCEEDED else None
-
     return Outcome(
         job,
         Timings(

@@ -1,0 +1,168 @@
+"""The trigger: real Tiled, real runs by a RunEngine, real API and ledger."""
+
+from __future__ import annotations
+
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+from tests import stack as servers
+from tiled.client import from_uri
+from tiled.structures.core import Spec
+
+from exitwave.beamline.play import PlayedScan, play
+from exitwave.client import Client
+from exitwave.ledger import Ledger
+from exitwave.schema.job import Job
+from exitwave.settings.service import Settings
+from exitwave.triggers.tiled import NAME
+
+PREFIX = "trigger-tests"
+KEY = "k" * 32
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An API without workers, and a beamline."""
+
+    settings: Settings
+    url: str
+    env: dict[str, str]
+    folder: Path
+
+    def play(self, abort_after_frames: int | None = None) -> PlayedScan:
+        return play(self.settings, duration_s=0.3, abort_after_frames=abort_after_frames)
+
+    def jobs(self, uid: str) -> list[Job]:
+        with Client(self.url, KEY) as client:
+            return client.jobs(scan=uid).jobs
+
+    def wait_for_job(self, uid: str) -> Job:
+        servers.wait_until(lambda: self.jobs(uid), f"a job for {uid}", log=self.log)
+        (job,) = self.jobs(uid)
+        return job
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "trigger.log"
+
+    def log_lines(self, *words: str) -> list[str]:
+        lines = self.log.read_text().splitlines() if self.log.is_file() else []
+        return [line for line in lines if all(word in line for word in words)]
+
+    @contextmanager
+    def trigger(self) -> Iterator[None]:
+        """A trigger process; it is killed at the end, as by a crash."""
+        argv = servers.exitwave("trigger")
+        with servers.running(argv, owner=self.folder, env=self.env, log=self.log) as process:
+            with Ledger(self.settings.ledger) as ledger:
+                servers.wait_until(lambda: ledger.trigger_point(NAME), "point", log=self.log)
+            yield
+            process.send_signal(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def api(
+    tmp_path_factory: pytest.TempPathFactory, valkey_uri: str, tiled_server: servers.TiledServer
+) -> Iterator[Bench]:
+    folder, port = tmp_path_factory.mktemp("trigger"), servers.free_port()
+    settings = Settings.model_validate(
+        {
+            "data_dir": tiled_server.data_dir,
+            "tiled": tiled_server.settings,
+            "ledger": {"uri": valkey_uri, "prefix": PREFIX},
+            "api": {"port": port},
+        }
+    )
+    url = f"http://127.0.0.1:{port}"
+    env = servers.clean_environment(
+        EXITWAVE__LEDGER__URI=valkey_uri,
+        EXITWAVE__LEDGER__PREFIX=PREFIX,
+        EXITWAVE__TILED__URI=tiled_server.uri,
+        EXITWAVE__TILED__API_KEY=tiled_server.api_key,
+        EXITWAVE__API__PORT=str(port),
+        EXITWAVE_URL=url,
+        EXITWAVE_API_KEY=KEY,
+        XDG_STATE_HOME=str(folder),
+    )
+    owner, log = folder / "api", folder / "api.log"
+    with servers.running(servers.exitwave("api"), owner=owner, env=env, log=log):
+        servers.wait_until(lambda: servers.answers(f"{url}/readyz"), "api", log=log)
+        yield Bench(settings, url, env, folder)
+
+
+@pytest.fixture
+def bench(api: Bench) -> Iterator[Bench]:
+    """A trigger that never ran before, and a log without lines."""
+    uri = api.settings.ledger.uri.get_secret_value()
+    with redis.Redis.from_url(uri) as client:
+        for key in client.scan_iter(f"{{{PREFIX}}}*"):
+            client.delete(key)
+    api.log.unlink(missing_ok=True)
+    yield api
+
+
+def test_one_job_for_each_run_that_ends_well(bench: Bench) -> None:
+    before = bench.play()
+    with bench.trigger():
+        played = bench.play()
+        job = bench.wait_for_job(played.uid)
+    assert job.spec.priority == 0
+    assert job.spec.tags == ["trigger"]
+    assert job.spec.recipe["name"] == "default"
+    assert bench.jobs(before.uid) == [], "it ended before the trigger's first start"
+
+
+def test_a_restarted_trigger_catches_up_and_repeats_nothing(bench: Bench) -> None:
+    with bench.trigger():
+        first = bench.play()
+        job = bench.wait_for_job(first.uid)
+    missed = bench.play()
+    with bench.trigger():
+        bench.wait_for_job(missed.uid)
+        later = bench.play()
+        bench.wait_for_job(later.uid)
+    assert [found.id for found in bench.jobs(first.uid)] == [job.id]
+    assert len(bench.jobs(missed.uid)) == 1
+
+
+def test_what_cannot_be_reconstructed_is_skipped_with_its_reason(bench: Bench) -> None:
+    with bench.trigger():
+        aborted = bench.play(abort_after_frames=100)
+        empty = _run_without_frames(bench.settings)
+        good = bench.play()
+        bench.wait_for_job(good.uid)
+        assert bench.log_lines("run.skipped", aborted.uid, "exit_status=abort")
+        assert bench.log_lines("run.skipped", empty, "kind=data-invalid")
+    assert bench.jobs(aborted.uid) == []
+    assert bench.jobs(empty) == []
+
+
+def test_a_run_is_not_forgotten_while_the_api_is_away(bench: Bench) -> None:
+    nowhere = {**bench.env, "EXITWAVE_URL": f"http://127.0.0.1:{servers.free_port()}"}
+    lonely = Bench(bench.settings, bench.url, nowhere, bench.folder)
+    with lonely.trigger():
+        played = bench.play()
+        servers.wait_until(lambda: bench.log_lines("trigger.waiting"), "a try", log=bench.log)
+    with bench.trigger():
+        bench.wait_for_job(played.uid)
+
+
+def _run_without_frames(settings: Settings) -> str:
+    uid, now = str(uuid.uuid4()), time.time()
+    key = settings.tiled.api_key.get_secret_value()
+    raw = from_uri(f"{settings.tiled.uri}/api/v1", api_key=key)[settings.tiled.raw]
+    run = raw.create_container(
+        key=uid,
+        specs=[Spec("BlueskyRun", version="3.0")],
+        metadata={"start": {"uid": uid, "time": now, "scan_id": 77}},
+    )
+    stop = {"run_start": uid, "time": now + 0.1, "exit_status": "success", "reason": ""}
+    run.update_metadata({"stop": stop})
+    return uid
