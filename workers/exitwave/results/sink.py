@@ -80,7 +80,6 @@ class LiveSink:
         self._newest: _Chosen | None = None
         self._ending = False
         self._abandoned = False
-        self._error: Exception | None = None
         # Of the writing thread alone:
         self._rows_sent = 0
         self._version = 0
@@ -105,19 +104,12 @@ class LiveSink:
             self._changed.notify()
 
     def done(self, within_s: float) -> bool:
-        """Wait until all is written, at most `within_s`; call `end` first.
+        """Wait at most `within_s`; whether all is written, or given up as refused.
 
-        Raises
-        ------
-        Exception
-            What Tiled answered, where trying again is of no use.
+        Call `end` first. A refusal is logged; the final arrays will meet it too.
         """
         self._thread.join(within_s)
-        if self._thread.is_alive():
-            return False
-        if self._error is not None:
-            raise self._error
-        return True
+        return not self._thread.is_alive()
 
     def abandon(self) -> None:
         """Write nothing more, except for a request that is already under way."""
@@ -132,7 +124,7 @@ class LiveSink:
             pause_s = RETRY_S[0]
             while (error := self._try(chosen)) is not None:
                 if self._ending and not may_pass(error):
-                    self._error = error
+                    self._log.error("live.given_up")
                     return
                 with self._changed:
                     self._changed.wait_for(lambda: self._abandoned, pause_s)

@@ -1,0 +1,9 @@
+"""A worker: an agent without torch, and the engine process that it starts and watches.
+
+- `agent`: claims jobs and keeps an engine process warm
+- `attendance`: one attempt at a job, from claim to finish
+- `handle`: the engine process as the agent sees it
+- `messages`: what agent and engine process say to each other
+- `engine_process`: the engine process's own side
+- `run`: one job in the engine process: read, reconstruct, write
+"""

@@ -1,0 +1,112 @@
+"""The engine process as the agent sees it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from multiprocessing.connection import wait
+
+from exitwave.schema.job import Job
+from exitwave.settings.service import Settings
+
+from .engine_process import run_engine
+from .messages import EngineMessage, RunJob
+
+_KILLED_WITHIN_S = 2.0
+
+
+class EngineDiedError(Exception):
+    """The engine process ended without a word; the message says how."""
+
+
+class EngineHandle:
+    """Starts an engine process and talks to it. To be made in the agent's main thread.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Notes
+    -----
+    The process is spawned, not forked: CUDA does not survive a fork. The kernel kills it
+    when the thread that made it ends.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._cancel = context.Event()
+        self._process = context.Process(
+            target=run_engine,
+            args=(theirs, self._cancel, settings, os.getpid()),
+            name="exitwave-engine",
+            daemon=True,
+        )
+        self._process.start()
+        theirs.close()  # so that the pipe ends when the process does
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the process."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.is_alive()
+
+    def begin(self, job: Job) -> None:
+        """Hand a job over.
+
+        Raises
+        ------
+        EngineDiedError
+        """
+        self._cancel.clear()
+        try:
+            self._pipe.send(RunJob(job))
+        except OSError as error:
+            raise EngineDiedError(self._obituary()) from error
+
+    def cancel(self) -> None:
+        """Ask it to stop the present job; it looks after each epoch."""
+        self._cancel.set()
+
+    def next_message(self, timeout_s: float) -> EngineMessage | None:
+        """What it says next, None if nothing within `timeout_s`.
+
+        Raises
+        ------
+        EngineDiedError
+        """
+        if not wait([self._pipe, self._process.sentinel], timeout_s):
+            return None
+        try:
+            if self._pipe.poll():
+                message: EngineMessage = self._pipe.recv()
+                return message
+        except (EOFError, OSError):
+            pass  # it died; told below
+        raise EngineDiedError(self._obituary())
+
+    def stop(self) -> None:
+        """End the process: politely, and if that is of no use at once."""
+        self._process.terminate()
+        self._process.join(_KILLED_WITHIN_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._process.join(_KILLED_WITHIN_S)
+        self._pipe.close()
+
+    def _obituary(self) -> str:
+        self._process.join(_KILLED_WITHIN_S)
+        code = self._process.exitcode
+        if code is None:
+            return "the engine process closed its pipe"
+        if code < 0:
+            return f"the engine process was ended by {signal.Signals(-code).name}"
+        return f"the engine process ended with exit code {code}"

@@ -1,0 +1,167 @@
+"""One job in the engine process: read the scan, reconstruct, write the result.
+
+Imports torch and Tiled's client: only the engine process may import this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Literal
+
+import stamina
+import torch
+
+from exitwave.engine import EpochState, reconstruct
+from exitwave.engine.scan import choose_device
+from exitwave.prepare import Prepared, build_dataset
+from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
+from exitwave.scans import TiledScans, load_profile
+from exitwave.schema.data import data_from_mapping, geometry_from_mapping
+from exitwave.schema.errors import EngineError, TiledUnavailable
+from exitwave.schema.job import Job, Progress, Result, ScanRef
+from exitwave.schema.recipe import Recipe, recipe_from_mapping
+from exitwave.settings.connection import connection_file
+from exitwave.settings.service import Settings
+
+from .engine_process import UUID_PREFIXES
+
+ALL_CHECKED_S = 0.25
+"""While the last pictures go out, the flag is looked at this often."""
+
+LONGEST_PAUSE_S = 5.0
+"""Between two looks for a Tiled that is away."""
+
+Phase = Literal["reconstructing", "writing"]
+
+Report = Callable[[Progress], None]
+"""Tells the agent; raises where the job is to stop."""
+
+
+class JobRunner:
+    """Runs jobs on one device, one after the other.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Raises
+    ------
+    EngineError
+        There is no such device.
+    InvalidInput
+        There is no such beamline profile.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._torch_device = choose_device(_torch_name(settings.worker.device))
+        self.device = _in_words(self._torch_device)
+        self._scans = TiledScans(settings.tiled, load_profile(settings.beamline))
+        self._spool_dir = (settings.data_dir or connection_file().parent) / "spool"
+
+    def run(self, job: Job, report: Report) -> Result:
+        """Do a job's present attempt; the result can be read in Tiled when this returns.
+
+        Raises
+        ------
+        ExitwaveError
+            Why it cannot be done.
+        """
+        recipe = recipe_from_mapping(job.spec.recipe)
+        scan, prepared = self._patiently_read(job, report)
+        report(Progress(phase="reconstructing", epochs=recipe.epochs))
+        node = ResultNode(self._settings.tiled, self._record(job, scan, prepared))
+        sink = LiveSink(node, self._settings.worker.publish_s)
+        try:
+            last = self._reconstruct(prepared, recipe, sink, report)
+            done = _progress_of(last, "writing")
+            sink.end()
+            while not sink.done(ALL_CHECKED_S):
+                report(done)
+        finally:
+            sink.abandon()
+        final = FinalArrays(
+            object_MYX=last.object_MYX(),
+            probe_NHW=last.probe_NHW(),
+            positions_m=prepared.positions_m,
+            illuminated_box=last.illuminated_box(),
+            epochs=last.epoch,
+            loss=last.loss.total,
+        )
+        deliver(node, final, self._spool_dir, lambda: report(done))
+        return Result(
+            node=node.path, attempt=job.attempt, epochs=last.epoch, loss=last.loss.total
+        )
+
+    def _patiently_read(self, job: Job, report: Report) -> tuple[ScanRef, Prepared]:
+        """Read the scan; wait while Tiled is away, for the scan will still be there."""
+        patient = stamina.RetryingCaller(
+            attempts=None, timeout=None, wait_max=LONGEST_PAUSE_S
+        ).on(TiledUnavailable)
+        return patient(self._read, job, report)
+
+    def _read(self, job: Job, report: Report) -> tuple[ScanRef, Prepared]:
+        report(Progress(phase="reading"))
+        spec = job.spec
+        data = data_from_mapping(spec.data)
+        overrides = geometry_from_mapping(spec.geometry)
+        ref = spec.scan
+        if ref.n_frames is None:
+            # Tiled was away when the job came: `uid` is what the user typed.
+            ref = self._scans.check(self._scans.find(ref.uid).uid, data, overrides)
+        scan = self._scans.open(ref.uid)
+        prepared = build_dataset(
+            scan,
+            data,
+            scan.geometry(overrides),
+            on_progress=lambda read, total: report(Progress(phase="reading")),
+        )
+        return ref, prepared
+
+    def _reconstruct(
+        self, prepared: Prepared, recipe: Recipe, sink: LiveSink, report: Report
+    ) -> EpochState:
+        last = None
+        for state in reconstruct(prepared.dataset, recipe, device=str(self._torch_device)):
+            sink.offer(state)
+            report(_progress_of(state, "reconstructing"))
+            last = state
+        if last is None:
+            raise EngineError(f"recipe {recipe.name}: found no epoch; expected at least one")
+        return last
+
+    def _record(self, job: Job, scan: ScanRef, prepared: Prepared) -> AttemptRecord:
+        return AttemptRecord(
+            scan=scan,
+            job_id=job.id,
+            attempt=job.attempt,
+            recipe=job.spec.recipe,
+            geometry=asdict(prepared.geometry),
+            pixel_size_m=prepared.pixel_size_m,
+            origin_m=prepared.origin_m,
+            device=self.device,
+        )
+
+
+def _progress_of(state: EpochState, phase: Phase) -> Progress:
+    return Progress(
+        phase=phase,
+        epoch=state.epoch,
+        epochs=state.epochs,
+        loss=state.loss.total,
+        seconds_per_epoch=state.seconds,
+    )
+
+
+def _torch_name(device: str) -> str:
+    """A GPU named by UUID is the only one that torch sees by now."""
+    return "cuda" if device.startswith(UUID_PREFIXES) else device
+
+
+def _in_words(device: torch.device) -> str:
+    """What a person calls the device; a GPU is woken up by the way."""
+    torch.fft.fft2(torch.zeros(8, 8, device=device))
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} ({device})"
+    return f"{device} ({torch.get_num_threads()} threads)"
