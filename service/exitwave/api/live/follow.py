@@ -101,7 +101,8 @@ class AttemptFollower:
                 return
             self._metadata[name] = stored.metadata
             numbers.joined()
-            slot.put((stored.values, self._progress.newest_version))
+            if stored.values.any():  # zeros: just made, the first picture is on its way
+                slot.put((stored.values, self._progress.newest_version))
             async for update in updates:
                 slot.put((update.values, await self._with_row(numbers.of(update.sequence))))
 

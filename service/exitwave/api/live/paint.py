@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from .planes import (
     Complexes,
     Picture,
     bin_complex,
-    illuminated_box,
     object_pictures,
     probe_pictures,
     to_complex,
@@ -53,8 +52,7 @@ def object_frames(
     version: int,
 ) -> list[Frame]:
     """Frames of ``live/object`` (2, h, w)."""
-    object_YX = to_complex(live_PYX)
-    pictures = object_pictures(object_YX, illuminated_box(metadata, object_YX))
+    pictures = object_pictures(to_complex(live_PYX))
     pixel_m, origin_m = _scale(metadata)
     return _frames(shown, pictures, epoch, version, pixel_m, origin_m)
 
@@ -80,10 +78,7 @@ def final_frames(
     """Frames of the final complex arrays, first states, binned for the screen."""
     pixel_m, origin_m = _scale(node_metadata)
     object_YX, factor = bin_complex(object_MYX[0])
-    box = illuminated_box({}, object_YX)
-    frames = _frames(
-        shown, object_pictures(object_YX, box), epoch, 0, pixel_m * factor, origin_m
-    )
+    frames = _frames(shown, object_pictures(object_YX), epoch, 0, pixel_m * factor, origin_m)
     probe_HW, factor = bin_complex(probe_NHW[0])
     return frames + _probe_frames(shown, probe_HW, pixel_m * factor, epoch, 0)
 
@@ -144,10 +139,7 @@ def _frames(
 
 
 def _scale(metadata: Mapping[str, Any]) -> tuple[float, tuple[float, float]]:
-    """Pixel pitch and (y, x) origin; the node's own when there is none: pixels of 1 m."""
-    y_m, x_m = (float(value) for value in _numbers(metadata.get("origin_m"), (0.0, 0.0)))
-    return float(metadata.get("pixel_size_m", 1.0)), (y_m, x_m)
-
-
-def _numbers(found: Any, default: Iterable[float]) -> Iterable[float]:
-    return default if found is None else found
+    """Pixel pitch, and (y, x) of the first pixel's outer corner; writers name its centre."""
+    pixel_m = float(metadata.get("pixel_size_m", 1.0))
+    y_m, x_m = (float(value) for value in metadata.get("origin_m", (0.0, 0.0)))
+    return pixel_m, (y_m - pixel_m / 2, x_m - pixel_m / 2)

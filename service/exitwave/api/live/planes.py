@@ -7,7 +7,6 @@ cannot spoil, and the values become codes. Pure numpy; called in threads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -41,16 +40,12 @@ class Picture:
     cyclic: bool = False
 
 
-def object_pictures(object_YX: Complexes, box: Box) -> dict[Plane, Picture]:
-    """Phase (rad, ramp and piston removed) and amplitude of an object, NaN = not visited.
+def object_pictures(object_YX: Complexes) -> dict[Plane, Picture]:
+    """Phase (rad, ramp and piston removed) and amplitude of an object (h, w).
 
-    Parameters
-    ----------
-    object_YX : complex array (h, w)
-        The binned object.
-    box : tuple of int
-        Illuminated box (y0, y1, x0, x1); limits and ramp are estimated inside it.
+    NaN = not visited. Ramp and limits are estimated inside the box around the rest.
     """
+    box = visited_box(object_YX)
     flat_YX = remove_ramp(object_YX, box)
     phase_YX, amplitude_YX = np.angle(flat_YX), np.abs(flat_YX)
     low, high = robust_limits(phase_YX, box)
@@ -107,15 +102,11 @@ def robust_limits(values_YX: Floats, box: Box) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
-def illuminated_box(metadata: Mapping[str, Any], picture_YX: Complexes) -> Box:
-    """The box the writer named, else the one around all finite pixels."""
-    height, width = picture_YX.shape
-    if named := metadata.get("illuminated_box"):
-        y0, y1, x0, x1 = (int(edge) for edge in named)
-        return max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)
+def visited_box(picture_YX: Complexes) -> Box:
+    """Smallest box around all finite pixels; the whole picture where there are none."""
     rows, columns = np.nonzero(np.isfinite(picture_YX))
     if not rows.size:
-        return 0, height, 0, width
+        return 0, picture_YX.shape[0], 0, picture_YX.shape[1]
     return int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
 
 

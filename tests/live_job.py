@@ -1,0 +1,149 @@
+"""A job whose pictures a test writes: real queue, real Tiled, the agreed layout."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tiled.client import from_uri
+
+from exitwave.ledger import Ledger
+from exitwave.schema.job import Failure, Job, JobSpec, Progress, Result, ScanRef
+
+FIELDS = ["epoch", "loss", "data_loss", "prior_loss", "seconds", "picture_version"]
+PIXEL_M = 2e-8
+EPOCHS = 40
+
+
+def spec(scan_uid: str = "f00d-cafe-0001", scan_id: int = 4242) -> JobSpec:
+    scan = ScanRef(
+        uid=scan_uid,
+        scan_id=scan_id,
+        sample="Siemens star",
+        path=f"raw/{scan_uid}",
+        n_frames=516,
+    )
+    return JobSpec(scan=scan, recipe={"name": "default"})
+
+
+def star(size: int = 160, spokes: int = 9) -> np.ndarray:
+    """Phase of a Siemens star, 0 or 0.8 rad."""
+    y, x = np.mgrid[:size, :size] - size / 2 + 0.5
+    return np.where(np.sin(spokes * np.arctan2(y, x)) > 0, 0.8, 0.0)
+
+
+def live_object(epoch: int, size: int = 160, border: int = 20) -> np.ndarray:
+    """Amplitude and phase (2, h, w): a star that fades in, on ramp and piston; rim NaN.
+
+    The upper left corner of what is visited is dark in amplitude, so that a picture that
+    is flipped or transposed shows.
+    """
+    y, x = np.mgrid[:size, :size]
+    share = epoch / EPOCHS
+    phase = share * star(size) + 0.02 * y - 0.013 * x + 0.7
+    amplitude = np.ones((size, size))
+    amplitude[border : border + 30, border : border + 50] = 0.3
+    picture = np.stack([amplitude, np.angle(np.exp(1j * phase))]).astype(np.float32)
+    visited = np.zeros((size, size), bool)
+    visited[border:-border, border:-border] = True
+    picture[:, ~visited] = np.nan
+    return picture
+
+
+def live_probe(size: int = 64) -> np.ndarray:
+    y, x = np.mgrid[:size, :size] - size / 2 + 0.5
+    amplitude = 120 * np.exp(-(x**2 + y**2) / 150)
+    return np.stack([amplitude, 0.02 * (x**2 + y**2) % 6.0 - 3.0]).astype(np.float32)
+
+
+@dataclass
+class LiveJob:
+    """Claims a job and writes its pictures and progress as the worker does."""
+
+    ledger: Ledger
+    job: Job
+    container: Any
+    note: str = ""
+    epoch: int = 0
+    version: int = 0
+    arrays: dict[str, Any] = field(default_factory=dict)
+
+    def open_node(self) -> None:
+        """The attempt's node and its empty ``live`` container."""
+        node = self.container
+        uid, attempt = self.job.spec.scan.uid, f"a{self.job.attempt}"
+        for key in (uid, self.job.id):
+            node = node[key] if key in node else node.create_container(key)
+        metadata = {
+            "scan_uid": uid,
+            "job_id": self.job.id,
+            "pixel_size_m": PIXEL_M,
+            "origin_m": [0.0, 0.0],
+            "geometry": {"sources": {"distance_m": self.note}},
+        }
+        self.node = node.create_container(attempt, metadata=metadata)
+        self.live = self.node.create_container("live")
+
+    def paint(self, epoch: int, *, beat: bool = True) -> None:
+        """Progress row first, then the pictures of that epoch."""
+        self.epoch, self.version = epoch, self.version + 1
+        row = [[epoch, 100.0 / epoch, 90.0 / epoch, 1.0, 0.25, self.version]]
+        metadata = {"pixel_size_m": PIXEL_M, "origin_m": [1e-6, 2e-6]}
+        if not self.arrays:
+            write = self.live.write_array
+            self.arrays["progress"] = write(
+                np.array(row), key="progress", metadata={"fields": FIELDS}
+            )
+            for name, values in (("object", live_object(epoch)), ("probe", live_probe())):
+                self.arrays[name] = write(values, key=name, metadata=metadata)
+        else:
+            progress = self.arrays["progress"]
+            progress.patch(np.array(row), offset=(self.version - 1,), extend=True)
+            self.arrays["object"].write(live_object(epoch))
+            self.arrays["probe"].write(live_probe())
+        if beat:
+            self.beat()
+
+    def beat(self) -> str:
+        progress = Progress(
+            phase="reconstructing",
+            epoch=self.epoch,
+            epochs=EPOCHS,
+            loss=1.0,
+            seconds_per_epoch=0.25,
+        )
+        return self.ledger.beat(self.job.id, self.job.attempt, "test-worker", progress)
+
+    def succeed(self) -> None:
+        path = "/".join(["ptycho", self.job.spec.scan.uid, self.job.id, f"a{self.job.attempt}"])
+        result = Result(node=path, attempt=self.job.attempt, epochs=self.epoch, loss=1.0)
+        self.ledger.finish(self.job.id, self.job.attempt, "succeeded", result=result)
+
+    def fail(self, message: str) -> None:
+        failure = Failure(slug="data-invalid", message=message)
+        self.ledger.finish(self.job.id, self.job.attempt, "failed", failure=failure)
+
+    def cancelled(self) -> None:
+        self.ledger.finish(self.job.id, self.job.attempt, "cancelled")
+
+
+def claim(ledger: Ledger, container: Any, *, note: str = "") -> LiveJob:
+    job = ledger.claim("test-worker", "cpu", 5.0)
+    assert job is not None, "no job to claim"
+    live = LiveJob(ledger, job, container, note)
+    live.open_node()
+    return live
+
+
+def results_container(uri: str, api_key: str) -> Any:
+    return from_uri(f"{uri}/api/v1", api_key=api_key)["ptycho"]
+
+
+def keep_alive(live: LiveJob, seconds: float) -> None:
+    """Beat for a while."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        live.beat()
+        time.sleep(0.5)
