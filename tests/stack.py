@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,12 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import httpx
 import yaml
 
+from exitwave.beamline.recorded import DEMO_SCAN
 from exitwave.client import Client
+from exitwave.ledger import Ledger
 from exitwave.local import processes
 from exitwave.local.valkey import prepare_valkey
+from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings, TiledSettings
 
 
@@ -51,6 +56,20 @@ class Stack:
     def cli(self, *words: str, timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
         return run_cli(*words, env=self.env, timeout=timeout)
 
+    def workers(self) -> list[WorkerInfo]:
+        with Ledger(self.settings.ledger) as ledger:
+            return ledger.workers()
+
+    def pids(self, command: str) -> list[int]:
+        """Processes of this service that run `exitwave <command>`, and their children."""
+        found = []
+        for pid in processes.survivors(self.data_dir):
+            session = os.getsid(pid)
+            words = Path(f"/proc/{session}/cmdline").read_bytes().split(b"\0")
+            if command.encode() in words:
+                found.append(pid)
+        return found
+
     def logs(self) -> str:
         logs = sorted((self.data_dir / "logs").glob("*.log"))
         return "\n".join(f"--- {log.name}\n{tail(log, 25)}" for log in logs)
@@ -66,6 +85,17 @@ def run_cli(
     return subprocess.run(
         exitwave(*words), env=env, timeout=timeout, capture_output=True, text=True
     )
+
+
+def short_scan(path: Path, n_frames: int = 52) -> Path:
+    """The beginning of the real Siemens-star scan, as a CXI file."""
+    shutil.copyfile(DEMO_SCAN, path)
+    with h5py.File(path, "r+") as file:
+        for name in ("data", "translation"):
+            values = file[f"entry_1/data_1/{name}"][:n_frames]
+            del file[f"entry_1/data_1/{name}"]
+            file[f"entry_1/data_1/{name}"] = values
+    return path
 
 
 def free_port() -> int:

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -35,9 +35,15 @@ class Bench:
     url: str
     env: dict[str, str]
     folder: Path
+    scan_file: Path
 
     def play(self, abort_after_frames: int | None = None) -> PlayedScan:
-        return play(self.settings, duration_s=0.3, abort_after_frames=abort_after_frames)
+        return play(
+            self.settings,
+            scan_file=self.scan_file,
+            duration_s=0.1,
+            abort_after_frames=abort_after_frames,
+        )
 
     def jobs(self, uid: str) -> list[Job]:
         with Client(self.url, KEY) as client:
@@ -94,7 +100,7 @@ def api(
     owner, log = folder / "api", folder / "api.log"
     with servers.running(servers.exitwave("api"), owner=owner, env=env, log=log):
         servers.wait_until(lambda: servers.answers(f"{url}/readyz"), "api", log=log)
-        yield Bench(settings, url, env, folder)
+        yield Bench(settings, url, env, folder, servers.short_scan(folder / "scan.cxi"))
 
 
 @pytest.fixture
@@ -134,7 +140,7 @@ def test_a_restarted_trigger_catches_up_and_repeats_nothing(bench: Bench) -> Non
 
 def test_what_cannot_be_reconstructed_is_skipped_with_its_reason(bench: Bench) -> None:
     with bench.trigger():
-        aborted = bench.play(abort_after_frames=100)
+        aborted = bench.play(abort_after_frames=26)
         empty = _run_without_frames(bench.settings)
         good = bench.play()
         bench.wait_for_job(good.uid)
@@ -146,7 +152,7 @@ def test_what_cannot_be_reconstructed_is_skipped_with_its_reason(bench: Bench) -
 
 def test_a_run_is_not_forgotten_while_the_api_is_away(bench: Bench) -> None:
     nowhere = {**bench.env, "EXITWAVE_URL": f"http://127.0.0.1:{servers.free_port()}"}
-    lonely = Bench(bench.settings, bench.url, nowhere, bench.folder)
+    lonely = replace(bench, env=nowhere)
     with lonely.trigger():
         played = bench.play()
         servers.wait_until(lambda: bench.log_lines("trigger.waiting"), "a try", log=bench.log)
