@@ -139,15 +139,29 @@ def _readable(path: Path) -> bool:
 
 @contextmanager
 def _open(local: LocalDataset) -> Iterator[h5py.Dataset]:
-    """A dataset of an HDF5 file that may still be written; problems become `DataError`."""
+    """A dataset of an HDF5 file; problems become `DataError`."""
     try:
-        with h5py.File(local.path, "r", swmr=True, locking=False) as file:
+        with _open_file(local.path) as file:
             dataset = file.get(local.dataset)
             if not isinstance(dataset, h5py.Dataset):
                 raise DataError(f"{local.path}:{local.dataset}", "nothing", "a dataset")
             yield dataset
     except OSError as error:
         raise _unreadable(local, error) from None
+
+
+def _open_file(path: Path) -> h5py.File:
+    """Open plainly, which notices a truncated file; as SWMR only if a writer has it open.
+
+    A SWMR reader does not compare the file's length with what its header says and reads
+    zeros for what is missing.
+    """
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "already open for" not in str(error):
+            raise
+        return h5py.File(path, "r", swmr=True, locking=False)
 
 
 def _unreadable(local: LocalDataset, error: OSError) -> DataError:

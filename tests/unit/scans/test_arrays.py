@@ -94,3 +94,22 @@ def test_file_with_less_than_told(tmp_path: Path) -> None:
 
 def test_file_of_another_machine_is_not_local(tmp_path: Path) -> None:
     assert run_array(tmp_path / "not-here.h5", IMAGES.shape).local is None
+
+
+def test_file_that_is_still_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "open.h5"
+    with h5py.File(path, "w", libver="latest", locking=False) as file:
+        file.create_dataset("entry/data", data=IMAGES, maxshape=(None, 5, 7))
+        file.swmr_mode = True
+        file["entry/data"].flush()
+        np.testing.assert_array_equal(run_array(path, IMAGES.shape).images(2, 5), IMAGES[2:5])
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_truncated_file_of_either_format(tmp_path: Path, libver: str) -> None:
+    path = tmp_path / "cut.h5"
+    with h5py.File(path, "w", libver=libver) as file:
+        file["entry/data"] = IMAGES
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"cut\.h5.*cannot be read"):
+        run_array(path, IMAGES.shape).images(0, 12)

@@ -35,35 +35,38 @@ def fly2dpd(
     """
     uid = yield from bps.open_run(metadata)
 
-    def inside() -> Plan:
-        flight.arm(folder / uid)
-        yield from bps.create(name="baseline")
-        for device in baseline:
-            yield from bps.read(device)
-        yield from bps.save()
-        yield from bps.declare_stream(detector, panda, name="primary", collect=True)
-        yield from bps.kickoff(flight, wait=True)
-        yield from bps.complete(flight, group="flight", wait=False)
-        done = False
-        while not done:
-            done = yield from bps.wait("flight", timeout=COLLECT_S, error_on_timeout=False)
-            yield from bps.collect(detector, panda, name="primary")
-            if give_up(detector.get_index()):
-                raise RequestAbort("aborted on request")
+    def measure() -> Plan:
+        try:
+            flight.arm(folder / uid)
+            yield from _baseline(baseline)
+            yield from bps.declare_stream(detector, panda, name="primary", collect=True)
+            yield from bps.kickoff(flight, wait=True)
+            yield from bps.complete(flight, group="flight", wait=False)
+            done = False
+            while not done:
+                done = yield from bps.wait("flight", timeout=COLLECT_S, error_on_timeout=False)
+                yield from bps.collect(detector, panda, name="primary")
+                if give_up(detector.get_index()):
+                    raise RequestAbort("aborted on request")
+        finally:
+            flight.halt()  # the files are whole before the stop document says so
 
     def failed(error: Exception) -> Plan:
         status = "abort" if isinstance(error, RunEngineControlException) else "fail"
         yield from bps.close_run(exit_status=status, reason=str(error))
 
-    def halt() -> Plan:
-        flight.halt()
-        yield from bps.null()
-
     return (
         yield from contingency_wrapper(  # type: ignore[no-untyped-call]  # bluesky's
-            inside(), except_plan=failed, else_plan=bps.close_run, final_plan=halt
+            measure(), except_plan=failed, else_plan=bps.close_run
         )
     )
+
+
+def _baseline(devices: Sequence[Constant]) -> Plan:
+    yield from bps.create(name="baseline")
+    for device in devices:
+        yield from bps.read(device)
+    yield from bps.save()
 
 
 def start_metadata(
