@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -18,8 +19,14 @@ from .auth import AccessMiddleware, read_key
 from .background import keep_running, open_scans, tick_for_ever
 from .middleware import BodyLimitMiddleware, RequestLogMiddleware
 from .problems import MEDIA_TYPE, install_handlers
-from .routers import events, health, jobs, live, recipes, session, workers
+from .routers import events, health, jobs, live, recipes, results, session, workers
 from .scan_desk import ScanDesk
+
+_PROBLEM: dict[str, Any] = {
+    "description": "Every error is a problem (RFC 9457).",
+    "model": Problem,
+    "content": {MEDIA_TYPE: {}},
+}
 
 
 def build_app(settings: Settings) -> FastAPI:
@@ -40,13 +47,7 @@ def build_app(settings: Settings) -> FastAPI:
         # The framework's pages of documentation load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
-        responses={
-            "default": {
-                "description": "Every error is a problem (RFC 9457).",
-                "model": Problem,
-                "content": {MEDIA_TYPE: {}},
-            }
-        },
+        responses={"default": _PROBLEM, 422: _PROBLEM},
     )
     app.state.settings = settings
     app.state.key = key
@@ -57,7 +58,7 @@ def build_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes)
     app.add_middleware(AccessMiddleware, ledger=ledger, key=key)
     app.add_middleware(RequestLogMiddleware)
-    for module in (jobs, events, live, workers, recipes, session, health):
+    for module in (jobs, events, results, live, workers, recipes, session, health):
         app.include_router(module.router)
     add_dashboard(app)
     return app

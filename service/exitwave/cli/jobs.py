@@ -15,6 +15,7 @@ from exitwave.schema.job import Job, JobState
 from . import follow, tables
 
 FAILED = 1
+LONGEST_LIST = 200
 SCAN_ID_DIGITS = 7
 """Digits alone are a scan_id up to this length, else the beginning of a uid."""
 
@@ -90,8 +91,10 @@ def submit(
 def list_jobs(
     context: typer.Context,
     state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
-    scan: Annotated[str | None, typer.Option(help="Only jobs of the scan of this uid.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
+    scan: Annotated[
+        str | None, typer.Option(help="Only jobs of this scan: its uid or scan_id.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LONGEST_LIST, help="How many at most.")] = 50,
     as_json: JsonFlag = False,
 ) -> None:
     """List jobs, newest first."""
@@ -101,8 +104,8 @@ def list_jobs(
         _print_json(page.jobs)
     else:
         tables.console.print(tables.job_list(page.jobs))
-        if page.cursor:
-            typer.echo(f"there are more; --limit {min(500, 2 * limit)} shows them")
+        if page.cursor and limit < LONGEST_LIST:
+            typer.echo(f"there are more; --limit {min(LONGEST_LIST, 2 * limit)} shows them")
 
 
 def show(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:

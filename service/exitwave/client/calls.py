@@ -18,7 +18,7 @@ from httpx_sse import ServerSentEvent
 from pydantic import ValidationError
 
 from exitwave.schema.errors import ExitwaveError, InvalidInput, Unavailable, UsageError
-from exitwave.schema.job import Event, Job, JobPage, JobRequest, JobState
+from exitwave.schema.job import Event, EventKind, Job, JobPage, JobRequest, JobState
 from exitwave.settings.connection import Connection
 
 from .problems import check
@@ -26,7 +26,7 @@ from .problems import check
 T = TypeVar("T")
 
 Format = Literal["cxi", "npy", "png"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+KINDS = frozenset(get_args(EventKind))
 
 API = "/api/v1"
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -75,8 +75,7 @@ class Listening:
     def __init__(self, connection: Connection, job_id: str | None, after: str | None) -> None:
         self._connection = connection
         self._job_id = job_id
-        # A job's events are few: from its first one on, none can be missed.
-        self._after = "0" if after is None and job_id is not None else after
+        self._after = after
         self._heard_s = time.monotonic()
 
     def arguments(self) -> dict[str, Any]:
@@ -90,13 +89,12 @@ class Listening:
         }
 
     def read(self, message: ServerSentEvent) -> Event | None:
-        """The event in a message; None for one without data."""
+        """The event in a message; None for a message of another kind."""
         self._heard_s = time.monotonic()
-        if not message.data:
+        self._after = message.id or self._after
+        if message.event not in KINDS:
             return None
-        event = Event.model_validate_json(message.data)
-        self._after = event.id
-        return event
+        return Event.model_validate_json(message.data)
 
     def is_last(self, event: Event) -> bool:
         """Whether nothing can follow."""

@@ -14,6 +14,9 @@ from exitwave.schema.geometry import Geometry
 
 from .phase import Box
 
+ILLUMINATED_SHARE = 0.05
+"""Of the greatest illumination: a pixel of the object that got less is unknown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
@@ -120,6 +123,16 @@ class Reconstruction:
         y0, x0 = np.floor(self.positions_px.min(axis=0)).astype(int)
         y1, x1 = np.ceil(self.positions_px.max(axis=0)).astype(int)
         return int(y0), int(y1) + height, int(x0), int(x1) + width
+
+    def visible_object_YX(self) -> NDArray[np.complex64]:
+        """The first object state, NaN where the views brought hardly any light."""
+        power_HW = (np.abs(self.probe_NHW) ** 2).sum(axis=0)
+        height, width = power_HW.shape
+        lit_YX = np.zeros(self.object_MYX.shape[1:], dtype=np.float32)
+        for y, x in np.rint(self.positions_px).astype(int):
+            lit_YX[y : y + height, x : x + width] += power_HW
+        dark_YX = lit_YX < ILLUMINATED_SHARE * lit_YX.max()
+        return np.where(dark_YX, np.complex64(np.nan), self.object_MYX[0])
 
 
 def check_finite(name: str, values: NDArray[Any]) -> None:

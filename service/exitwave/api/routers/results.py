@@ -1,0 +1,70 @@
+"""A job's result as a file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi.responses import StreamingResponse
+from starlette.requests import HTTPConnection
+
+from exitwave.api.auth import Access
+from exitwave.api.deps import LedgerDep
+from exitwave.api.live.nodes import ResultNodes
+from exitwave.api.results import Format, ResultFile, read_result, write_result
+from exitwave.files.png import Plane
+
+CHUNK_BYTES = 1 << 18
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Keep the connections to Tiled for as long as the application runs."""
+    app.state.results = ResultNodes(app.state.settings.tiled)
+    try:
+        yield
+    finally:
+        await app.state.results.close()
+
+
+router = APIRouter(prefix="/api/v1/jobs", tags=["results"], lifespan=lifespan)
+
+
+def _nodes(connection: HTTPConnection) -> ResultNodes:
+    nodes: ResultNodes = connection.app.state.results
+    return nodes
+
+
+@router.get("/{job_id}/result", response_class=StreamingResponse)
+async def result(
+    job_id: str,
+    access: Access,
+    ledger: LedgerDep,
+    nodes: Annotated[ResultNodes, Depends(_nodes)],
+    format: Annotated[
+        Format,
+        Query(description="cxi (HDF5), npy (zip of ptycho_gui's tree), png (with scale bar)."),
+    ] = "cxi",
+    plane: Annotated[Plane, Query(description="What a png shows.")] = "phase",
+) -> StreamingResponse:
+    """The final object and probe as a file."""
+    job = await ledger.get(job_id)
+    found = await read_result(nodes, job)
+    made = await asyncio.to_thread(write_result, found, job, format, plane)
+    return StreamingResponse(
+        _chunks(made),
+        media_type=made.media_type,
+        headers={
+            "Content-Length": str(made.size),
+            "Content-Disposition": f'attachment; filename="{made.name}"',
+        },
+    )
+
+
+def _chunks(made: ResultFile) -> Iterator[bytes]:
+    with made.content as content:
+        while chunk := content.read(CHUNK_BYTES):
+            yield chunk

@@ -1,0 +1,6 @@
+"""What the worker and demo extras add to the command line.
+
+- `registry`: the commands' arguments; light to import
+- `reconstruct`, `simulate`: from file to file, without any service
+- `beamline`: plays a scan
+"""

@@ -1,0 +1,150 @@
+"""Commands of the worker extra. Light: what they need is imported when they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from exitwave.cli.extras import needs
+from exitwave.cli.jobs import parse_settings
+from exitwave.schema.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(reconstruct)
+    app.command()(simulate)
+    app.command()(worker)
+    beamline = typer.Typer(
+        help="A simulated beamline that plays real scans.", no_args_is_help=True
+    )
+    beamline.callback()(_beamline)
+    beamline.command()(play)
+    app.add_typer(beamline, name="beamline")
+
+
+def reconstruct(
+    file: Annotated[Path, typer.Argument(help="CXI file with a scan.", metavar="FILE")],
+    out: Annotated[Path, typer.Option(help="CXI file to write.", metavar="OUT.cxi")],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe.")] = "default",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of the start's noise and the patterns' order.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Override a knob: recipe.probe_states=2, data.subset=even, "
+            "geometry.distance_m=1.9. May be repeated.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Reconstruct a file, with no service at all.
+
+    Where the file carries the truth of a simulation, prints |cPCC| against it.
+    """
+    overrides = parse_settings(settings or [])
+    if seed is not None:
+        overrides["recipe.seed"] = seed
+    _check_target(out)
+    with needs("worker"):
+        from .reconstruct import reconstruct_file
+    reconstruct_file(file, out, recipe=recipe, overrides=overrides, device=device)
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(help="CXI file to write.", metavar="FILE.cxi")],
+    overlap: Annotated[
+        float, typer.Option(help="Of neighbouring views: 1 - step / 36 px, 0 to below 1.")
+    ] = 0.5,
+    photons: Annotated[
+        str, typer.Option(help="Expected in the brightest pattern, or none: no noise.")
+    ] = "1e4",
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    objects: Annotated[
+        str,
+        typer.Option(
+            "--object",
+            help="Photographs of scikit-image for modulus and phase.",
+            metavar="A,B",
+        ),
+    ] = "camera,astronaut",
+    probe: Annotated[
+        Literal["disk", "astigmatic"], typer.Option(help="Shape of the illumination.")
+    ] = "disk",
+    grid: Annotated[int, typer.Option(min=2, help="Views along each axis.")] = 15,
+) -> None:
+    """Write a simulated scan with its truth."""
+    names = objects.split(",")
+    if len(names) != 2:
+        raise typer.BadParameter(
+            f"found {objects!r}; expected two names, such as camera,astronaut",
+            param_hint="--object",
+        )
+    _check_target(out)
+    with needs("demo"):
+        from .simulate import simulate_file
+    simulate_file(
+        out,
+        overlap=overlap,
+        photons=_photons(photons),
+        seed=seed,
+        objects=(names[0], names[1]),
+        probe=probe,
+        grid=grid,
+    )
+
+
+def worker() -> None:
+    """Run a worker: claim jobs, reconstruct, stream results."""
+    with needs("worker"):
+        from exitwave.settings.service import load_settings
+        from exitwave.worker.agent import run_worker
+    run_worker(load_settings(of_last_up=True))
+
+
+def play(
+    scan_file: Annotated[
+        Path | None,
+        typer.Option("--file", help="CXI file to play; default the real Siemens star."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Frames per second; default so that it takes 20 s.")
+    ] = None,
+    sample: Annotated[str | None, typer.Option(help="Name of the sample.")] = None,
+) -> None:
+    """Play a fly scan into Tiled as a beamline does: a RunEngine, HDF5 files, documents."""
+    with needs("demo"):
+        from exitwave.settings.service import load_settings
+
+        from .beamline import play_with_bar
+    play_with_bar(
+        load_settings(of_last_up=True), scan_file=scan_file, rate_hz=rate, sample=sample
+    )
+
+
+def _beamline() -> None:
+    """Keep `play` a sub-command although it is the only one."""
+
+
+def _photons(text: str) -> float | None:
+    if text == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"found {text!r}; expected a number such as 1e4, or none", param_hint="--photons"
+        ) from None
+
+
+def _check_target(out: Path) -> None:
+    """Minutes of work must not end at a folder that is not there."""
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"--out: found no folder {out.absolute().parent}; make it first")
+    if out.is_dir():
+        raise UsageError(f"--out: found a folder, {out}; expected a file to write")
