@@ -148,7 +148,12 @@ class TiledServer:
         """GET with patience; None for 404. `data` names the node whose data are asked for."""
         try:
             for attempt in stamina.retry_context(
-                on=_transient, attempts=attempts, wait_initial=0.1, wait_max=3.0, timeout=60.0
+                on=_transient,
+                attempts=attempts,
+                wait_initial=0.1,
+                wait_jitter=0.2,
+                wait_max=3.0,
+                timeout=60.0,
             ):
                 with attempt:
                     answer = self._http.get(

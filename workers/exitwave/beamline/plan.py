@@ -46,7 +46,7 @@ def fly2dpd(
             while not done:
                 done = yield from bps.wait("flight", timeout=COLLECT_S, error_on_timeout=False)
                 yield from bps.collect(detector, panda, name="primary")
-                if give_up(detector.get_index()):
+                if give_up(detector.announced):
                     raise RequestAbort("aborted on request")
         finally:
             flight.halt()  # the files are whole before the stop document says so

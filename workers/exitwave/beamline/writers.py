@@ -33,7 +33,7 @@ class Hdf5Writer:
 
     def __init__(self) -> None:
         self._written = 0
-        self._announced = 0
+        self.announced = 0  # frames that documents told of
 
     def measure(self, key: str, start: int, stop: int) -> NDArray[Any]:
         """Rows of a dataset for frames `start` to `stop`."""
@@ -96,13 +96,13 @@ class Hdf5Writer:
     def collect_asset_docs(self, index: int | None = None) -> Iterator[StreamAsset]:
         """Documents of what was written since the last call, up to frame `index`."""
         stop = self._written if index is None else min(index, self._written)
-        if stop <= self._announced:
+        if stop <= self.announced:
             return
         for bundle in self._resources.values():
-            if self._announced == 0:
+            if self.announced == 0:
                 yield "stream_resource", bundle.stream_resource_doc
             yield (
                 "stream_datum",
-                bundle.compose_stream_datum({"start": self._announced, "stop": stop}),
+                bundle.compose_stream_datum({"start": self.announced, "stop": stop}),
             )
-        self._announced = stop
+        self.announced = stop
