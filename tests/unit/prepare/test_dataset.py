@@ -56,9 +56,8 @@ def scan_of(n: int = 10, **changes: Any) -> MemoryScan:
     counts[:, CENTRE, CENTRE] = 1000
     counts[:, CENTRE + 2, CENTRE + 1] = 100 + np.arange(n)
     rng = np.random.default_rng(1)
-    return MemoryScan(
-        **{"counts": counts, "positions": rng.uniform(-1e-6, 1e-6, (n, 2))} | changes
-    )
+    values: dict[str, Any] = {"counts": counts, "positions": rng.uniform(-1e-6, 1e-6, (n, 2))}
+    return MemoryScan(**(values | changes))
 
 
 def counts_of(prepared: Prepared) -> NDArray[Any]:
