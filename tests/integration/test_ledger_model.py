@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.integration.own_server import OwnServer
@@ -200,6 +200,10 @@ def test_the_ledger_agrees_with_its_model() -> None:
                 stateful_step_count=30,
                 deadline=None,
                 print_blob=True,
+                phases=[
+                    Phase.reuse,
+                    Phase.generate,
+                ],  # shrinking would restart the server for minutes
                 suppress_health_check=list(HealthCheck),
             )
             machine.TestCase("runTest").runTest()

@@ -67,9 +67,10 @@ def build_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ledger: AsyncLedger = app.state.ledger
+    lease_s: float = app.state.settings.ledger.lease_s
     async with asyncio.TaskGroup() as tasks:
         running = [
-            tasks.create_task(keep_running("tick", lambda: tick_for_ever(ledger))),
+            tasks.create_task(keep_running("tick", lambda: tick_for_ever(ledger, lease_s))),
             tasks.create_task(keep_running("scans", lambda: open_scans(app.state.scans))),
         ]
         yield

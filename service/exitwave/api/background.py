@@ -13,6 +13,9 @@ from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
 from .scan_desk import ScanDesk
 
 TICK_S = 1.0
+TICKS_PER_LEASE = 8
+"""At least: a clock slower than half a lease would seem to have stopped."""
+
 
 RESTART_S = 1.0
 
@@ -34,7 +37,7 @@ async def keep_running(name: str, work: Callable[[], Coroutine[object, object, N
         await asyncio.sleep(RESTART_S)
 
 
-async def tick_for_ever(ledger: AsyncLedger) -> None:
+async def tick_for_ever(ledger: AsyncLedger, lease_s: float) -> None:
     """Be the queue's clock: jobs of silent workers go back, an outage stops the clock."""
     there = True
     while True:
@@ -48,7 +51,7 @@ async def tick_for_ever(ledger: AsyncLedger) -> None:
             if not there:
                 _log.info("ledger.back")
             there = True
-        await asyncio.sleep(TICK_S)
+        await asyncio.sleep(min(TICK_S, lease_s / TICKS_PER_LEASE))
 
 
 async def open_scans(scans: ScanDesk) -> None:

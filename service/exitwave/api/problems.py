@@ -25,6 +25,8 @@ from exitwave.schema.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+SECRET_PATHS = frozenset({"/api/v1/session"})
+"""Where an error must not show what was sent."""
 
 _SLUGS = {413: "body-too-large"}  # Python renamed the phrase
 
@@ -80,7 +82,10 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem_of(_from_validation(error.errors()), request.url.path)
+        first = error.errors()[0]
+        if request.url.path in SECRET_PATHS:
+            first["input"] = "something else"
+        return problem_of(_from_validation(first), request.url.path)
 
     @app.exception_handler(HTTPException)
     async def _framework(request: Request, error: HTTPException) -> Response:
@@ -109,8 +114,7 @@ def install_handlers(app: FastAPI) -> None:
         )
 
 
-def _from_validation(errors: Sequence[Mapping[str, Any]]) -> ExitwaveError:
-    first = errors[0]
+def _from_validation(first: Mapping[str, Any]) -> ExitwaveError:
     place, *names = first["loc"]
     if first["type"] == "json_invalid":
         where = f"at character {names[0]}" if names else ""

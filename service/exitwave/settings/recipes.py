@@ -11,7 +11,7 @@ import yaml
 from exitwave import schema
 from exitwave.schema.errors import InvalidInput, RecipeError, RecipeNotFound
 from exitwave.schema.overrides import apply_overrides
-from exitwave.schema.recipe import Recipe, recipe_from_mapping
+from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
 
 
 def configs_dir() -> Path:
@@ -42,7 +42,8 @@ def load_recipe(name: str) -> dict[str, Any]:
 
 def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Recipe:
     """The named recipe with dotted overrides (without the leading ``recipe.``), checked."""
-    values = load_recipe(name)
+    # All knobs, so that a default can be overridden by its path, too (stages.0.epochs).
+    values = recipe_to_mapping(recipe_from_mapping(load_recipe(name)))
     return recipe_from_mapping({**apply_overrides(values, overrides, "recipe"), "name": name})
 
 

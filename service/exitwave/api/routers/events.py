@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Header
@@ -27,10 +27,14 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", description="Id of the last event that was received."),
 ]
 
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Named events.", "content": {"text/event-stream": {}}}
+}
+
 _log = structlog.get_logger(__name__)
 
 
-@router.get("/events", response_class=EventSourceResponse)
+@router.get("/events", response_model=None, responses=_STREAM)
 async def events(
     access: Access, ledger: LedgerDep, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
@@ -47,7 +51,7 @@ async def events(
     return _streamed(_all_events(ledger, last_event_id, trimmed and last_event_id != "0"))
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
+@router.get("/jobs/{job_id}/events", response_model=None, responses=_STREAM)
 async def job_events(
     job_id: str, access: Access, ledger: LedgerDep, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
