@@ -13,14 +13,11 @@ from urllib.parse import unquote, urlparse
 import h5py
 import hdf5plugin  # noqa: F401  # registers the filters of compressed files
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 
 from .server import Json, TiledServer, array_dtype, array_shape
-
-log = structlog.get_logger(__name__)
 
 SLAB_FRAMES = 64
 """Frames per HTTP request: fewer are slow, more gain nothing."""

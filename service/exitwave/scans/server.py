@@ -15,13 +15,10 @@ from urllib.parse import quote
 import httpx
 import numpy as np
 import stamina
-import structlog
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError, TiledUnavailable
 from exitwave.settings.service import TiledSettings
-
-log = structlog.get_logger(__name__)
 
 Json: TypeAlias = dict[str, Any]
 

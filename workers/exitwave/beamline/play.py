@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 from bluesky.run_engine import RunEngine
 from bluesky.utils import RunEngineInterrupted
 from bluesky_tiled_plugins import TiledWriter
@@ -26,8 +25,6 @@ from exitwave.settings.service import Settings
 from .devices import Constant, Detector, Flight, PositionRecorder
 from .plan import fly2dpd, start_metadata
 from .recorded import DEMO_SCAN, RecordedScan
-
-log = structlog.get_logger(__name__)
 
 DEFAULT_DURATION_S = 20.0
 
@@ -162,7 +159,7 @@ def play(
             lambda frames: interrupted.is_set() or frames >= last,
         )
         _run(engine, plan, interrupted)
-    played = PlayedScan(
+    return PlayedScan(
         uid=diary.start["uid"],
         scan_id=diary.start["scan_id"],
         n_frames=diary.n_frames,
@@ -170,8 +167,6 @@ def play(
         stop_written_at=diary.stop_at,
         duration_s=diary.stop["time"] - diary.start["time"],
     )
-    log.info("scan.played", uid=played.uid, frames=played.n_frames, seconds=played.duration_s)
-    return played
 
 
 def open_raw(settings: Settings) -> Container:
