@@ -8,6 +8,7 @@
 ``/entry_1/instrument_1/source_1/energy``      joules
 ``/exitwave/object``, ``probe``                (M, Y, X), (N, H, W) complex64: a result
 ``/exitwave/positions_px``                     (n, 2) (y, x) top-left pixels in that object
+``/exitwave/positions_m``                      (n, 2) (y, x) of the same views, as measured
 ``/exitwave/loss``                             (epochs,)
 ``/truth/object``, ``probe``                   of simulated data
 =============================================  =======================================
@@ -88,7 +89,7 @@ def read_reconstruction(path: Path) -> Reconstruction:
             object_MYX=object_MYX,
             probe_NHW=_array(file, path, f"{RESULT}/probe"),
             positions_px=_array(file, path, f"{RESULT}/positions_px"),
-            positions_m=_array(file, path, TRANSLATION)[:, 1::-1],
+            positions_m=_array(file, path, f"{RESULT}/positions_m"),
             loss=_array(file, path, f"{RESULT}/loss"),
             pixel_size_m=float(attributes["pixel_size_m"]),
             geometry=_geometry(file, path) if ENERGY in file else None,
@@ -122,6 +123,8 @@ def write_reconstruction(
         _put_array(group, "probe", result.probe_NHW.astype(np.complex64, copy=False))
         group["positions_px"] = np.asarray(result.positions_px, dtype=np.float64)
         group["positions_px"].attrs["axes"] = "y, x of the top-left pixel of each view"
+        group["positions_m"] = np.asarray(result.positions_m, dtype=np.float64)
+        group["positions_m"].attrs["axes"] = "y, x"
         group["loss"] = np.asarray(result.loss, dtype=np.float64)
         group.attrs["pixel_size_m"] = result.pixel_size_m
         group.attrs["metadata"] = json.dumps(dict(result.metadata))

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from exitwave.beamline.play import PlayedScan, play
+from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
 
@@ -16,6 +17,7 @@ def play_with_bar(
     settings: Settings, *, scan_file: Path | None, rate_hz: float | None, sample: str | None
 ) -> PlayedScan:
     """Play a scan; raises what `play` raises, and exits with 1 if the run was aborted."""
+    configure_logging("warning")
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),

@@ -26,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 
 def reconstruct(
-    file: Annotated[Path, typer.Argument(help="CXI file with a scan.", metavar="FILE")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CXI file with a scan.", metavar="FILE", exists=True, dir_okay=False
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="CXI file to write.", metavar="OUT.cxi")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe.")] = "default",
     seed: Annotated[
@@ -110,7 +115,12 @@ def worker() -> None:
 def play(
     scan_file: Annotated[
         Path | None,
-        typer.Option("--file", help="CXI file to play; default the real Siemens star."),
+        typer.Option(
+            "--file",
+            help="CXI file to play; default the real Siemens star.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Frames per second; default so that it takes 20 s.")
