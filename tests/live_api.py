@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 from tests.live_job import LiveJob, claim, results_container, spec
 from tests.stack import TiledServer, answers, clean_environment, free_port, running, wait_until
 
@@ -48,6 +49,12 @@ class LiveApi:
 
     def claim(self, *, note: str = "") -> LiveJob:
         return claim(self.ledger, self.container, note=note)
+
+    def forget(self) -> None:
+        """Empty the queue: jobs, events and sessions. The API does not mind."""
+        with redis.Redis.from_url(self.env["EXITWAVE__LEDGER__URI"]) as client:
+            for key in client.scan_iter(f"*{self.env['EXITWAVE__LEDGER__PREFIX']}*"):
+                client.delete(key)
 
     @contextmanager
     def process(self) -> Iterator[None]:

@@ -24,12 +24,19 @@ WITHIN_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def api(
+def running_api(
     valkey_uri: str, tiled_server: TiledServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveApi]:
     live_api = make_live_api(tmp_path_factory.mktemp("relay"), valkey_uri, tiled_server)
     with live_api.process():
         yield live_api
+
+
+@pytest.fixture
+def api(running_api: LiveApi) -> LiveApi:
+    """The API with an empty queue."""
+    running_api.forget()
+    return running_api
 
 
 class Page:
