@@ -40,12 +40,15 @@ def build_app() -> typer.Typer:
             ),
         ] = None,
         show_version: Annotated[
-            bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+            bool,
+            typer.Option(
+                "--version",
+                help="Print the version and leave.",
+                callback=_version,
+                is_eager=True,
+            ),
         ] = False,
     ) -> None:
-        if show_version:
-            typer.echo(f"exitwave {version('exitwave')}")
-            raise typer.Exit
         context.obj = jobs.Service(url)
 
     jobs.register(app)
@@ -64,6 +67,12 @@ def main() -> NoReturn:
     except ExitwaveError as error:
         _fail(error, FAILED)
     sys.exit(0)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"exitwave {version('exitwave')}")
+        raise typer.Exit
 
 
 def _fail(error: ExitwaveError, code: int) -> NoReturn:

@@ -1,0 +1,174 @@
+"""Arguments, exit codes and tables of the command line."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+from rich.console import Console
+
+from exitwave.cli import main, tables
+from exitwave.cli.extras import needs
+from exitwave.cli.jobs import parse_scan, parse_settings
+from exitwave.schema.errors import UsageError
+from exitwave.schema.job import Attempt, Failure, Job, JobState, Progress
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("recipe.seed=3", 3),
+        ("recipe.prior.ratio=0.45", 0.45),
+        ("data.subset=even", "even"),
+        ('data.subset="even"', "even"),
+        ("recipe.stages.0.batches=[2, 5]", [2, 5]),
+        ("recipe.gauge.scale=false", False),
+        ("recipe.description=a=b", "a=b"),
+        ("recipe.description=", ""),
+    ],
+)
+def test_settings_are_json_or_text(text: str, value: object) -> None:
+    key = text.partition("=")[0]
+    assert parse_settings([text]) == {key: value}
+
+
+@pytest.mark.parametrize("text", ["recipe.seed", "=3"])
+def test_a_setting_without_key_or_value(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="KEY=VALUE"):
+        parse_settings([text])
+
+
+def test_few_digits_are_a_scan_id() -> None:
+    assert parse_scan("404611") == 404611
+    assert parse_scan("7f0c3f2e") == "7f0c3f2e"
+    assert parse_scan("12345678") == "12345678", "the beginning of a uid"
+
+
+def outcome_of(
+    monkeypatch: pytest.MonkeyPatch, *words: str, url: str = "http://127.0.0.1:9"
+) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["exitwave", *words])
+    monkeypatch.setenv("EXITWAVE_URL", url)
+    monkeypatch.setenv("EXITWAVE_API_KEY", "k")
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["jobs", "--state", "sleeping"], 2),
+        (["submit"], 2),
+        (["submit", "7f0c", "--set", "recipe.seed"], 2),
+        (["submit", "7f0c", "--priority", "10"], 2),
+        (["download", "j1", "--format", "tiff"], 2),
+        (["nonsense"], 2),
+        (["jobs"], 1),  # nobody answers on that port
+    ],
+)
+def test_exit_codes(monkeypatch: pytest.MonkeyPatch, words: list[str], code: int) -> None:
+    assert outcome_of(monkeypatch, *words) == code
+
+
+def test_no_service_known_is_wrong_use(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: object,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert outcome_of(monkeypatch, "jobs", url="") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("exitwave: no service address")
+    assert error.count("\n") == 1
+
+
+def test_a_missing_extra_is_named() -> None:
+    told = r"pip install 'exitwave\[worker\]'"
+    with pytest.raises(UsageError, match=told), needs("worker"):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    with pytest.raises(ModuleNotFoundError), needs("worker"):
+        raise ModuleNotFoundError("a bug of ours", name="exitwave.gone")
+
+
+def test_help_of_every_command_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from exitwave.cli.main import build_app\n"
+        "build_app()\n"
+        "heavy = {'torch', 'tiled', 'fastapi', 'numpy', 'redis', 'h5py', 'structlog'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def job(**changes: object) -> Job:
+    now = datetime.now(UTC)
+    values: dict[str, object] = {
+        "id": "j1",
+        "state": "running",
+        "spec": {
+            "scan": {"uid": "7f0c3f2e-1", "scan_id": 7, "sample": "[star]", "path": "raw/7f"},
+            "recipe": {"name": "default"},
+            "overrides": {"recipe.seed": 3},
+        },
+        "owner": "operator",
+        "submitted_at": now - timedelta(hours=3),
+        "started_at": now - timedelta(seconds=40),
+    }
+    return Job.model_validate(values | changes)
+
+
+def printed(renderable: object) -> str:
+    out = io.StringIO()
+    Console(markup=False, highlight=False, width=160, file=out).print(renderable)
+    return out.getvalue()
+
+
+def test_the_list_says_what_matters() -> None:
+    progress = Progress(
+        phase="reconstructing", epoch=12, epochs=180, loss=0.1234, seconds_per_epoch=0.5
+    )
+    text = printed(tables.job_list([job(progress=progress)]))
+    for part in (
+        "j1",
+        "running",
+        "7 [star]",
+        "default",
+        "epoch 12/180",
+        "0.1234",
+        "3 h ago",
+        "40 s",
+    ):
+        assert part in text
+
+
+def test_the_record_says_why_it_failed() -> None:
+    attempt = Attempt(
+        number=1,
+        worker="w1",
+        device="cpu",
+        started_at=datetime.now(UTC),
+        outcome="failed",
+        reason="positions: NaN",
+    )
+    failed = job(
+        state="failed",
+        attempts=[attempt],
+        failure=Failure(slug="data-invalid", message="positions: NaN"),
+        ended_at=datetime.now(UTC),
+    )
+    text = printed(tables.job_record(failed))
+    for part in ("recipe.seed = 3", "failed on w1 (cpu): positions: NaN", "[data-invalid]"):
+        assert part in text
+    assert tables.outcome(failed) == "job j1 failed: positions: NaN"
+    assert tables.outcome(job(state=JobState.CANCELLED)) == "job j1 cancelled"
