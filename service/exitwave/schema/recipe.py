@@ -27,7 +27,7 @@ class Stage:
     batches: tuple[float, ...] = knob(
         (5.0, 15.0, 45.0),
         "patterns per update, growing over the stage in equal shares of its epochs; "
-        "below 1 a share of the scan's patterns, from 1 on a number of patterns",
+        "below 1 a share of the scan's patterns (at least 2), from 1 on a number of patterns",
         unit="patterns",
         low=1e-6,
         high=1e6,
@@ -99,7 +99,7 @@ class Gauge:
 
 def _default_stages() -> tuple[Stage, ...]:
     return (
-        Stage(epochs=30, batches=(0.009, 0.022), final_rate=0.3),
+        Stage(epochs=30, batches=(0.04, 0.008, 0.02), final_rate=0.3),
         Stage(epochs=150, batches=(0.022, 0.067, 0.2), fresh_moments=True),
     )
 

@@ -22,7 +22,10 @@ SUBPIXEL_FROM_PX = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What every step reads. Counts keep a compact type until they are used."""
+    """What every step reads.
+
+    Counts keep a compact type until they are used and are zero where the mask is False.
+    """
 
     counts_nHW: Tensor
     corners_n2: Tensor

@@ -64,11 +64,12 @@ def batch_size(stage: Stage, epoch: int, frames: int) -> int:
     """Patterns per update in epoch `epoch` (from 0) of a stage.
 
     The sizes of `stage.batches` have equal shares of the epochs. Below 1 a size is a share
-    of the frames, from 1 on a number of frames.
+    of the frames but at least 2, since single patterns pull the variables about; from 1 on
+    a number of frames.
     """
     size = stage.batches[epoch * len(stage.batches) // stage.epochs]
-    patterns = size * frames if size < 1 else size
-    return max(1, min(frames, round(patterns)))
+    patterns = max(2, round(size * frames)) if size < 1 else round(size)
+    return min(frames, patterns)
 
 
 def batches(seed: int, epoch: int, frames: int, size: int) -> tuple[NDArray[np.intp], ...]:

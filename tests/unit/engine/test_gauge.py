@@ -1,0 +1,100 @@
+"""Gauges change nothing that is measured, and moments follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.unit.engine.scene import make_scene
+
+from exitwave.engine.forward import data_loss
+from exitwave.engine.fused import FusedStep
+from exitwave.engine.gauge import Variables, pin_phase, pin_scale, recentre, scanned_box
+
+ALL = np.arange(4, dtype=np.intp)
+
+
+def centred_scene() -> tuple[object, Variables]:
+    """Views in the middle of a large object, a small probe off the window's centre."""
+    scene = make_scene(frames=4, shifted=False, masked=False, scaled=False)
+    scan = scene.scan
+    scan.corners_n2.clamp_(4, 10)
+    probe = torch.zeros_like(scene.probe_NHW)
+    probe[:, 5:8, 6:9] = 3 * scene.probe_NHW[:, 5:8, 6:9]
+    return scan, Variables(scene.object_MYX, probe, beta1=0.5, beta2=0.99)
+
+
+def loss_of(scan: object, variables: Variables) -> float:
+    value = data_loss(
+        variables.object_MYX,
+        variables.probe_NHW,
+        scan.corners_n2,
+        scan.counts_nHW.double(),
+        "poisson",
+        epsilon=scan.epsilon,
+    )
+    return float(value)
+
+
+def one_step(scan: object, variables: Variables) -> None:
+    step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
+    step.run(ALL, "poisson")
+    variables.object_adam.step(step.object_gradient_MYX, 0.1)
+    variables.probe_adam.step(step.probe_gradient_NHW, 0.1)
+
+
+INNER = (slice(None), slice(2, 10), slice(3, 9))
+"""Of the probe's window; a roll is exact where nothing comes round the rim."""
+
+
+def test_recentring_changes_neither_the_loss_nor_the_next_step() -> None:
+    runs = []
+    for gauge in (False, True):
+        scan, variables = centred_scene()
+        one_step(scan, variables)
+        for field in (
+            variables.probe_NHW,
+            variables.probe_adam.first,
+            variables.probe_adam.second,
+        ):
+            inner = field[INNER].clone()
+            field.zero_()
+            field[INNER] = inner
+        before = variables.probe_NHW.clone()
+        if gauge:
+            recentre(variables)
+            shift = (0, -2)
+            assert torch.equal(variables.probe_NHW, torch.roll(before, shift, (1, 2)))
+        loss = loss_of(scan, variables)
+        one_step(scan, variables)
+        probe = variables.probe_NHW
+        runs.append((loss, torch.roll(probe, (0, 2), (1, 2)) if gauge else probe))
+    (plain_loss, plain_probe), (gauged_loss, gauged_probe) = runs
+    assert gauged_loss == pytest.approx(plain_loss, rel=1e-9)
+    torch.testing.assert_close(gauged_probe[INNER], plain_probe[INNER])
+
+
+def test_phase_and_scale_are_pinned() -> None:
+    scan, variables = centred_scene()
+    before = loss_of(scan, variables)
+    pin_phase(variables)
+    box = (3, 18, 2, 20)
+    pin_scale(variables, box)
+    assert float(torch.angle(variables.probe_NHW[0].sum())) == pytest.approx(0, abs=1e-9)
+    assert float(variables.object_MYX[:, 3:18, 2:20].abs().mean()) == pytest.approx(1)
+    assert loss_of(scan, variables) == pytest.approx(before, rel=1e-9)
+
+
+def test_first_moment_turns_with_the_phase() -> None:
+    scan, variables = centred_scene()
+    one_step(scan, variables)
+    first = torch.view_as_complex(variables.object_adam.first.clone())
+    angle = float(torch.angle(variables.probe_NHW[0].sum()))
+    pin_phase(variables)
+    turned = torch.view_as_complex(variables.object_adam.first.clone())
+    torch.testing.assert_close(turned, first * np.exp(1j * angle))
+
+
+def test_scanned_box_covers_the_view_centres() -> None:
+    positions = np.array([[0.0, 2.5], [30.0, 41.0]])
+    assert scanned_box(positions, (16, 16), (46, 57)) == (6, 40, 8, 51)

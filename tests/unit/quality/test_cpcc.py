@@ -1,0 +1,81 @@
+"""|cPCC| and alignment on pictures with known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from exitwave.quality import align, cpcc, rectangle_of_centres
+from exitwave.schema.errors import InvalidInput
+
+REGION = (40, 120, 42, 126)
+
+
+def textured(size: int = 160, seed: int = 0, blur: float = 1.5) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    parts = [ndimage.gaussian_filter(p, blur) for p in random.standard_normal((2, size, size))]
+    return 1 + 3 * (parts[0] + 1j * parts[1])
+
+
+def moved(
+    picture: np.ndarray, shift: tuple[float, float], ramp: tuple[float, float]
+) -> np.ndarray:
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    shifted = np.fft.ifft2(ndimage.fourier_shift(np.fft.fft2(picture), shift))
+    return shifted * np.exp(2j * np.pi * (ramp[0] * y + ramp[1] * x))
+
+
+def test_cpcc_has_known_values() -> None:
+    a = textured()
+    assert cpcc(a, (2 - 3j) * a + 5) == pytest.approx(np.exp(1j * np.angle(2 + 3j)))
+    noise = textured(seed=1)
+    noise = noise - noise.mean()
+    flat = a - a.mean()
+    noise -= flat * np.vdot(flat, noise) / np.vdot(flat, flat)
+    noise *= np.linalg.norm(flat) / np.linalg.norm(noise)
+    assert abs(cpcc(a, a + noise)) == pytest.approx(1 / np.sqrt(2))
+    assert cpcc(a, np.ones_like(a)) == 0
+
+
+def test_factor_shift_and_ramp_are_removed() -> None:
+    truth = textured()
+    picture = 0.3j * moved(truth, (3.3, -5.6), (0.011, -0.004))
+    found = align(picture, truth, REGION)
+    assert found.cpcc > 0.9999
+    np.testing.assert_allclose(found.shift_px, (-3.3, 5.6), atol=0.02)
+    np.testing.assert_allclose(found.ramp_cycles_per_px, (-0.011, 0.004), atol=1e-4)
+    np.testing.assert_allclose(found.picture, found.reference, atol=0.05)
+
+
+def test_nothing_else_is_removed() -> None:
+    """A blur, a lattice and the conjugate twin all cost."""
+    truth = textured()
+    y, x = np.mgrid[:160, :160]
+    blurred = ndimage.gaussian_filter(truth.real, 2) + 1j * ndimage.gaussian_filter(
+        truth.imag, 2
+    )
+    lattice = truth * (1 + 0.5 * np.cos(2 * np.pi * y / 9) * np.cos(2 * np.pi * x / 9))
+    for picture, at_most in ((blurred, 0.9), (lattice, 0.97), (truth.conj(), 0.5)):
+        inner = (slice(*REGION[:2]), slice(*REGION[2:]))
+        plain = abs(cpcc(picture[inner], truth[inner]))
+        found = align(picture, truth, REGION).cpcc
+        assert plain - 1e-3 <= found < at_most
+
+
+def test_wild_pixels_off_the_region_do_not_matter() -> None:
+    truth = textured()
+    picture = moved(truth, (0.5, 0.5), (0, 0))
+    picture[30, 50:60] = 1e6
+    picture[:10] = np.nan
+    assert align(picture, truth, REGION).cpcc > 0.999
+
+
+def test_region_outside_the_picture_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="region"):
+        align(textured(64), textured(64), (0, 70, 0, 60))
+
+
+def test_rectangle_of_centres() -> None:
+    positions = np.array([[8.0, 8.0], [26.2, 44.9]])
+    assert rectangle_of_centres(positions, (64, 64)) == (40, 59, 40, 77)
