@@ -76,6 +76,7 @@ class Attendance:
         self._stopping = stopping
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
         self._progress: Progress | None = None
+        self._ledger_away = False
         self._next_beat_s = 0.0
         self._heard_s = time.monotonic()
         self._told_to_stop: Literal["cancel", "stale"] | None = None
@@ -156,8 +157,13 @@ class Attendance:
             self._ledger.presence(self._worker, self._device, "busy", self._job.id)
         except LedgerUnavailable as error:
             # The engine goes on: the queue's own absence never costs an attempt.
-            self._log.warning("ledger.away", error=str(error))
+            if not self._ledger_away:
+                self._log.warning("ledger.away", error=str(error))
+            self._ledger_away = True
             return
+        if self._ledger_away:
+            self._log.info("ledger.back")
+        self._ledger_away = False
         if signal != "go" and self._told_to_stop is None:
             self._log.info("job.stopping", because=signal)
             self._told_to_stop = signal

@@ -5,6 +5,7 @@ Imports torch and Tiled's client: only the engine process may import this.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Literal
@@ -55,6 +56,7 @@ class JobRunner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        _leave_a_core_free()
         self._torch_device = choose_device(_torch_name(settings.worker.device))
         self.device = _in_words(self._torch_device)
         self._scans = TiledScans(settings.tiled, load_profile(settings.beamline))
@@ -164,4 +166,11 @@ def _in_words(device: torch.device) -> str:
     torch.fft.fft2(torch.zeros(8, 8, device=device))
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)} ({device})"
-    return f"{device} ({torch.get_num_threads()} threads)"
+    threads = torch.get_num_threads()
+    return f"{device} ({threads} thread{'s' if threads > 1 else ''})"
+
+
+def _leave_a_core_free() -> None:
+    """Queue, Tiled and API share the machine; threads that wait for a core slow all down."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
