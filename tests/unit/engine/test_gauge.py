@@ -67,11 +67,15 @@ def test_recentring_changes_neither_the_loss_nor_the_next_step() -> None:
             assert torch.equal(variables.probe_NHW, torch.roll(before, shift, (1, 2)))
         loss = loss_of(scan, variables)
         one_step(scan, variables)
-        probe = variables.probe_NHW
-        runs.append((loss, torch.roll(probe, (0, 2), (1, 2)) if gauge else probe))
-    (plain_loss, plain_probe), (gauged_loss, gauged_probe) = runs
+        back = (0, 2) if gauge else (0, 0)
+        probe, picture = (
+            torch.roll(field, back, (1, 2))
+            for field in (variables.probe_NHW, variables.object_MYX)
+        )
+        runs.append((loss, probe[INNER], picture[:, :, 2:-2]))
+    (plain_loss, *plain), (gauged_loss, *gauged) = runs
     assert gauged_loss == pytest.approx(plain_loss, rel=1e-9)
-    torch.testing.assert_close(gauged_probe[INNER], plain_probe[INNER])
+    torch.testing.assert_close(gauged, plain)
 
 
 def test_phase_and_scale_are_pinned() -> None:
@@ -83,6 +87,32 @@ def test_phase_and_scale_are_pinned() -> None:
     assert float(torch.angle(variables.probe_NHW[0].sum())) == pytest.approx(0, abs=1e-9)
     assert float(variables.object_MYX[:, 3:18, 2:20].abs().mean()) == pytest.approx(1)
     assert loss_of(scan, variables) == pytest.approx(before, rel=1e-9)
+
+
+def test_moments_are_those_of_the_scaled_variables() -> None:
+    """Gradients of the scaled scene are what the moments say they are."""
+    moments = []
+    for scaled_first in (False, True):
+        scan, variables = centred_scene()
+        if scaled_first:
+            pin_scale(variables, (3, 18, 2, 20))
+        step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
+        step.run(ALL, "poisson")
+        for adam, gradient in (
+            (variables.object_adam, step.object_gradient_MYX),
+            (variables.probe_adam, step.probe_gradient_NHW),
+        ):
+            adam.step(gradient, 0.0)
+        if not scaled_first:
+            pin_scale(variables, (3, 18, 2, 20))
+        moments.append(
+            [
+                m
+                for a in (variables.object_adam, variables.probe_adam)
+                for m in (a.first, a.second)
+            ]
+        )
+    torch.testing.assert_close(moments[0], moments[1])
 
 
 def test_first_moment_turns_with_the_phase() -> None:
