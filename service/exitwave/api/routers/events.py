@@ -40,15 +40,18 @@ async def events(
 ) -> EventSourceResponse:
     """Events of all jobs, from now or from after ``Last-Event-ID``.
 
-    Where that id is older than what is kept, the first event is `reset`: ask for the jobs
-    anew.
+    Where that id is older than what is kept, or of another queue, the first event is
+    `reset`: ask for the jobs anew.
     """
+    newest = await ledger.last_event_id()
     if last_event_id is None:
-        return _streamed(_all_events(ledger, await ledger.last_event_id(), trimmed=False))
+        return _streamed(_all_events(ledger, newest, reset=False))
     # Checked here because an error must come before the stream begins.
     await ledger.events(last_event_id, limit=1)
-    trimmed = _order(last_event_id) < _order(await ledger.first_event_id())
-    return _streamed(_all_events(ledger, last_event_id, trimmed and last_event_id != "0"))
+    if _order(last_event_id) > _order(newest):  # of another queue, or made up
+        return _streamed(_all_events(ledger, newest, reset=True))
+    gap = _order(last_event_id) < _order(await ledger.first_event_id())
+    return _streamed(_all_events(ledger, last_event_id, reset=gap and last_event_id != "0"))
 
 
 @router.get("/jobs/{job_id}/events", response_model=None, responses=_STREAM)
@@ -68,9 +71,9 @@ def _streamed(chunks: AsyncIterator[bytes]) -> EventSourceResponse:
     return EventSourceResponse(chunks, headers=headers)
 
 
-async def _all_events(ledger: AsyncLedger, after: str, trimmed: bool) -> AsyncIterator[bytes]:
+async def _all_events(ledger: AsyncLedger, after: str, *, reset: bool) -> AsyncIterator[bytes]:
     yield KEEPALIVE_COMMENT  # the answer's head goes out at once
-    if trimmed:
+    if reset:
         yield format_sse_event(event="reset", data_str="{}", id=after)
     sent = time.monotonic()
     try:

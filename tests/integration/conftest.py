@@ -1,0 +1,47 @@
+"""API processes and a played scan, one of each per session; a ledger for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.api_process import Api, nowhere, running_api
+from tests.integration.ledger_bench import settings_for
+from tests.stack import TiledServer
+
+from exitwave.beamline.play import PlayedScan, play
+from exitwave.ledger import Ledger
+from exitwave.settings.service import LedgerSettings, Settings
+
+
+@pytest.fixture(scope="session")
+def played(tiled_server: TiledServer) -> PlayedScan:
+    settings = Settings(data_dir=tiled_server.data_dir, tiled=tiled_server.settings)
+    return play(settings, duration_s=1.0)
+
+
+@pytest.fixture(scope="session")
+def api(
+    valkey_uri: str, tiled_server: TiledServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    directory = tmp_path_factory.mktemp("api")
+    with running_api(directory, valkey_uri, tiled_server.settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def api_alone(valkey_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API whose Tiled is away."""
+    with running_api(tmp_path_factory.mktemp("api-alone"), valkey_uri, nowhere()) as started:
+        yield started
+
+
+@pytest.fixture
+def ledger_settings(valkey_uri: str) -> LedgerSettings:
+    return settings_for(valkey_uri)
+
+
+@pytest.fixture
+def ledger(ledger_settings: LedgerSettings) -> Iterator[Ledger]:
+    with Ledger(ledger_settings) as opened:
+        yield opened
