@@ -1,0 +1,113 @@
+"""`simulate` and `reconstruct`: from file to file, without any service."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from exitwave.cli import main
+from exitwave.commands.reconstruct import compare_with_truth
+from exitwave.files.cxi import read_measurement, read_reconstruction
+from exitwave.files.reconstruction import Reconstruction
+from exitwave.quality import align
+
+SHORT = ["--set", "recipe.stages.0.epochs=4", "--set", "recipe.stages.1.epochs=6"]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["exitwave", *map(str, words)])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    return caught.value.code
+
+
+@pytest.fixture
+def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "a.cxi"
+    words = ("simulate", "--overlap", 0.5, "--photons", "1e4", "--seed", 1, "--grid", 4)
+    assert run(monkeypatch, *words, "--out", path) == 0
+    return path
+
+
+def test_the_printed_figure_is_that_of_the_file(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = simulated.with_name("b.cxi")
+    assert run(monkeypatch, "reconstruct", simulated, "--out", out, "--seed", 5, *SHORT) == 0
+    printed = float(capsys.readouterr().out.split("|cPCC|")[1])
+    with h5py.File(out) as file:
+        object_MYX, truth_YX = file["exitwave/object"][()], file["truth/object"][()]
+        x_m, y_m, _ = file["entry_1/data_1/translation"][0]
+        y_px, x_px = file["exitwave/positions_px"][0]
+        assert file["exitwave/loss"].shape == (10,)
+        assert file["entry_1/data_1/data"].shape == (16, 64, 64)
+    assert object_MYX.dtype == np.complex64
+    # By the positions in both files the first view lies at the same place in both objects.
+    assert (y_m / 10e-9, x_m / 10e-9) == pytest.approx((y_px, x_px), abs=1e-3)
+    region = (40, 40 + 54, 40, 40 + 54)
+    assert align(object_MYX[0], truth_YX, region).cpcc == pytest.approx(printed, abs=2e-3)
+    assert read_reconstruction(out).metadata["recipe"]["seed"] == 5
+
+
+def test_half_the_frames_in_the_same_frame(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = simulated.with_name("odd.cxi")
+    words = ("reconstruct", simulated, "--out", out, "--set", "data.subset=odd", *SHORT)
+    assert run(monkeypatch, *words) == 0
+    result = read_reconstruction(out)
+    assert len(result.positions_px) == len(result.positions_m) == 8
+    np.testing.assert_allclose(result.positions_px * 10e-9, result.positions_m, atol=1e-12)
+
+
+def test_the_truth_is_found_wherever_the_object_begins(simulated: Path) -> None:
+    measurement = read_measurement(simulated)
+    truth = measurement.truth
+    assert truth is not None
+    exact = Reconstruction(
+        object_MYX=np.pad(truth.object_YX, ((3, 0), (5, 0)))[None],
+        probe_NHW=truth.probe_HW[None],
+        positions_px=measurement.positions_m / 10e-9 + (3, 5),
+        positions_m=measurement.positions_m,
+        loss=np.ones(1),
+        pixel_size_m=10e-9,
+    )
+    assert compare_with_truth(exact, truth) > 0.9999
+    cut = replace(
+        exact,
+        object_MYX=truth.object_YX[None, 8:, 8:],
+        positions_px=measurement.positions_m / 10e-9 - 8,
+    )
+    assert compare_with_truth(cut, truth) > 0.9999
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["reconstruct", "none.cxi", "--out", "b.cxi"], 2, "none.cxi"),
+        (["reconstruct", "a.cxi", "--out", "no/b.cxi"], 2, "no folder"),
+        (["reconstruct", "a.cxi", "--out", "b.cxi", "--recipe", "x"], 1, "expected one of"),
+        (["reconstruct", "a.cxi", "--out", "b.cxi", "--set", "recipe.x=1"], 1, "recipe.x"),
+        (["reconstruct", "a.cxi", "--out", "b.cxi", "--set", "x=1"], 1, "overrides.x"),
+        (["simulate", "--out", "b.cxi", "--photons", "many"], 2, "--photons"),
+        (["simulate", "--out", "b.cxi", "--overlap", "1.5"], 1, "overlap"),
+        (["simulate", "--out", "b.cxi", "--object", "camera"], 2, "--object"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    simulated: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(simulated.parent)
+    assert run(monkeypatch, *words) == code
+    assert said in capsys.readouterr().err
+    assert [path.name for path in Path().iterdir()] == ["a.cxi"]
