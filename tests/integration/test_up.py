@@ -8,7 +8,6 @@ import signal
 import stat
 from pathlib import Path
 
-import pytest
 from tests.stack import (
     Stack,
     clean_environment,
@@ -84,22 +83,28 @@ def test_a_killed_worker_is_started_again(stack: Stack) -> None:
     )
 
 
-@pytest.mark.timeout(240)
+QUICK = {"recipe.stages.0.epochs": 2, "recipe.stages.1.epochs": 2}
+
+
 def test_everything_comes_back_after_the_supervisor_was_killed(tmp_path: Path) -> None:
-    with running_up(tmp_path) as first:
+    with running_up(tmp_path) as first, first.client() as client:
         scan = play(first.settings, scan_file=short_scan(tmp_path / "s.cxi"), duration_s=0.1)
-        with first.client() as client:
-            wait_until(lambda: client.jobs(scan=scan.uid).jobs, "the trigger's job")
-            (job,) = client.jobs(scan=scan.uid).jobs
+        wait_until(lambda: client.jobs(scan=scan.uid).jobs, "the trigger's job")
+        (triggered,) = client.jobs(scan=scan.uid).jobs
+        client.cancel(triggered.id)
+        done = client.wait(client.submit(scan.uid, overrides=QUICK).id, timeout_s=90)
+        assert done.state is JobState.SUCCEEDED
+        unfinished = client.submit(scan.uid, overrides=QUICK)
         first.process.kill()
         first.process.wait()
         wait_until(lambda: not processes.survivors(first.data_dir), "all ended", within_s=10)
-    with running_up(tmp_path) as second:
+    with running_up(tmp_path) as second, second.client() as client:
         assert second.api_key == first.api_key
-        with second.client() as client:
-            (again,) = client.jobs().jobs
-            assert again.id == job.id
-            assert client.wait(job.id, timeout_s=150).state is JobState.SUCCEEDED
+        found = {job.id: job for job in client.jobs().jobs}
+        assert set(found) == {triggered.id, done.id, unfinished.id}
+        assert found[done.id] == done
+        assert client.download(done.id, "png", tmp_path).read_bytes()[1:4] == b"PNG"
+        assert client.wait(unfinished.id, timeout_s=120).state is JobState.SUCCEEDED
         second.process.send_signal(signal.SIGINT)
         assert second.process.wait(10) == 0
         assert processes.survivors(second.data_dir) == []

@@ -22,6 +22,7 @@ from .supervisor import Say, Stopped, System, announce
 PICTURE = "demo-object-phase.png"
 START_LIMIT_S = 300.0
 SUBMIT_LIMIT_S = 60.0
+SHOW_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +125,12 @@ def _follow(system: System, client: Client, job_id: str, ready_s: float) -> Outc
         if picture_at is None and job.attempt and _has_picture(system, job):
             picture_at = datetime.now(UTC)
             system.say(f"first picture {after_stop(picture_at):.1f} s after the scan's end")
-        if job.progress is not None and job.progress.seconds_per_epoch is not None:
-            seconds[job.progress.epoch] = job.progress.seconds_per_epoch
-            if time.monotonic() > shown + 5:
+        progress = job.progress
+        if progress is not None and progress.seconds_per_epoch is not None:
+            if progress.epoch not in seconds and time.monotonic() > shown + SHOW_EVERY_S:
                 shown = time.monotonic()
-                system.say(f"epoch {job.progress.epoch} of {job.progress.epochs}")
+                system.say(f"epoch {progress.epoch} of {progress.epochs}")
+            seconds[progress.epoch] = progress.seconds_per_epoch
         return job.state.terminal
 
     system.wait_until(ended, "the job")

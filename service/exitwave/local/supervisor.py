@@ -26,7 +26,7 @@ SERVERS = ("valkey", "tiled")
 """Stopped last: the others still write to them while they end."""
 PYTHON = ("tiled", "api", "trigger", "worker")
 STOP_S = {"others": 2.5, "servers": 1.2}
-_PAUSE_S = 0.1
+_PAUSE_S = 0.15
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Say = Callable[[str], None]
@@ -181,6 +181,9 @@ class System:
             CONFIG_VARIABLE: str(self.layout.config_file),
             "PYTHONUNBUFFERED": "1",
         }
+        # Threads that spin while they wait make torch several times slower when the cores are
+        # shared, as they are here.
+        env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if name == "trigger":  # a client like any other
             env |= {URL_VARIABLE: self.url, KEY_VARIABLE: self.key}
         return Child(name, argv, self.layout.log(name), self.layout.root, env, self.say)
