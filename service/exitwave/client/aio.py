@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -68,16 +67,16 @@ class AsyncClient:
 
     async def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
         """As `Client.wait`."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        pause_s, longest_s = calls.POLL_S
+        waiting = calls.Waiting(job_id, timeout_s)
         while True:
-            job = await self.job(job_id)
-            if job.state.terminal:
-                return job
-            if deadline is not None and time.monotonic() + pause_s > deadline:
-                raise TimeoutError(f"job {job_id} is still {job.state} after {timeout_s} s")
-            await asyncio.sleep(pause_s)
-            pause_s = min(1.5 * pause_s, longest_s)
+            found: Job | Unavailable
+            try:
+                found = await self.job(job_id)
+                if found.state.terminal:
+                    return found
+            except Unavailable as error:
+                found = error
+            await asyncio.sleep(waiting.pause_s(found))
 
     async def events(
         self, job_id: str | None = None, after: str | None = None

@@ -35,8 +35,8 @@ STREAM_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 PAUSES_S = (0.2, 0.8)
 """Before the second and the third try. Every call of ours may be repeated safely."""
 RECONNECT_S = 1.0
-PATIENCE_S = 30.0
-"""An event stream whose service stays away for longer ends with `Unavailable`."""
+PATIENCE_S = 60.0
+"""Streams and waits outlive a restart of the service, but not a longer absence."""
 POLL_S = (0.2, 1.0)
 """First and longest pause while waiting for a job to end."""
 
@@ -104,6 +104,39 @@ class Listening:
         """Note that the connection was lost; raise `Unavailable` once patience is over."""
         if time.monotonic() - self._heard_s > PATIENCE_S:
             raise unreachable(self._connection, error) from error
+
+
+class Waiting:
+    """How long to pause before a job is looked at again, and when to give up."""
+
+    def __init__(self, job_id: str, timeout_s: float | None) -> None:
+        self._job_id = job_id
+        self._timeout_s = timeout_s
+        self._began_s = self._heard_s = time.monotonic()
+        self._pause_s = POLL_S[0]
+
+    def pause_s(self, found: Job | Unavailable) -> float:
+        """Seconds until the next look.
+
+        Raises
+        ------
+        TimeoutError
+            The job takes longer than was allowed.
+        Unavailable
+            The service stays away.
+        """
+        now_s = time.monotonic()
+        if isinstance(found, Job):
+            self._heard_s = now_s
+        elif now_s - self._heard_s > PATIENCE_S:
+            raise found
+        if self._timeout_s is not None and now_s - self._began_s >= self._timeout_s:
+            state = found.state.value if isinstance(found, Job) else "out of reach"
+            raise TimeoutError(
+                f"job {self._job_id} is still {state} after {self._timeout_s:g} s"
+            )
+        self._pause_s = min(1.5 * self._pause_s, POLL_S[1])
+        return self._pause_s
 
 
 def base_headers(connection: Connection) -> dict[str, str]:

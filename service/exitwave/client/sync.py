@@ -103,16 +103,16 @@ class Client:
         TimeoutError
             It has not ended after `timeout_s`.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        pause_s, longest_s = calls.POLL_S
+        waiting = calls.Waiting(job_id, timeout_s)
         while True:
-            job = self.job(job_id)
-            if job.state.terminal:
-                return job
-            if deadline is not None and time.monotonic() + pause_s > deadline:
-                raise TimeoutError(f"job {job_id} is still {job.state} after {timeout_s} s")
-            time.sleep(pause_s)
-            pause_s = min(1.5 * pause_s, longest_s)
+            found: Job | Unavailable
+            try:
+                found = self.job(job_id)
+                if found.state.terminal:
+                    return found
+            except Unavailable as error:
+                found = error
+            time.sleep(waiting.pause_s(found))
 
     def events(self, job_id: str | None = None, after: str | None = None) -> Iterator[Event]:
         """Events as they happen; resumes by itself when the connection is lost.

@@ -93,7 +93,7 @@ def serving(*answers: Answer) -> Iterator[Server]:
             self.wfile.write(content)
             self.close_connection = True
 
-        do_GET = do_POST = answer  # noqa: N815  # names that http.server asks for
+        do_GET = do_POST = answer  # names that http.server asks for
 
         def log_message(self, *_: object) -> None:
             pass
@@ -221,12 +221,20 @@ def test_a_stream_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         list(client.events())
 
 
-def test_waiting() -> None:
-    with serving(Answer(job()), Answer(job("failed"))) as server, server.client() as client:
-        assert client.wait("j1").state is JobState.FAILED
+def test_waiting_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PAUSES_S", ())
+    away = problem(503, "ledger-unavailable", "away")
+    with serving(Answer(job()), away, away, Answer(job("failed"))) as server:
+        assert server.client().wait("j1").state is JobState.FAILED
+    monkeypatch.setattr(calls, "PATIENCE_S", 0.1)
+    with serving(Answer(job()), away, away, away) as server, pytest.raises(Unavailable):
+        server.client().wait("j1")
+
+
+def test_waiting_has_an_end() -> None:
     late = pytest.raises(TimeoutError, match="still running")
-    with serving(Answer(job())) as server, server.client() as client, late:
-        client.wait("j1", timeout_s=0.1)
+    with serving(Answer(job())) as server, late:
+        server.client().wait("j1", timeout_s=0)
 
 
 def test_download_names_its_file_and_is_whole_or_not_there(tmp_path: Path) -> None:

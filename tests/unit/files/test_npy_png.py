@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,17 @@ def test_the_box_of_all_views_stands_in_for_an_unknown_one() -> None:
     assert result(states=1).illuminated_box == (0, 12, 0, 20)
 
 
+def test_what_hardly_any_light_reached_is_not_shown() -> None:
+    made = replace(
+        result(states=1),
+        object_MYX=np.ones((1, 12, 30), np.complex64),
+        probe_NHW=np.pad(np.ones((1, 4, 4), np.complex64), ((0, 0), (2, 2), (2, 2))),
+    )
+    lit_YX = np.zeros((12, 30), bool)
+    lit_YX[2:6, 2:6] = lit_YX[6:10, 14:18] = True
+    np.testing.assert_array_equal(np.isfinite(made.visible_object_YX()), lit_YX)
+
+
 def test_phase_picture_has_no_ramp_and_shows_the_step() -> None:
     y, x = np.indices((100, 160))
     step = np.where((x >= 80), 0.4, -0.4)
@@ -60,10 +72,11 @@ def test_phase_picture_has_no_ramp_and_shows_the_step() -> None:
     picture = np.asarray(Image.open(io.BytesIO(object_png(object_YX, (0, 100, 0, 160), 1e-8))))
     zoom = 4
     assert picture.shape[1] == 160 * zoom
-    left = picture[40 * zoom : 90 * zoom, 10 * zoom : 60 * zoom].astype(int)
-    right = picture[40 * zoom : 90 * zoom, 100 * zoom : 150 * zoom].astype(int)
-    assert np.ptp(left) < 80, "a ramp would sweep through all greys"
-    assert right.mean() - left.mean() > 60
+    light = picture.astype(float) @ (0.299, 0.587, 0.114)
+    left = light[40 * zoom : 90 * zoom, 10 * zoom : 60 * zoom]
+    right = light[40 * zoom : 90 * zoom, 100 * zoom : 150 * zoom]
+    assert np.ptp(left) < 20, "a ramp would sweep through all colours"
+    assert right.mean() - left.mean() > 100
     assert (picture[: 10 * zoom] == 228).all(), "not illuminated is not a value"
     bar = picture[100 * zoom + 16, : 90 * zoom]
     assert (bar == 0).all(axis=1).sum() in {200, 201}, "500 nm are 200 px of 2.5 nm"
