@@ -54,7 +54,7 @@ def live_object(epoch: int, size: int = 160, border: int = 20) -> np.ndarray:
 
 def live_probe(size: int = 64) -> np.ndarray:
     y, x = np.mgrid[:size, :size] - size / 2 + 0.5
-    amplitude = 120 * np.exp(-(x**2 + y**2) / 150)
+    amplitude = 120 * np.exp(-(x**2 + y**2) / 40)
     return np.stack([amplitude, 0.02 * (x**2 + y**2) % 6.0 - 3.0]).astype(np.float32)
 
 

@@ -118,9 +118,15 @@ def assert_amplitude_the_right_way_up(page: Page) -> None:
 
 def assert_probe_on_screen(page: Page) -> None:
     """Bright in the middle, dark around; its phase drawn only where there is light."""
-    amplitude = screenshot(plot_of(page.get_by_test_id("probe_amplitude"))).sum(axis=-1)
-    assert amplitude.max() > 700
-    assert amplitude.min() < 30
+    grey = screenshot(plot_of(page.get_by_test_id("probe_amplitude"))).sum(axis=-1)
+    grey = grey[:, : int(0.63 * grey.shape[1])]  # without the colour bar
+    bright, dark = np.argwhere(grey > 740), np.argwhere(grey < 30)
+    assert bright.size
+    # The whole array is in view: most of it is dark, on all sides of the bright spot.
+    (top, left), (bottom, right) = dark.min(axis=0), dark.max(axis=0)
+    assert top < bright[:, 0].min() < bright[:, 0].max() < bottom
+    assert left < bright[:, 1].min() < bright[:, 1].max() < right
+    assert len(dark) > 0.75 * (bottom - top) * (right - left)
     phase = screenshot(plot_of(page.get_by_test_id("probe_phase")))
     assert saturation(phase) > 150
 

@@ -30,8 +30,20 @@ PICTURES: dict[str, Table] = {
 """Picture planes and the colours they start with."""
 
 _COLOURS: dict[Theme, dict[str, str]] = {
-    "dark": {"ink": "#aeb9c7", "line": "#3a4552", "field": "#1a212a", "curve": "#6cb6ff"},
-    "light": {"ink": "#3d4754", "line": "#c3cad3", "field": "#eceff3", "curve": "#0b63c5"},
+    "dark": {
+        "ink": "#aeb9c7",
+        "line": "#3a4552",
+        "field": "#1a212a",
+        "panel": "#141a22",
+        "curve": "#6cb6ff",
+    },
+    "light": {
+        "ink": "#3d4754",
+        "line": "#c3cad3",
+        "field": "#eceff3",
+        "panel": "#ffffff",
+        "curve": "#0b63c5",
+    },
 }
 _FONT = "system-ui, 'DejaVu Sans', sans-serif"
 
@@ -148,7 +160,8 @@ def _loss(theme: Theme) -> figure:
 def _dress(plot: figure, theme: Theme) -> None:
     colours = _COLOURS[theme]
     plot.background_fill_color = colours["field"]
-    plot.border_fill_color = None
+    # Not transparent: labels that move would leave traces.
+    plot.border_fill_color = colours["panel"]
     plot.outline_line_color = colours["line"]
     for axis in plot.axis:
         axis.axis_line_color = None

@@ -33,12 +33,18 @@ function facts(job) {
   return [
     ["Epoch", epochs ? `${progress.epoch} / ${epochs}` : progress?.phase ?? "–"],
     ["Per epoch", seconds ? `${seconds.toPrecision(seconds < 1 ? 2 : 3)} s` : "–"],
-    ["Left", left === null ? "–" : `${Math.ceil(left)} s`],
+    ["Left", left === null ? "–" : duration(left)],
     ["Recipe", spec.recipe.name ?? "–"],
     ["Patterns", spec.scan.n_frames === null ? "–" : String(spec.scan.n_frames)],
     ["Attempt", job.attempt ? String(job.attempt) : "–"],
     ["Device", last?.device || "–", last?.worker],
   ];
+}
+
+/** @param {number} seconds */
+function duration(seconds) {
+  if (seconds < 120) return `${Math.ceil(seconds)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 function drawFacts(entries) {

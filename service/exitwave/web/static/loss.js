@@ -13,6 +13,7 @@ export class LossPanel {
    * @param {Float32Array} rows epoch and loss, alternating
    */
   show(header, rows) {
+    if (rows.length === 0) return void this.clear();
     const epoch = [];
     const loss = [];
     for (let i = 0; i < rows.length; i += 2) {
@@ -21,7 +22,8 @@ export class LossPanel {
     }
     this.source.data = { epoch, loss };
     this.element.dataset.epoch = String(header.epoch);
-    this.now.textContent = loss.length ? loss.at(-1).toPrecision(4) : "";
+    this.now.textContent = loss.at(-1).toPrecision(4);
+    return undefined;
   }
 
   clear() {

@@ -69,10 +69,10 @@ export class PicturePanel {
     this.element.dataset.version = "0";
   }
 
-  /** Show the whole visited part, centred. */
+  /** Show the whole visited part, centred; of a probe its whole array. */
   fit() {
     if (this.header === null || !this.figure.inner_width) return;
-    const { x0, x1, y0, y1 } = this.#visited();
+    const { x0, x1, y0, y1 } = this.plane.startsWith("probe") ? this.#whole() : this.#visited();
     const { inner_width: width, inner_height: height } = this.figure;
     const scale = MARGIN * Math.max((x1 - x0) / width, (y1 - y0) / height);
     this.view = { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale };
@@ -118,7 +118,7 @@ export class PicturePanel {
 
   /** Edges of what was visited, µm. */
   #visited() {
-    const { shape: [height, width], origin_m: origin, pixel_size_m: pixel } = this.header;
+    const [height, width] = this.header.shape;
     let [top, bottom, left, right] = [height, -1, width, -1];
     for (let row = 0, i = 0; row < height; row += 1) {
       for (let column = 0; column < width; column += 1, i += 1) {
@@ -129,11 +129,20 @@ export class PicturePanel {
         if (column > right) right = column;
       }
     }
-    if (bottom < 0) [top, bottom, left, right] = [0, height - 1, 0, width - 1];
-    const at = (corner, index) => (corner + index * pixel) * UM;
+    return bottom < 0 ? this.#whole() : this.#edges(top, bottom + 1, left, right + 1);
+  }
+
+  #whole() {
+    const [height, width] = this.header.shape;
+    return this.#edges(0, height, 0, width);
+  }
+
+  /** From pixels to µm. */
+  #edges(top, bottom, left, right) {
+    const { origin_m: [y, x], pixel_size_m: pixel } = this.header;
     return {
-      y0: at(origin[0], top), y1: at(origin[0], bottom + 1),
-      x0: at(origin[1], left), x1: at(origin[1], right + 1),
+      y0: (y + top * pixel) * UM, y1: (y + bottom * pixel) * UM,
+      x0: (x + left * pixel) * UM, x1: (x + right * pixel) * UM,
     };
   }
 
