@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from exitwave.api.auth import Access
 from exitwave.api.deps import LedgerDep
 from exitwave.api.live.nodes import ResultNodes
-from exitwave.api.results import Format, ResultFile, read_result, write_result
+from exitwave.api.results import MEDIA_TYPES, Format, ResultFile, read_result, write_result
 from exitwave.files.png import Plane
 
 CHUNK_BYTES = 1 << 18
@@ -38,7 +38,16 @@ def _nodes(connection: HTTPConnection) -> ResultNodes:
     return nodes
 
 
-@router.get("/{job_id}/result", response_class=StreamingResponse)
+@router.get(
+    "/{job_id}/result",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The file.",
+            "content": {media_type: {} for media_type in MEDIA_TYPES.values()},
+        }
+    },
+)
 async def result(
     job_id: str,
     access: Access,
