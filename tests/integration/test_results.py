@@ -39,10 +39,12 @@ class State:
     epoch: int
     shape: tuple[int, int] = (40, 30)
     broken: bool = False
+    copying_s: float = 0.0
     seconds: float = 0.25
     loss: Loss = field(default=Loss(3.0, 2.0, 1.0))
 
     def object_MYX(self) -> np.ndarray:
+        time.sleep(self.copying_s)
         value = np.nan if self.broken else self.epoch
         return np.full((1, *self.shape), value * 1j, np.complex64)
 
@@ -170,6 +172,20 @@ def pictures(root: Any, node: ResultNode) -> int:
         return int(root[f"{node.path}/live/object"].metadata["version"])
     except KeyError:
         return 0
+
+
+def test_an_epoch_that_ends_while_a_picture_is_made_may_be_the_next_picture(
+    tiled_server: TiledServer,
+) -> None:
+    node = node_of(tiled_server.settings)
+    sink = LiveSink(node, publish_s=0.1)
+    sink.offer(State(1, copying_s=0.5))
+    time.sleep(0.2)
+    sink.offer(State(2))
+    wait_until(lambda: pictures(client_of(tiled_server), node) == 2, "second picture")
+    finish(sink)
+    rows = client_of(tiled_server)[f"{node.path}/live/progress"].read()
+    np.testing.assert_array_equal(rows[:, 5], [1, 2])
 
 
 def test_large_objects_are_binned_about_their_centre(tiled_server: TiledServer) -> None:
