@@ -46,10 +46,11 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a played scan came to."""
+    """What a played scan came to. `stopped_at` is its stop document's time, in s (Unix)."""
 
     job: Job
     timings: Timings
+    stopped_at: float
 
 
 def demo(
@@ -144,6 +145,7 @@ def _follow(system: System, client: Client, job_id: str, ready_s: float) -> Outc
             stop_to_succeeded=after_stop(succeeded_at),
             per_epoch=statistics.median(seconds.values()) if seconds else None,
         ),
+        stopped_at,
     )
 
 

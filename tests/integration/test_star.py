@@ -1,0 +1,184 @@
+"""The real scan, the whole way: what a shortcut would not pass.
+
+One run of the simulated beamline; the trigger's job on all frames, and two jobs on disjoint
+halves of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import map_coordinates
+from tests.stack import Stack, wait_until
+
+from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine.forward import model_counts
+from exitwave.engine.illuminate import split_positions
+from exitwave.files.cxi import read_reconstruction
+from exitwave.files.reconstruction import Reconstruction
+from exitwave.prepare import Prepared, build_dataset
+from exitwave.quality import compare_halves, rectangle_of_centres
+from exitwave.scans import TiledScans, load_profile
+from exitwave.schema.data import data_from_mapping, geometry_from_mapping
+from exitwave.schema.job import Job, JobState
+from exitwave.schema.recipe import recipe_from_mapping
+
+SPOKES = 30
+RADII_PX = (90, 130, 170)
+FRAMES = 516
+LEFT_OUT = 36
+
+
+@dataclass(frozen=True)
+class Star:
+    """What the three jobs came to, and the scan they read."""
+
+    job: Job
+    whole: Reconstruction
+    even: Reconstruction
+    odd: Reconstruction
+    unseen_by_even: Prepared
+
+
+@pytest.fixture(scope="module")
+def star(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Star]:
+    folder = tmp_path_factory.mktemp("star")
+    played = stack.cli("beamline", "play", "--rate", "200", "--json")
+    assert played.returncode == 0, played.stderr
+    uid = json.loads(played.stdout)["uid"]
+    with stack.client() as client:
+        wait_until(lambda: client.jobs(scan=uid).jobs, "the trigger's job")
+        jobs = [client.jobs(scan=uid).jobs[0]]
+        jobs += [
+            client.submit(uid, overrides={"data.subset": half}) for half in ("even", "odd")
+        ]
+        results = []
+        for job in jobs:
+            ended = client.wait(job.id, timeout_s=280)
+            assert ended.state is JobState.SUCCEEDED, ended.failure
+            path = client.download(job.id, "cxi", folder / f"{job.id}.cxi")
+            results.append(read_reconstruction(Path(path)))
+        first = client.job(jobs[0].id)
+    scan = TiledScans(stack.settings.tiled, load_profile("hxn")).open(uid)
+    unseen = build_dataset(
+        scan, data_from_mapping({"subset": "odd"}), scan.geometry(geometry_from_mapping({}))
+    )
+    yield Star(first, *results, unseen)
+
+
+def test_the_trigger_asked_for_the_default_recipe(star: Star) -> None:
+    assert star.job.spec.recipe["name"] == "default"
+    assert star.job.spec.tags == ["trigger"]
+    assert star.job.attempt == 1
+    assert star.job.result is not None
+    assert star.job.result.node.endswith(f"{star.job.id}/a1")
+    assert len(star.whole.positions_px) == FRAMES
+
+
+def test_disjoint_halves_agree(star: Star) -> None:
+    even, odd = star.even, star.odd
+    assert len(even.positions_px) == len(odd.positions_px) == FRAMES // 2
+    region = rectangle_of_centres(
+        np.concatenate([even.positions_px, odd.positions_px]), even.probe_NHW.shape[-2:]
+    )
+    rings = compare_halves(even.object_MYX[0], odd.object_MYX[0], region)
+    assert rings.crossing_cycles_per_px >= 0.25
+
+
+def test_the_star_has_its_spokes(star: Star) -> None:
+    phase_YX = np.angle(star.whole.object_MYX[0] * np.conj(star.whole.object_MYX[0].mean()))
+    centre_yx = hub(phase_YX)
+    for radius_px in RADII_PX:
+        power = angular_power(phase_YX, centre_yx, radius_px)
+        neighbours = np.delete(power[SPOKES - 8 : SPOKES + 9], 8)
+        assert power[SPOKES] > 5 * neighbours.max(), f"radius {radius_px} px"
+
+
+def test_patterns_left_out_of_the_fit_are_likely(star: Star) -> None:
+    """The job on even frames never saw an odd one; the start is what it began from."""
+    chosen = np.linspace(0, len(star.unseen_by_even.dataset.frames) - 1, LEFT_OUT).astype(int)
+    unseen = star.unseen_by_even.dataset
+    started = next(reconstruct(unseen, one_idle_epoch(star.job)))
+    start = deviance(unseen, chosen, started.object_MYX(), started.probe_NHW())
+    found = deviance(unseen, chosen, star.even.object_MYX, star.even.probe_NHW)
+    assert found < start / 5
+
+
+def one_idle_epoch(job: Job):
+    """The job's recipe, stopped before anything has moved."""
+    values = dict(job.spec.recipe)
+    still = {"epochs": 1, "object_rate": 1e-6, "probe_rate": 0.0, "batches": [1e6]}
+    values["stages"] = [{**values["stages"][0], **still, "object_clip": 0.0}]
+    values["gauge"] = {"recentre": False, "phase": False, "scale": False}
+    return recipe_from_mapping(values)
+
+
+def deviance(
+    dataset: Dataset, chosen: np.ndarray, object_MYX: np.ndarray, probe_NHW: np.ndarray
+) -> float:
+    """Minus log likelihood of counts over that of a perfect model, per pixel (Poisson)."""
+    corners, shifts = split_positions(torch.from_numpy(dataset.positions_px[chosen]))
+    model = model_counts(
+        torch.from_numpy(np.nan_to_num(object_MYX)).to(torch.complex64),
+        torch.from_numpy(probe_NHW).to(torch.complex64),
+        corners,
+        shifts_B2=shifts.float(),
+    ).double()
+    counts = torch.from_numpy(dataset.frames.read(chosen).astype(np.float64))
+    model = model + 1e-6 * counts.mean()
+    terms = model - counts + torch.xlogy(counts, counts / model)
+    valid = torch.ones_like(counts[0], dtype=torch.bool)
+    if dataset.mask_HW is not None:
+        valid = torch.from_numpy(dataset.mask_HW.copy())
+    return float(terms[:, valid].mean())
+
+
+def angular_power(
+    picture_YX: np.ndarray, centre_yx: tuple[float, float], radius_px: float
+) -> np.ndarray:
+    """Power at each whole number of periods on a circle."""
+    angle = np.linspace(0, 2 * np.pi, 2048, endpoint=False)
+    ring = [
+        centre_yx[0] + radius_px * np.sin(angle),
+        centre_yx[1] + radius_px * np.cos(angle),
+    ]
+    values = map_coordinates(picture_YX, ring, order=1, mode="nearest")
+    return np.abs(np.fft.rfft(values - values.mean())) ** 2
+
+
+def hub(picture_YX: np.ndarray) -> tuple[float, float]:
+    """Where the spokes meet: the most regular centre near the middle."""
+    height, width = picture_YX.shape
+    candidates = [
+        (height / 2 + dy, width / 2 + dx)
+        for dy in range(-48, 49, 3)
+        for dx in range(-48, 49, 3)
+    ]
+
+    def regularity(centre: tuple[float, float]) -> float:
+        return min(angular_power(picture_YX, centre, r)[SPOKES] for r in RADII_PX)
+
+    best = max(candidates, key=regularity)
+    fine = [
+        (best[0] + dy, best[1] + dx) for dy in (-2, -1, 0, 1, 2) for dx in (-2, -1, 0, 1, 2)
+    ]
+    return max(fine, key=regularity)
+
+
+def test_the_engine_alone_takes_arrays(star: Star) -> None:
+    """The README's notebook example."""
+    counts = star.unseen_by_even.dataset.frames.read(np.arange(40))
+    dataset = Dataset(
+        frames=ArrayFrames(counts), positions_px=star.unseen_by_even.dataset.positions_px[:40]
+    )
+    recipe = recipe_from_mapping({"stages": [{"epochs": 2, "batches": [8]}]})
+    states = list(reconstruct(dataset, recipe))
+    assert [state.epoch for state in states] == [1, 2]
+    assert states[1].loss.data < states[0].loss.data
+    assert states[1].object_MYX().dtype == np.complex64
