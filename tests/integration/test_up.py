@@ -62,7 +62,7 @@ def test_doctor_finds_everything_well(stack: Stack) -> None:
     found = stack.cli("doctor", "--json")
     assert found.returncode == 0, found.stdout
     assert [f["part"] for f in json.loads(found.stdout)] == [
-        "key", "Tiled", "queue", "worker", "data",
+        "key", "Tiled", "queue", "worker", "GPU", "data",
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import httpx
 from exitwave.client import Client
 from exitwave.ledger import Ledger
 from exitwave.schema.errors import ExitwaveError
+from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings
 
 LEAST_FREE_BYTES = 2_000_000_000
@@ -35,6 +36,7 @@ def examine(settings: Settings, url: str | None) -> Iterator[Finding]:
         "Tiled": lambda: _tiled(settings),
         "queue": lambda: _queue(settings),
         "worker": lambda: _worker(settings),
+        "GPU": lambda: _gpu(settings),
         "data": lambda: _data(settings),
     }
     for part, check in checks.items():
@@ -71,17 +73,35 @@ def _queue(settings: Settings) -> str:
 
 
 def _worker(settings: Settings) -> str:
-    with Ledger(settings.ledger) as ledger:
-        workers = ledger.workers()
+    workers = _workers(settings)
     if not workers:
         raise ExitwaveError("found none; expected one that says it is there: `exitwave worker`")
-    devices = {worker.device for worker in workers}
-    if devices == {"cpu"} and GPU_DRIVER.is_dir() and any(GPU_DRIVER.iterdir()):
-        raise ExitwaveError(
-            "found only workers on the CPU, but this machine has a GPU; expected a CUDA build "
-            "of torch"
-        )
     return ", ".join(f"{w.name} ({w.device}, {w.state})" for w in workers)
+
+
+def _gpu(settings: Settings) -> str:
+    cards = [_model(card) for card in GPU_DRIVER.glob("*/information")]
+    if not cards:
+        return "none on this machine"
+    workers = _workers(settings)
+    if workers and all(worker.device.startswith("cpu") for worker in workers):
+        raise ExitwaveError(
+            f"found {', '.join(cards)}, but workers on the CPU only; expected a CUDA build of "
+            "torch, or the setting worker.device"
+        )
+    return ", ".join(cards)
+
+
+def _workers(settings: Settings) -> list[WorkerInfo]:
+    with Ledger(settings.ledger) as ledger:
+        return ledger.workers()
+
+
+def _model(information: Path) -> str:
+    lines = dict(
+        line.split(":", 1) for line in information.read_text().splitlines() if ":" in line
+    )
+    return lines.get("Model", "a GPU").strip()
 
 
 def _data(settings: Settings) -> str:
