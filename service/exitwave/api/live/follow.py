@@ -67,13 +67,16 @@ class AttemptFollower:
     async def _again_and_again(
         self, follow: Callable[..., Awaitable[None]], *what: Any
     ) -> None:
+        told = ""
         while True:
+            trouble = ""
             try:
                 await follow(*what)
-            except TiledUnavailable as error:
-                self._log.warning("live.tiled_away", error=str(error))
-            except InvalidInput as error:
-                self._log.error("live.unreadable", error=str(error))
+            except (TiledUnavailable, InvalidInput) as error:
+                trouble = str(error)
+            if trouble and trouble != told:  # once, not twice a second
+                self._log.warning("live.interrupted", reason=trouble)
+            told = trouble
             await asyncio.sleep(RETRY_S)
 
     async def _follow_progress(self) -> None:

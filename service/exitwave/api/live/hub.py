@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from exitwave.api.background import keep_running
 from exitwave.ledger import AsyncLedger
 from exitwave.schema.errors import JobNotFound, LedgerUnavailable
 from exitwave.schema.job import Event
@@ -51,7 +52,7 @@ class Hub:
         """Serve until cancelled."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._relay_events())
+                tasks.create_task(keep_running("live events", self._relay_events))
                 tasks.create_task(self._tick())
         finally:
             for watch in self._watches.values():
@@ -121,8 +122,8 @@ class Hub:
                     after = await self._ledger.last_event_id()
                 events = await self._ledger.events(after, wait_s=EVENTS_WAIT_S, limit=500)
                 for event in events:
-                    after = event.id
                     await self._relay(event)
+                    after = event.id
                 self._ledger_there = True
             except LedgerUnavailable as error:
                 if self._ledger_there:
@@ -131,10 +132,10 @@ class Hub:
                 await asyncio.sleep(RETRY_S)
 
     async def _relay(self, event: Event) -> None:
-        self._tell_all(event.model_dump_json())
         watch = self._watches.get(event.job_id)
         if watch is not None and event.kind != "progress":
             watch.job_changed(await self._ledger.get(event.job_id))
+        self._tell_all(event.model_dump_json())
 
     async def _tick(self) -> None:
         """A sign of life, so that pages notice a connection that is dead but not closed."""

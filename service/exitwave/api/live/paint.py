@@ -77,9 +77,9 @@ def final_frames(
 ) -> list[Frame]:
     """Frames of the final complex arrays, first states, binned for the screen."""
     pixel_m, origin_m = _scale(node_metadata)
-    object_YX, factor = bin_complex(object_MYX[0])
+    object_YX, factor = bin_complex(object_MYX[0].astype(np.complex64, copy=False))
     frames = _frames(shown, object_pictures(object_YX), epoch, 0, pixel_m * factor, origin_m)
-    probe_HW, factor = bin_complex(probe_NHW[0])
+    probe_HW, factor = bin_complex(probe_NHW[0].astype(np.complex64, copy=False))
     return frames + _probe_frames(shown, probe_HW, pixel_m * factor, epoch, 0)
 
 

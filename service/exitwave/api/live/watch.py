@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import numpy as np
 import structlog
 
 from exitwave.schema.errors import InvalidInput, TiledUnavailable
@@ -128,7 +127,7 @@ class JobWatch:
         final = await self._nodes.array(f"{node}/object")
         probe = await self._nodes.array(f"{node}/probe")
         if final is not None and probe is not None:
-            arrays = (final.values.astype(np.complex64), probe.values.astype(np.complex64))
+            arrays = (final.values, probe.values)
             last = progress.last_epoch
             frames += await asyncio.to_thread(final_frames, shown, *arrays, metadata, last)
         return frames
