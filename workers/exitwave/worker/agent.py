@@ -95,16 +95,20 @@ class Agent:
         while not self._stopping:
             engine = EngineHandle(self._settings)
             try:
-                self._device = self._wait_until_ready(engine)
+                device = self._wait_until_ready(engine)
             except EngineDiedError as death:
                 _log.error("engine.died_starting", reason=str(death), pause_s=pause_s)
                 self._sleep(pause_s)
                 pause_s = min(2 * pause_s, RESTART_PAUSE_S[1])
             else:
+                if device is None:
+                    break
+                self._device = device
                 return engine
         return None
 
-    def _wait_until_ready(self, engine: EngineHandle) -> str:
+    def _wait_until_ready(self, engine: EngineHandle) -> str | None:
+        """The engine's device; None, and no engine, where the worker is to stop."""
         try:
             while not self._stopping:
                 match engine.next_message(LOOK_EVERY_S):
@@ -117,7 +121,7 @@ class Agent:
             engine.kill()
             raise
         engine.kill()
-        raise EngineDiedError("the worker was told to stop")
+        return None
 
     def _claim(self) -> Job | None:
         """The next job, or None after a beat's time without one."""
