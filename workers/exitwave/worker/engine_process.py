@@ -72,6 +72,9 @@ def _serve(pipe: Connection, cancel: Event, settings: Settings) -> None:
     began_s = time.monotonic()
     try:
         _pin_device(settings.worker.device)
+        # Read by Tiled's client at its import. It would try for 45 s on its own, deaf to the
+        # agent; what must not fail is tried again here.
+        os.environ.setdefault("TILED_RETRY_TIMEOUT", "5")
         # Heavy: torch, Tiled's client, HDF5.
         from .run import JobRunner
 

@@ -101,7 +101,7 @@ class JobRunner:
         patient = stamina.RetryingCaller(
             attempts=None, timeout=None, wait_max=LONGEST_PAUSE_S
         ).on(TiledUnavailable)
-        return patient(self._read, job, report)
+        return patient(lambda: self._read(job, report))  # arguments would be logged
 
     def _read(self, job: Job, report: Report) -> tuple[ScanRef, Prepared]:
         report(Progress(phase="reading"))
