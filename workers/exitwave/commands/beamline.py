@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -14,7 +16,12 @@ from exitwave.settings.service import Settings
 
 
 def play_with_bar(
-    settings: Settings, *, scan_file: Path | None, rate_hz: float | None, sample: str | None
+    settings: Settings,
+    *,
+    scan_file: Path | None,
+    rate_hz: float | None,
+    sample: str | None,
+    as_json: bool,
 ) -> PlayedScan:
     """Play a scan; raises what `play` raises, and exits with 1 if the run was aborted."""
     configure_logging("warning")
@@ -34,10 +41,11 @@ def play_with_bar(
             sample=sample,
             on_progress=lambda done, total: bars.update(task, completed=done, total=total),
         )
-    typer.echo(
+    line = (
         f"scan {played.scan_id} {played.exit_status}: {played.n_frames} frames in "
         f"{played.duration_s:.1f} s, uid {played.uid}"
     )
+    typer.echo(json.dumps(asdict(played)) if as_json else line)
     if played.exit_status != "success":
         raise typer.Exit(1)
     return played

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,6 +57,7 @@ def reconstruct(
     if seed is not None:
         overrides["recipe.seed"] = seed
     _check_target(out)
+    _let_threads_sleep()
     with needs("worker"):
         from .reconstruct import reconstruct_file
     reconstruct_file(file, out, recipe=recipe, overrides=overrides, device=device)
@@ -106,6 +108,7 @@ def simulate(
 
 def worker() -> None:
     """Run a worker: claim jobs, reconstruct, stream results."""
+    _let_threads_sleep()
     with needs("worker"):
         from exitwave.settings.service import load_settings
         from exitwave.worker.agent import run_worker
@@ -126,6 +129,7 @@ def play(
         float | None, typer.Option(help="Frames per second; default so that it takes 20 s.")
     ] = None,
     sample: Annotated[str | None, typer.Option(help="Name of the sample.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Play a fly scan into Tiled as a beamline does: a RunEngine, HDF5 files, documents."""
     with needs("demo"):
@@ -133,12 +137,25 @@ def play(
 
         from .beamline import play_with_bar
     play_with_bar(
-        load_settings(of_last_up=True), scan_file=scan_file, rate_hz=rate, sample=sample
+        load_settings(of_last_up=True),
+        scan_file=scan_file,
+        rate_hz=rate,
+        sample=sample,
+        as_json=as_json,
     )
 
 
 def _beamline() -> None:
     """Keep `play` a sub-command although it is the only one."""
+
+
+def _let_threads_sleep() -> None:
+    """Must be said before torch is loaded.
+
+    OpenMP's threads otherwise spin while they wait for each other, which on a machine that
+    has other work to do makes each epoch several times slower.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _photons(text: str) -> float | None:

@@ -76,8 +76,9 @@ def _serve(pipe: Connection, cancel: Event, settings: Settings) -> None:
         # agent; what must not fail is tried again here.
         os.environ.setdefault("TILED_RETRY_TIMEOUT", "5")
         # Heavy: torch, Tiled's client, HDF5.
-        from .run import JobRunner
+        from .run import JobRunner, leave_a_core_free
 
+        leave_a_core_free()
         runner = JobRunner(settings)
     except ExitwaveError as error:
         pipe.send(EngineFailed(_failure(error)))

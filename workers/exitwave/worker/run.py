@@ -56,7 +56,6 @@ class JobRunner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        _leave_a_core_free()
         self._torch_device = choose_device(_torch_name(settings.worker.device))
         self.device = _in_words(self._torch_device)
         self._scans = TiledScans(settings.tiled, load_profile(settings.beamline))
@@ -170,7 +169,7 @@ def _in_words(device: torch.device) -> str:
     return f"{device} ({threads} thread{'s' if threads > 1 else ''})"
 
 
-def _leave_a_core_free() -> None:
+def leave_a_core_free() -> None:
     """Queue, Tiled and API share the machine; threads that wait for a core slow all down."""
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))

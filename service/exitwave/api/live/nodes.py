@@ -20,7 +20,7 @@ import msgpack
 import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from exitwave.schema.errors import TiledUnavailable
 from exitwave.settings.service import TiledSettings
@@ -98,6 +98,10 @@ class ResultNodes:
         TiledUnavailable
             The server is away or refuses.
         """
+        # Asked first: for each refused handshake the server logs an error.
+        if await self._attributes(path) is None:
+            yield None
+            return
         uri = f"ws{self._api.removeprefix('http')}/stream/single/{quote(path)}"
         try:
             async with connect(
@@ -108,10 +112,6 @@ class ResultNodes:
             ) as socket:
                 schema = msgpack.unpackb(await socket.recv(decode=False))
                 yield _updates(socket, _dtype(schema["data_type"]))
-        except InvalidStatus as error:
-            if error.response.status_code != _MISSING:
-                raise TiledUnavailable(f"Tiled stream {path}: {error}") from error
-            yield None
         except (OSError, TimeoutError, WebSocketException) as error:
             raise TiledUnavailable(f"Tiled stream {path}: {error}") from error
 
