@@ -30,6 +30,8 @@ export class PicturePanel {
     this.header = null;
     this.codes = null;
     this.viewChanged = () => {};
+    /** @type {?PicturePanel} the panel whose view this one shares */
+    this.leader = null;
     this.#keepAspect();
   }
 
@@ -55,7 +57,7 @@ export class PicturePanel {
       dh: [height * pixel],
     };
     this.mapper.setv({ low: header.lo, high: header.hi });
-    if (first) this.fit();
+    if (first && this.leader === null) this.fit();
     this.element.dataset.epoch = String(header.epoch);
     this.element.dataset.version = String(header.version);
   }
@@ -71,12 +73,14 @@ export class PicturePanel {
 
   /** Show the whole visited part, centred; of a probe its whole array. */
   fit() {
+    if (this.leader !== null) return void this.leader.fit();
     if (this.header === null || !this.figure.inner_width) return;
     const { x0, x1, y0, y1 } = this.plane.startsWith("probe") ? this.#whole() : this.#visited();
     const { inner_width: width, inner_height: height } = this.figure;
     const scale = MARGIN * Math.max((x1 - x0) / width, (y1 - y0) / height);
     this.view = { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale };
     this.viewChanged();
+    return undefined;
   }
 
   /** @returns {View} */
@@ -159,6 +163,7 @@ export class PicturePanel {
       const scale = (figure.x_range.end - figure.x_range.start) / oldWidth;
       const ratio = Math.min(oldWidth, oldHeight) / Math.min(width, height);
       this.view = { x, y, scale: scale * ratio };
+      (this.leader ?? this).viewChanged();
     };
     figure.properties.inner_width.change.connect(resized);
     figure.properties.inner_height.change.connect(resized);
@@ -170,16 +175,20 @@ export class PicturePanel {
 }
 
 /**
- * Same centre and field of view in both panels, whatever their sizes.
- * @param {PicturePanel} one @param {PicturePanel} other
+ * Same centre in both panels, and all that the leader shows is in view in the follower.
+ * @param {PicturePanel} leader @param {PicturePanel} follower
  */
-export function link(one, other) {
-  const side = ({ figure }) => Math.min(figure.inner_width, figure.inner_height);
-  const follow = (from, to) => () => {
-    if (to.setting || !side(to)) return;
+export function link(leader, follower) {
+  follower.leader = leader;
+  const ratio = () => Math.max(
+    leader.figure.inner_width / follower.figure.inner_width,
+    leader.figure.inner_height / follower.figure.inner_height,
+  );
+  const copy = (from, to, factor) => {
+    if (to.setting || !from.figure.inner_width || !to.figure.inner_width) return;
     const { x, y, scale } = from.view;
-    to.view = { x, y, scale: (scale * side(from)) / side(to) };
+    to.view = { x, y, scale: scale * factor };
   };
-  one.viewChanged = follow(one, other);
-  other.viewChanged = follow(other, one);
+  leader.viewChanged = () => copy(leader, follower, ratio());
+  follower.viewChanged = () => copy(follower, leader, 1 / ratio());
 }
