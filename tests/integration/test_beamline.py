@@ -74,6 +74,7 @@ def test_star_comes_through_as_measured(
     geometry = scan.geometry(GeometryOverrides())
     assert geometry.energy_eV == pytest.approx(8800, abs=1e-3)
     assert geometry.distance_m == recorded.distance_m
+    assert geometry.nominal  # the scale was never measured, and pictures say so
     prepared = build_dataset(scan, DataOptions(), geometry)
     assert prepared.pixel_size_m == pytest.approx(10e-9, rel=1e-6)
     shift_px = prepared.dataset.positions_px - recorded.beam_m / 10e-9

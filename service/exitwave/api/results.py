@@ -92,7 +92,11 @@ def write_result(
             _zip_tree(path, Path(folder) / "recon_result")
         else:
             picture = object_png(
-                result.visible_object_YX(), result.illuminated_box, result.pixel_size_m, plane
+                result.visible_object_YX(),
+                result.illuminated_box,
+                result.pixel_size_m,
+                plane,
+                nominal=result.geometry is not None and result.geometry.nominal,
             )
             path.write_bytes(picture)
         # Kept open while the folder goes: nothing is left behind, however the transfer ends.

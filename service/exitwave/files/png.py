@@ -30,7 +30,12 @@ STRIP_PX = 56
 
 
 def object_png(
-    object_YX: ComplexArray, box: Box, pixel_size_m: float, plane: Plane = "phase"
+    object_YX: ComplexArray,
+    box: Box,
+    pixel_size_m: float,
+    plane: Plane = "phase",
+    *,
+    nominal: bool = False,
 ) -> bytes:
     """The illuminated box of an object as PNG.
 
@@ -44,6 +49,8 @@ def object_png(
         For the scale bar.
     plane : {"phase", "amplitude"}
         The phase is shown in radians without ramp and piston.
+    nominal : bool
+        Say beside the scale bar that the scale is not a measured one.
 
     Raises
     ------
@@ -72,7 +79,8 @@ def object_png(
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=16)
     top = picture.height + 14
-    _scale_bar(draw, font, top, pixel_size_m / zoom, sheet.width)
+    remark = " (nominal)" if nominal else ""
+    _scale_bar(draw, font, top, pixel_size_m / zoom, sheet.width, remark)
     unit = " rad" if plane == "phase" else ""
     _colour_bar(sheet, draw, font, top, colours, (f"{low:.2f}", f"{high:.2f}{unit}"))
     out = io.BytesIO()
@@ -120,12 +128,17 @@ def _painted(
 
 
 def _scale_bar(
-    draw: ImageDraw.ImageDraw, font: Any, top: int, pixel_m: float, width_px: int
+    draw: ImageDraw.ImageDraw,
+    font: Any,
+    top: int,
+    pixel_m: float,
+    width_px: int,
+    remark: str,
 ) -> None:
     length_m, text = scale_bar(pixel_m * width_px)
     length_px = round(length_m / pixel_m)
     draw.rectangle((14, top, 14 + length_px, top + 5), fill="black")
-    draw.text((14, top + 10), text, fill="black", font=font)
+    draw.text((14, top + 10), text + remark, fill="black", font=font)
 
 
 def _colour_bar(

@@ -250,5 +250,7 @@ class TiledScan:
                 f"start.{key} = {value}",
                 "metres there, or an override geometry.distance_m",
             )
-        sources["distance_m"] = f"start.{key}"
+        # The distance is what someone typed; a beamline may say here how far to trust it.
+        note = self.start.get("geometry_note")
+        sources["distance_m"] = f"start.{key} ({note})" if note else f"start.{key}"
         return float(value)

@@ -43,6 +43,11 @@ class Geometry:
                 raise GeometryError(f"geometry.{key}", value, f"{low:g} to {high:g} {unit}")
 
     @property
+    def nominal(self) -> bool:
+        """Whether a value is nominal, not measured: to be said wherever a scale is shown."""
+        return any("nominal" in text.lower() for text in self.sources.values())
+
+    @property
     def wavelength_m(self) -> float:
         """Photon wavelength."""
         return PLANCK_TIMES_C_EV_M / self.energy_eV

@@ -93,3 +93,18 @@ def test_unknown_plane_and_empty_box() -> None:
         object_png(np.ones((9, 9), complex), (0, 9, 0, 9), 1e-8, "modulus")
     with pytest.raises(InvalidInput, match="box"):
         object_png(np.ones((9, 9), complex), (4, 4, 0, 9), 1e-8)
+
+
+def test_a_nominal_scale_is_said_beside_the_bar() -> None:
+    object_YX = np.ones((64, 64), complex)
+    measured, nominal = (
+        np.asarray(
+            Image.open(
+                io.BytesIO(object_png(object_YX, (0, 64, 0, 64), 1e-8, nominal=nominal))
+            ).convert("L")
+        )
+        for nominal in (False, True)
+    )
+    differs = measured != nominal
+    assert differs[-56:, :200].any()
+    assert not differs[:-56].any()

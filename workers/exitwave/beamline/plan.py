@@ -90,6 +90,7 @@ def start_metadata(
         "fly_type": "grid",
         "sample": sample,
         "simulated": True,
+        **({"geometry_note": world.note} if world.note else {}),
         "scan": {
             "type": "2D_FLY_PANDA",
             "scan_input": scan_input,

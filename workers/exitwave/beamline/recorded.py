@@ -36,6 +36,8 @@ class RecordedScan:
         Geometry.
     sample : str
         Name of the sample, "" if the file has none.
+    note : str
+        What a reader of the geometry must know, "" if the file says nothing.
 
     Raises
     ------
@@ -64,6 +66,7 @@ class RecordedScan:
         self.distance_m = self._number(f"{_DETECTOR}/distance")
         self.detector_pixel_m = self._number(f"{_DETECTOR}/x_pixel_size")
         self.sample = self._text("/entry_1/sample_1/name")
+        self.note = self._text("/entry_1/note")
 
     def frames(self, start: int, stop: int) -> NDArray[Any]:
         """Patterns `start` to `stop` (n, H, W), as recorded."""
