@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ STEP_FRAMES = 26
 _CHUNK_BYTES = 2**21
 
 
-class Hdf5Writer:
+class Hdf5Writer(ABC):
     """Datasets of one HDF5 file that grow step by step, readable while they do (SWMR).
 
     Subclasses give `columns`, data key to (dataset, shape of one frame, type), and
@@ -35,9 +36,9 @@ class Hdf5Writer:
         self._written = 0
         self.announced = 0  # frames that documents told of
 
+    @abstractmethod
     def measure(self, key: str, start: int, stop: int) -> NDArray[Any]:
         """Rows of a dataset for frames `start` to `stop`."""
-        raise NotImplementedError
 
     def open(self, path: Path) -> None:
         """Create the file and tell how its content will be announced."""
