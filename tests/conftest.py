@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 from tests.stack import Stack, TiledServer, running_tiled, running_up, running_valkey
+
+# Nothing above loads torch, which reads this once: OpenMP's threads would otherwise spin
+# while they wait for each other, and tests that share two cores with servers take far longer.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import map_coordinates
 from tests.stack import Stack, wait_until
+from tests.star import spoke_power
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.forward import model_counts
@@ -29,8 +29,6 @@ from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.job import Job, JobState
 from exitwave.schema.recipe import recipe_from_mapping
 
-SPOKES = 30
-RADII_PX = (90, 130, 170)
 FRAMES = 516
 LEFT_OUT = 36
 
@@ -92,12 +90,9 @@ def test_disjoint_halves_agree(star: Star) -> None:
 
 
 def test_the_star_has_its_spokes(star: Star) -> None:
-    phase_YX = np.angle(star.whole.object_MYX[0] * np.conj(star.whole.object_MYX[0].mean()))
-    centre_yx = hub(phase_YX)
-    for radius_px in RADII_PX:
-        power = angular_power(phase_YX, centre_yx, radius_px)
-        neighbours = np.delete(power[SPOKES - 8 : SPOKES + 9], 8)
-        assert power[SPOKES] > 5 * neighbours.max(), f"radius {radius_px} px"
+    ratios = spoke_power(star.whole.object_MYX[0], neighbours=8).ratio_at_radius
+    assert len(ratios) == 3
+    assert min(ratios.values()) > 5, ratios
 
 
 def test_patterns_left_out_of_the_fit_are_likely(star: Star) -> None:
@@ -137,38 +132,6 @@ def deviance(
     if dataset.mask_HW is not None:
         valid = torch.from_numpy(dataset.mask_HW.copy())
     return float(terms[:, valid].mean())
-
-
-def angular_power(
-    picture_YX: np.ndarray, centre_yx: tuple[float, float], radius_px: float
-) -> np.ndarray:
-    """Power at each whole number of periods on a circle."""
-    angle = np.linspace(0, 2 * np.pi, 2048, endpoint=False)
-    ring = [
-        centre_yx[0] + radius_px * np.sin(angle),
-        centre_yx[1] + radius_px * np.cos(angle),
-    ]
-    values = map_coordinates(picture_YX, ring, order=1, mode="nearest")
-    return np.abs(np.fft.rfft(values - values.mean())) ** 2
-
-
-def hub(picture_YX: np.ndarray) -> tuple[float, float]:
-    """Where the spokes meet: the most regular centre near the middle."""
-    height, width = picture_YX.shape
-    candidates = [
-        (height / 2 + dy, width / 2 + dx)
-        for dy in range(-48, 49, 3)
-        for dx in range(-48, 49, 3)
-    ]
-
-    def regularity(centre: tuple[float, float]) -> float:
-        return min(angular_power(picture_YX, centre, r)[SPOKES] for r in RADII_PX)
-
-    best = max(candidates, key=regularity)
-    fine = [
-        (best[0] + dy, best[1] + dx) for dy in (-2, -1, 0, 1, 2) for dx in (-2, -1, 0, 1, 2)
-    ]
-    return max(fine, key=regularity)
 
 
 def test_the_engine_alone_takes_arrays(star: Star) -> None:
