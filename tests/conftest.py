@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from tests.stack import Stack, TiledServer, running_tiled, running_up, running_valkey
 
 # Nothing above loads torch, which reads this once: OpenMP's threads would otherwise spin
@@ -33,6 +35,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A real `exitwave up` with a worker, for all tests of the whole way."""
     with running_up(tmp_path_factory.mktemp("up")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> None:
+    """A command run in this process binds the log to the standard error of its test."""
+    structlog.reset_defaults()
+    logging.getLogger().handlers.clear()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -64,6 +64,12 @@ def scan_uid(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield uid
 
 
+def the_cancelled_job(stack: Stack, scan_uid: str) -> dict[str, str]:
+    listed = told(cli(stack, "jobs", "--json", "--state", "cancelled", "--scan", scan_uid))
+    (job,) = json.loads(listed)
+    return job
+
+
 @pytest.fixture(scope="module")
 def done_job(stack: Stack, scan_uid: str) -> str:
     said = told(stack.cli("submit", scan_uid[:8], "--wait", "--json", "--tag", "cli", *SHORT))
@@ -88,7 +94,7 @@ def test_jobs_and_show_tell_the_truth(stack: Stack, done_job: str, scan_uid: str
 
 def test_watching_a_job_that_has_ended(stack: Stack, done_job: str, scan_uid: str) -> None:
     assert "succeeded" in told(cli(stack, "watch", done_job))
-    (cancelled,) = json.loads(told(cli(stack, "jobs", "--json", "--state", "cancelled")))
+    cancelled = the_cancelled_job(stack, scan_uid)
     assert "cancelled" in told(cli(stack, "watch", cancelled["id"]), 1)
 
 
@@ -137,7 +143,7 @@ def test_download_npy_and_png(stack: Stack, done_job: str, tmp_path: Path) -> No
 
 
 def test_a_job_without_a_result(stack: Stack, scan_uid: str, tmp_path: Path) -> None:
-    (cancelled,) = json.loads(told(cli(stack, "jobs", "--json", "--state", "cancelled")))
+    cancelled = the_cancelled_job(stack, scan_uid)
     refused = cli(stack, "download", cancelled["id"], "--out", str(tmp_path / "r.cxi"))
     told(refused, 1)
     assert "has no result; it is cancelled" in refused.stderr
