@@ -223,6 +223,7 @@ def test_five_pictures_equal_the_engine_states_of_the_epochs_they_name(
     job = worker.until_ended(job_id)
     assert job.state == JobState.SUCCEEDED, job.failure
     assert job.result and job.result.node == node and job.result.epochs == 100
+    assert job.progress and job.progress.epoch == 100
     rows = root[f"{node}/live/progress"].read()
     epoch_of = {int(row[5]): int(row[0]) for row in rows if row[5]}
     wait_until(lambda: len(messages) == len(epoch_of), "all messages", within_s=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -9,7 +10,12 @@ from rich.table import Table
 
 from exitwave.schema.job import Job, JobState, Progress
 
-console = Console(markup=False, highlight=False)
+PIPED_WIDTH = 160
+"""Columns where there is no terminal: lines stay whole for grep."""
+
+console = Console(
+    markup=False, highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH
+)
 
 STYLES = {
     JobState.QUEUED: "",
@@ -22,20 +28,20 @@ STYLES = {
 
 
 def job_list(jobs: list[Job]) -> Table:
-    """One line a job."""
+    """One line a job; a narrow terminal cuts the ends of long names."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("job", "state", "scan", "recipe", "progress", "loss", "submitted", "took"):
-        table.add_column(name, no_wrap=name in {"job", "state"})
+    for name in ("job", "state", "scan", "recipe", "progress", "loss", "submitted"):
+        narrowest = 26 if name == "job" else 9 if name in {"state", "progress"} else None
+        table.add_column(name, no_wrap=True, min_width=narrowest)
     for job in jobs:
         table.add_row(
             job.id,
             job.state.value,
             scan_name(job),
             str(job.spec.recipe.get("name", "")),
-            progress_text(job.progress),
+            epoch_text(job),
             loss_text(job),
             ago(job.submitted_at),
-            took(job),
             style=STYLES[job.state],
         )
     return table
@@ -102,6 +108,14 @@ def progress_text(progress: Progress | None) -> str:
     pace = progress.seconds_per_epoch
     speed = f" ({pace:.2g} s each)" if pace is not None else ""
     return f"epoch {progress.epoch}/{progress.epochs}{speed}"
+
+
+def epoch_text(job: Job) -> str:
+    """How far it is, or came, in few letters."""
+    progress = job.progress
+    if progress is None or (progress.phase != "reconstructing" and not job.state.terminal):
+        return progress_text(progress)
+    return f"{progress.epoch}/{progress.epochs}"
 
 
 def loss_text(job: Job) -> str:

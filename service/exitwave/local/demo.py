@@ -29,7 +29,7 @@ SHOW_EVERY_S = 5.0
 class Timings:
     """Seconds; None for what did not happen. From the stop document on, but for the first."""
 
-    up_to_ready: float
+    up_to_ready: float | None
     stop_to_running: float | None
     stop_to_first_picture: float | None
     stop_to_succeeded: float | None
@@ -94,7 +94,6 @@ def play_once(system: System, client: Client, rate_hz: float | None) -> Outcome:
     ExitwaveError
         The scan could not be played, or no job came of it.
     """
-    ready_s = system.elapsed_s
     known = {job.id for job in client.jobs(limit=1).jobs}
     playing = _play(system, rate_hz)
     system.wait_until(lambda: _ended_well(playing, system), "the scan")
@@ -105,10 +104,10 @@ def play_once(system: System, client: Client, rate_hz: float | None) -> Outcome:
         return bool(newest)
 
     system.wait_until(submitted, "the trigger's job", SUBMIT_LIMIT_S)
-    return _follow(system, client, newest[0].id, ready_s)
+    return _follow(system, client, newest[0].id)
 
 
-def _follow(system: System, client: Client, job_id: str, ready_s: float) -> Outcome:
+def _follow(system: System, client: Client, job_id: str) -> Outcome:
     system.say(f"job {job_id} was submitted by the trigger")
     job = client.job(job_id)
     run = _tiled(system, f"{system.settings.tiled.raw}/{job.spec.scan.uid}")
@@ -139,7 +138,7 @@ def _follow(system: System, client: Client, job_id: str, ready_s: float) -> Outc
     return Outcome(
         job,
         Timings(
-            up_to_ready=ready_s,
+            up_to_ready=system.ready_s,
             stop_to_running=after_stop(job.started_at),
             stop_to_first_picture=after_stop(picture_at),
             stop_to_succeeded=after_stop(succeeded_at),

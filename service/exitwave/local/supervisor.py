@@ -73,6 +73,7 @@ class System:
         self._signalled = False
         self._before: list[object] = []
         self.began = time.monotonic()
+        self.ready_s: float | None = None
 
     def __enter__(self) -> Self:
         """Start everything at once: each part waits for those it needs."""
@@ -196,7 +197,8 @@ def announce(system: System, within_s: float | None = None) -> None:
     """Wait for the API, then for the worker, and tell the user about both."""
     system.say(f"exitwave is starting; everything it keeps is in {system.layout.root}")
     system.wait_until(system.api_ready, "the API", within_s)
-    system.say(f"ready after {system.elapsed_s:.1f} s")
+    system.ready_s = system.elapsed_s
+    system.say(f"ready after {system.ready_s:.1f} s")
     system.say(f"  dashboard  {system.dashboard_url()}")
     system.say(f"  key        {system.layout.key_file}")
     devices: list[str] = []

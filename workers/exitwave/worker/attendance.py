@@ -118,6 +118,7 @@ class Attendance:
             case EngineProgress(progress):
                 self._progress = progress
             case EngineFinished(result):
+                self._beat()  # so that the record shows the last epoch
                 return Ending("succeeded", result=result)
             case EngineFailed(failure):
                 return Ending("failed", failure=failure)
