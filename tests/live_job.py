@@ -86,8 +86,8 @@ class LiveJob:
         self.node = node.create_container(attempt, metadata=metadata)
         self.live = self.node.create_container("live")
 
-    def paint(self, epoch: int, *, beat: bool = True) -> None:
-        """Progress row first, then the pictures of that epoch."""
+    def paint(self, epoch: int, *, beat: bool = True, border: int = 20) -> None:
+        """Progress row first, then the pictures of that epoch; `border` px are unvisited."""
         self.epoch, self.version = epoch, self.version + 1
         row = [[epoch, 100.0 / epoch, 90.0 / epoch, 1.0, 0.25, self.version]]
         metadata = {"pixel_size_m": PIXEL_M, "origin_m": [1e-6, 2e-6]}
@@ -96,12 +96,15 @@ class LiveJob:
             self.arrays["progress"] = write(
                 np.array(row), key="progress", metadata={"fields": FIELDS}
             )
-            for name, values in (("object", live_object(epoch)), ("probe", live_probe())):
+            for name, values in (
+                ("object", live_object(epoch, border=border)),
+                ("probe", live_probe()),
+            ):
                 self.arrays[name] = write(values, key=name, metadata=metadata)
         else:
             progress = self.arrays["progress"]
             progress.patch(np.array(row), offset=(self.version - 1,), extend=True)
-            self.arrays["object"].write(live_object(epoch))
+            self.arrays["object"].write(live_object(epoch, border=border))
             self.arrays["probe"].write(live_probe())
         if beat:
             self.beat()

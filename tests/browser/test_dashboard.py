@@ -155,6 +155,33 @@ def test_not_visited_pixels_show_the_ground(open_page: OpenPage, api: LiveApi) -
     job.succeed()
 
 
+def test_the_view_grows_with_the_picture_until_it_is_moved(
+    open_page: OpenPage, api: LiveApi
+) -> None:
+    page = open_page()
+    job = running_job(api)
+    job.paint(40, border=60)
+    shown_epoch(page, "object_phase", 40)
+    plot = plot_of(page.get_by_test_id("object_phase"))
+    page.wait_for_timeout(500)
+    ground = coloured(screenshot(plot), "#1a212a", 3).mean()
+    job.paint(40)
+    expect(page.get_by_test_id("object_phase")).to_have_attribute("data-version", "2")
+    assert_star_on_screen(page)  # the whole of it: the view was fitted anew
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, -600)  # closer, by hand
+    page.wait_for_timeout(500)
+    closer = screenshot(plot)
+    job.paint(40, border=10)
+    expect(page.get_by_test_id("object_phase")).to_have_attribute("data-version", "3")
+    page.wait_for_timeout(500)
+    assert coloured(screenshot(plot), "#1a212a", 3).mean() < ground
+    assert np.abs(screenshot(plot).astype(int) - closer).mean() < 5
+    job.succeed()
+
+
 def test_pan_moves_both_object_pictures(open_page: OpenPage, api: LiveApi) -> None:
     page = open_page()
     job = running_job(api)

@@ -6,7 +6,8 @@ import { drawDetails } from "./details.js";
 import { JobList, Jobs, scanName } from "./jobs.js";
 import { LiveSocket } from "./live.js";
 import { LossPanel } from "./loss.js";
-import { PicturePanel, link } from "./panels.js";
+import { link } from "./link.js";
+import { PicturePanel } from "./panels.js";
 
 const PLANES = {
   object_phase: "phase",

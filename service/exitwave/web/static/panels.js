@@ -32,6 +32,8 @@ export class PicturePanel {
     this.viewChanged = () => {};
     /** @type {?PicturePanel} the panel whose view this one shares */
     this.leader = null;
+    /** Whether the view is still the one that `fit` chose. */
+    this.fitted = false;
     this.#keepAspect();
   }
 
@@ -57,7 +59,7 @@ export class PicturePanel {
       dh: [height * pixel],
     };
     this.mapper.setv({ low: header.lo, high: header.hi });
-    if (first && this.leader === null) this.fit();
+    if (this.leader === null && (first || (this.fitted && this.#grown()))) this.fit();
     this.element.dataset.epoch = String(header.epoch);
     this.element.dataset.version = String(header.version);
   }
@@ -80,7 +82,16 @@ export class PicturePanel {
     const scale = MARGIN * Math.max((x1 - x0) / width, (y1 - y0) / height);
     this.view = { x: (x0 + x1) / 2, y: (y0 + y1) / 2, scale };
     this.viewChanged();
+    this.fitted = true;
     return undefined;
+  }
+
+  /** Whether more was visited than the view shows. */
+  #grown() {
+    if (this.plane.startsWith("probe")) return false;
+    const { x_range: xs, y_range: ys } = this.figure;
+    const { x0, x1, y0, y1 } = this.#visited();
+    return x0 < xs.start || x1 > xs.end || y0 < ys.end || y1 > ys.start;
   }
 
   /** @returns {View} */
@@ -167,28 +178,13 @@ export class PicturePanel {
     };
     figure.properties.inner_width.change.connect(resized);
     figure.properties.inner_height.change.connect(resized);
-    const moved = () => this.setting || this.viewChanged();
+    const moved = () => {
+      if (this.setting) return;
+      (this.leader ?? this).fitted = false;
+      this.viewChanged();
+    };
     figure.x_range.properties.end.change.connect(moved);
     figure.y_range.properties.end.change.connect(moved);
     figure.on_event("doubletap", () => this.fit());
   }
-}
-
-/**
- * Same centre in both panels, and all that the leader shows is in view in the follower.
- * @param {PicturePanel} leader @param {PicturePanel} follower
- */
-export function link(leader, follower) {
-  follower.leader = leader;
-  const ratio = () => Math.max(
-    leader.figure.inner_width / follower.figure.inner_width,
-    leader.figure.inner_height / follower.figure.inner_height,
-  );
-  const copy = (from, to, factor) => {
-    if (to.setting || !from.figure.inner_width || !to.figure.inner_width) return;
-    const { x, y, scale } = from.view;
-    to.view = { x, y, scale: scale * factor };
-  };
-  leader.viewChanged = () => copy(leader, follower, ratio());
-  follower.viewChanged = () => copy(follower, leader, 1 / ratio());
 }
