@@ -19,6 +19,7 @@ from exitwave.schema.job import Failure, Job, Progress, Result
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
+from .devices import pin_device
 from .messages import (
     EngineCancelled,
     EngineFailed,
@@ -34,9 +35,6 @@ REPORT_EVERY_S = 0.25
 
 INTERNAL_ERROR = "internal-error"
 """Kind of a failure that is a defect of ours; the log has the traceback."""
-
-UUID_PREFIXES = ("GPU-", "MIG-")
-"""Beginnings of a CUDA device's UUID."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -71,7 +69,7 @@ def run_engine(pipe: Connection, cancel: Event, settings: Settings, agent_pid: i
 def _serve(pipe: Connection, cancel: Event, settings: Settings) -> None:
     began_s = time.monotonic()
     try:
-        _pin_device(settings.worker.device)
+        pin_device(settings.worker.device)
         # Read by Tiled's client at its import. It would try for 45 s on its own, deaf to the
         # agent; what must not fail is tried again here.
         os.environ.setdefault("TILED_RETRY_TIMEOUT", "5")
@@ -132,12 +130,6 @@ def _outcome(
 
 def _failure(error: ExitwaveError) -> Failure:
     return Failure(slug=error.slug, message=str(error))
-
-
-def _pin_device(device: str) -> None:
-    """A GPU named by UUID becomes the only one torch sees; to be done before its import."""
-    if device.startswith(UUID_PREFIXES):
-        os.environ["CUDA_VISIBLE_DEVICES"] = device
 
 
 def _die_with(agent_pid: int) -> None:

@@ -25,7 +25,7 @@ from exitwave.schema.recipe import Recipe, recipe_from_mapping
 from exitwave.settings.connection import connection_file
 from exitwave.settings.service import Settings
 
-from .engine_process import UUID_PREFIXES
+from .devices import torch_name
 
 ALL_CHECKED_S = 0.25
 """While the last pictures go out, the flag is looked at this often."""
@@ -56,7 +56,7 @@ class JobRunner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._torch_device = choose_device(_torch_name(settings.worker.device))
+        self._torch_device = choose_device(torch_name(settings.worker.device))
         self.device = _in_words(self._torch_device)
         self._scans = TiledScans(settings.tiled, load_profile(settings.beamline))
         self._spool_dir = (settings.data_dir or connection_file().parent) / "spool"
@@ -153,11 +153,6 @@ def _progress_of(state: EpochState, phase: Phase) -> Progress:
         loss=state.loss.total,
         seconds_per_epoch=state.seconds,
     )
-
-
-def _torch_name(device: str) -> str:
-    """A GPU named by UUID is the only one that torch sees by now."""
-    return "cuda" if device.startswith(UUID_PREFIXES) else device
 
 
 def _in_words(device: torch.device) -> str:
