@@ -71,7 +71,7 @@ def open_page(chromium: Browser, api: LiveApi) -> Iterator[OpenPage]:
     def open_(*, signed_in: bool = True, fragment: str = "", theme: str = "dark") -> Page:
         context = chromium.new_context(
             viewport={"width": 1440, "height": 900},
-            color_scheme=theme,  # type: ignore[arg-type]
+            color_scheme=theme,
         )
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)

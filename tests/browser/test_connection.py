@@ -18,7 +18,7 @@ def test_a_lost_server_shows_and_a_returned_one_goes_on(
     chromium: Browser,
     valkey_uri: str,
     tiled_server: TiledServer,
-    tmp_path_factory,  # type: ignore[no-untyped-def]
+    tmp_path_factory,
 ) -> None:
     api = make_live_api(tmp_path_factory.mktemp("lost"), valkey_uri, tiled_server)
     page = chromium.new_page(viewport={"width": 1440, "height": 900})

@@ -91,7 +91,7 @@ def test_progress_is_an_event_only_when_it_moves(ledger: Ledger) -> None:
     ledger.beat(job.id, 1, "w")
     moved = [e.progress for e in ledger.events("0", job_id=job.id) if e.kind == "progress"]
     assert [p.epoch for p in moved if p] == [1, 2]
-    assert ledger.get(job.id).progress.loss == 0.7  # type: ignore[union-attr]
+    assert ledger.get(job.id).progress.loss == 0.7
 
 
 def test_cancel_in_every_state(ledger: Ledger) -> None:

@@ -21,7 +21,7 @@ from tests.integration.own_server import OwnServer
 
 from exitwave.ledger import Ledger
 from exitwave.schema.errors import StaleAttempt, TransitionNotAllowed
-from exitwave.schema.job import JobSpec, JobState, Outcome, Progress, ScanRef
+from exitwave.schema.job import TRANSITIONS, JobSpec, JobState, Outcome, Progress, ScanRef
 from exitwave.settings.service import LedgerSettings
 
 LEASE_S = 600.0
@@ -182,7 +182,13 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.jobs[job.id].attempt = job.attempt
         self.each_job_is_in_one_place()
         assert all(job.state.terminal for job in self.jobs.values())
-        ends = [event.job_id for event in self.api.events("0") if event.kind == "ended"]
+        events = self.api.events("0")
+        ends = [event.job_id for event in events if event.kind == "ended"]
+        seen: dict[str, JobState] = {}
+        for event in events:
+            before = seen.get(event.job_id, event.state)
+            assert event.state == before or event.state in TRANSITIONS[before]
+            seen[event.job_id] = event.state
         assert sorted(ends) == sorted(self.jobs)
         for ledger in (self.api, *self.workers.values()):
             ledger.close()

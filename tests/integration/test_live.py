@@ -91,7 +91,7 @@ async def page(api: LiveApi, **headers: str) -> AsyncIterator[Page]:
 
 def assert_shows_star(frame: Frame, epoch: int) -> None:
     """The star of that epoch without ramp and piston, nothing where nothing was visited."""
-    shown = dequantise(frame.data, frame.lo, frame.hi)  # type: ignore[arg-type]
+    shown = dequantise(frame.data, frame.lo, frame.hi)
     visited = np.isfinite(live_object(epoch)[0])
     np.testing.assert_array_equal(np.isfinite(shown), visited)
     expected = epoch / EPOCHS * star()
@@ -176,7 +176,7 @@ async def test_a_final_object_alone_is_shown_binned(api: LiveApi) -> None:
         frame = await viewer.frame()
     assert frame.data.shape == (240, 240)
     assert frame.pixel_size_m == 2 * PIXEL_M
-    shown = dequantise(frame.data, frame.lo, frame.hi)  # type: ignore[arg-type]
+    shown = dequantise(frame.data, frame.lo, frame.hi)
     assert np.nanmax(shown) - np.nanmin(shown) == pytest.approx(0.8, abs=0.1)
 
 

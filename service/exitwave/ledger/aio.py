@@ -206,4 +206,4 @@ class AsyncLedger:
         self._ready = True
 
     async def _send(self, *command: str | int | float) -> Any:
-        return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+        return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's

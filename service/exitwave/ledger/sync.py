@@ -268,4 +268,4 @@ class Ledger:
         self._ready = True
 
     def _send(self, *command: str | int | float) -> Any:
-        return self._client.execute_command(*command)  # type: ignore[no-untyped-call]
+        return self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's

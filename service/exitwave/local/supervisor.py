@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -71,7 +71,7 @@ class System:
         for name in PYTHON:
             self._children[name] = self._child(name, self.command(name))
         self._signalled = False
-        self._before: list[object] = []
+        self._before: list[Any] = []  # handlers, of a type that signal keeps to itself
         self.began = time.monotonic()
         self.ready_s: float | None = None
 
@@ -103,7 +103,7 @@ class System:
         processes.stop(servers, STOP_S["servers"])
         processes.kill_survivors(self.layout.root)
         for number, before in zip(_SIGNALS, self._before, strict=True):
-            signal.signal(number, before)  # type: ignore[arg-type]
+            signal.signal(number, before)
         self.layout.release()
 
     @property

@@ -41,7 +41,7 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset(),
     JobState.DEAD: frozenset(),
 }
-"""Every transition the ledger allows."""
+"""Every transition there is. `ledger.lua` makes them; its model test holds it to this table."""
 
 Outcome = Literal["succeeded", "failed", "cancelled", "lost"]
 

@@ -30,7 +30,7 @@ def frame(**changes: object) -> Frame:
         "n_frames": 516,
         "note": "nominal Ångström",
     }
-    return Frame(**{**values, **changes})  # type: ignore[arg-type]
+    return Frame(**{**values, **changes})
 
 
 def test_message_is_laid_out_as_documented() -> None:

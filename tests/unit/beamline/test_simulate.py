@@ -84,5 +84,5 @@ def test_object_spans_its_ranges_and_the_probe_its_diameter() -> None:
 )
 def test_absurd_requests_are_refused(arguments: dict[str, object], key: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        simulate(**({"overlap": 0.5, "photons": 1e3, "seed": 1} | arguments))  # type: ignore[arg-type]
+        simulate(**({"overlap": 0.5, "photons": 1e3, "seed": 1} | arguments))
     assert caught.value.key == key

@@ -71,7 +71,7 @@ async def test_figures_fit_into_the_page(browser: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_figures_are_small_and_name_what_the_page_looks_up(theme: str) -> None:
-    text = json.dumps(figures_json(theme))  # type: ignore[arg-type]
+    text = json.dumps(figures_json(theme))
     assert len(text) < 100_000
     for plane in PICTURES:
         for name in (plane, f"{plane}:source", f"{plane}:mapper"):

@@ -142,7 +142,7 @@ def play(
         engine.scan_id_source = lambda _: next_id
         diary = _Diary(world.n_frames, on_progress)
         engine.subscribe(diary)  # type: ignore[no-untyped-call]  # bluesky's
-        engine.subscribe(TiledWriter(catalog, batch_size=1))  # type: ignore[no-untyped-call]
+        engine.subscribe(TiledWriter(catalog, batch_size=1))  # type: ignore[no-untyped-call]  # bluesky's
         interrupted = threading.Event()
         last = math.inf if abort_after_frames is None else abort_after_frames
         detector, panda = Detector(world), PositionRecorder(world)

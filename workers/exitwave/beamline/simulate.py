@@ -159,7 +159,7 @@ def _photograph(name: str, side_px: int) -> NDArray[np.float64]:
     picture = np.asarray(getattr(data, name)())
     grey = color.rgb2gray(picture[..., :3]) if picture.ndim == 3 else picture.astype(float)
     if grey.shape != (512, 512):
-        grey = transform.resize(grey, (512, 512), anti_aliasing=True)  # type: ignore[no-untyped-call]
+        grey = transform.resize(grey, (512, 512), anti_aliasing=True)  # type: ignore[no-untyped-call]  # scikit-image's
     low, high = np.percentile(grey, [0.5, 99.5])
     first = (512 - side_px) // 2
     cut = grey[first : first + side_px, first : first + side_px]
