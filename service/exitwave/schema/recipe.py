@@ -7,6 +7,7 @@ unknown keys and values out of range with an error that names the key.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,9 @@ from typing import Any, Literal
 from .errors import RecipeError
 from .knobs import build, knob, plain
 
-Loss = Literal["amplitude", "poisson"]
+Algorithm = Literal["dap", "epie", "dm", "admm"]
+Loss = Literal["amplitude", "poisson", "gaussian"]
+RateSchedule = Literal["decay", "plateau"]
 SubPixel = Literal["auto", "on", "off"]
 
 
@@ -38,8 +41,26 @@ class Stage:
     probe_rate: float = knob(
         0.15, "Adam step of the probe, in units of its mean modulus", low=0, high=10
     )
+    object_schedule: RateSchedule = knob(
+        "decay",
+        "the object's rate: exponential decay over the stage, or drops where the loss stalls",
+    )
+    probe_schedule: RateSchedule = knob("decay", "the probe's rate, likewise")
     final_rate: float = knob(
-        0.02, "rates decay exponentially to this share at the stage's end", low=1e-6, high=1
+        0.02,
+        "share of the rate at the stage's end (decay), or below which it never falls (plateau)",
+        low=1e-6,
+        high=1,
+    )
+    patience: int = knob(
+        10,
+        "epochs without a better loss before a drop (plateau)",
+        unit="epoch",
+        low=1,
+        high=1e5,
+    )
+    plateau_factor: float = knob(
+        0.5, "what the rate is multiplied by at a drop (plateau)", low=0.01, high=0.99
     )
     fresh_moments: bool = knob(False, "start the stage with Adam's moments at zero")
     object_clip: float = knob(
@@ -59,10 +80,12 @@ class Adam:
 class Prior:
     """Adaptive total variation of the complex object, mean (|dx|^p + |dy|^p)^(q/p)."""
 
-    balance: Literal["gradient", "off"] = knob(
-        "gradient", "gamma keeps the prior's gradient at `ratio` of the data's"
+    balance: Literal["gradient", "loss", "off"] = knob(
+        "gradient",
+        "gamma keeps the prior's gradient (gradient) or its value (loss, as published) at "
+        "`ratio` of the data's",
     )
-    ratio: float = knob(0.45, "norm of prior gradient over data gradient", low=0, high=10)
+    ratio: float = knob(0.45, "prior over data: norms of gradients, or losses", low=0, high=10)
     p: float = knob(2.0, "norm over the two directions", low=1, high=4)
     q: float = knob(1.0, "power of the modulus of the gradient", low=0.5, high=4)
 
@@ -89,6 +112,21 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clamp:
+    """Limits of the object, held after each epoch; for weak or pure-phase samples."""
+
+    modulus: float = knob(
+        0.0, "largest modulus, where the mean is 1; 0 is off", low=0, high=1e3
+    )
+    phase_low_rad: float = knob(
+        -math.pi, "smallest phase; the whole circle is off", unit="rad", low=-math.pi, high=0
+    )
+    phase_high_rad: float = knob(
+        math.pi, "largest phase; the whole circle is off", unit="rad", low=0, high=math.pi
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge:
     """What ptychography cannot know is pinned after each epoch."""
 
@@ -110,8 +148,22 @@ class Recipe:
 
     name: str = knob("default", "how users refer to it")
     description: str = knob("", "one line for people")
+    algorithm: Algorithm = knob("dap", "dap; or a baseline: epie, dm (difference map), admm")
     seed: int = knob(0, "of the start's noise and the order of patterns", low=0, high=2**31 - 1)
     probe_states: int = knob(1, "mutually incoherent probe states", low=1, high=32)
+    object_states: int = knob(1, "mutually incoherent object states", low=1, high=8)
+    probe_after: int = knob(
+        0, "epochs before the probe begins to change", unit="epoch", low=0, high=100_000
+    )
+    held_out: float = knob(
+        0.03,
+        "share of the patterns left out of the fit to test it with; none below 400 patterns",
+        low=0,
+        high=0.5,
+    )
+    deterministic: bool = knob(
+        False, "bit for bit equal runs on a GPU, too; slower there, always so on a CPU"
+    )
     subpixel: SubPixel = knob(
         "auto",
         "shift the probe by the fractional part of each position; "
@@ -121,6 +173,7 @@ class Recipe:
     adam: Adam = knob(Adam, "optimiser moments")
     prior: Prior = knob(Prior, "total variation of the object")
     start: Start = knob(Start, "where the run begins")
+    clamp: Clamp = knob(Clamp, "limits of the object")
     gauge: Gauge = knob(Gauge, "what is pinned after each epoch")
 
     @property
