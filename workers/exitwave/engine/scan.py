@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from exitwave.schema.errors import EngineError
 from exitwave.schema.recipe import SubPixel
 
 from .dataset import Counts, Dataset, read_counts
+from .feed import Batch
 from .illuminate import split_positions
 from .loss import EPSILON_SHARE
 
@@ -56,6 +58,13 @@ class Scan:
     def intensities(self, chosen: NDArray[np.intp]) -> Tensor:
         """Counts (B, H, W) of the chosen frames as float32."""
         return self.counts_nHW[torch.from_numpy(chosen).to(self.device)].float()
+
+    def feed(self, batches: Sequence[NDArray[np.intp]]) -> Iterator[Batch]:
+        """The patterns of one update after the other, each ready when it is asked for."""
+        order = torch.from_numpy(np.concatenate(batches).astype(np.int64, copy=False))
+        parts = order.to(self.device).split([len(chosen) for chosen in batches])
+        for chosen, index_B in zip(batches, parts, strict=True):
+            yield Batch(chosen, index_B, self.counts_nHW)
 
 
 def load(dataset: Dataset, subpixel: SubPixel, device: torch.device) -> Scan:
