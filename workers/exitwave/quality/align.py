@@ -69,7 +69,7 @@ def align(picture_YX: Picture, reference_YX: Picture, region: Region) -> Alignme
     InvalidInput
         The region is empty or does not lie in both pictures.
     """
-    _check(region, picture_YX, reference_YX)
+    check_region(region, picture_YX, reference_YX)
     y0, y1, x0, x1 = region
     reference = np.asarray(reference_YX, np.complex64)[y0:y1, x0:x1]
     mover = _Mover(np.nan_to_num(np.asarray(picture_YX, np.complex64)), region)
@@ -201,7 +201,8 @@ def _wave(place: NDArray[np.float64], cycles: float) -> NDArray[np.complex64]:
     return wave
 
 
-def _check(region: Region, *pictures: Picture) -> None:
+def check_region(region: Region, *pictures: Picture) -> None:
+    """Raise `InvalidInput` unless the region lies in all pictures."""
     y0, y1, x0, x1 = region
     for picture in pictures:
         fits = picture.ndim == 2 and y1 <= picture.shape[0] and x1 <= picture.shape[1]
