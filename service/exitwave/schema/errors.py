@@ -6,7 +6,8 @@
     ├── InvalidInput            422  a value is wrong; names key, found, expected
     │   ├── RecipeError              a recipe knob
     │   ├── GeometryError            a geometry value
-    │   └── DataError                frames or positions that cannot be used
+    │   ├── DataError                frames or positions that cannot be used
+    │   └── CheckpointError          a checkpoint of another run, or none at all
     ├── MalformedRequest        400  the request could not be parsed at all
     ├── NotFound                404
     │   ├── ScanNotFound
@@ -79,6 +80,10 @@ class GeometryError(InvalidInput):
 
 class DataError(InvalidInput):
     slug = "data-invalid"
+
+
+class CheckpointError(InvalidInput):
+    slug = "checkpoint-invalid"
 
 
 class MalformedRequest(ExitwaveError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exitwave.engine.schedule import batch_size, batches, epochs
+from exitwave.engine.schedule import batch_size, batches, epochs, held_out_frames
 from exitwave.schema.recipe import Recipe, Stage
 
 
@@ -16,12 +16,13 @@ def test_batch_sizes_are_shares_or_numbers_in_equal_parts_of_the_stage() -> None
 
 
 def test_each_epoch_has_all_frames_once_in_an_order_of_its_own() -> None:
-    first, again = (batches(7, 1, 23, 5) for _ in range(2))
-    assert sorted(np.concatenate(first).tolist()) == list(range(23))
+    frames = np.arange(3, 26)
+    first, again = (batches(7, 1, frames, 5) for _ in range(2))
+    assert sorted(np.concatenate(first).tolist()) == list(range(3, 26))
     assert {len(batch) for batch in first} == {4, 5}
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not np.array_equal(first[0], batches(7, 2, 23, 5)[0])
-    assert not np.array_equal(first[0], batches(8, 1, 23, 5)[0])
+    assert not np.array_equal(first[0], batches(7, 2, frames, 5)[0])
+    assert not np.array_equal(first[0], batches(8, 1, frames, 5)[0])
 
 
 def test_rates_decay_within_a_stage_and_the_factor_follows_the_loss() -> None:
@@ -34,3 +35,21 @@ def test_rates_decay_within_a_stage_and_the_factor_follows_the_loss() -> None:
     assert [e.decay for e in plan] == pytest.approx([1, 0.5, 0.25, 1, 0.1])
     assert [e.begins_stage for e in plan] == [True, False, False, True, False]
     assert [e.factor for e in plan] == [1, 1, 1, 0.5, 0.5]
+
+
+def test_patterns_left_out_are_judged_and_then_taken_in() -> None:
+    recipe = Recipe(stages=(Stage(epochs=8, batches=(20.0,)),), held_out=0.05, seed=3)
+    left_out = held_out_frames(recipe, 400)
+    assert len(left_out) == 20 and len(held_out_frames(recipe, 399)) == 0
+    assert not np.array_equal(left_out, held_out_frames(Recipe(held_out=0.05), 400))
+    plan = list(epochs(recipe, 400))
+    assert [e.judges for e in plan] == [False] * 5 + [True, False, False]
+    for e in plan:
+        seen = np.sort(np.concatenate(e.batches))
+        expected = np.arange(400) if e.number > 6 else np.setdiff1d(np.arange(400), left_out)
+        assert np.array_equal(seen, expected), e.number
+        assert e.stage_number == 1 and e.begins_stage == (e.number in {1, 7})
+    assert plan[6].stage.object_rate < plan[0].stage.object_rate
+    later = list(epochs(recipe, 400, after=5))
+    assert [e.number for e in later] == [6, 7, 8]
+    assert np.array_equal(later[0].batches[0], plan[5].batches[0])

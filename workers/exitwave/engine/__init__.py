@@ -13,16 +13,20 @@ detector and of the probe, Y X pixels of the object. Order is (y, x). The far fi
 ``fft2(norm="ortho")`` with DC at the corner.
 """
 
+from .checkpoint import Checkpoint
 from .dataset import ArrayFrames, Dataset, FrameSource, object_shape_YX
+from .held_out import HeldOut
 from .run import reconstruct
 from .start import StartingPoint
 from .state import EpochState, LossTerms
 
 __all__ = [
     "ArrayFrames",
+    "Checkpoint",
     "Dataset",
     "EpochState",
     "FrameSource",
+    "HeldOut",
     "LossTerms",
     "StartingPoint",
     "object_shape_YX",

@@ -50,6 +50,10 @@ class Adam:
             maximize=False,
         )
 
+    def tensors(self) -> dict[str, Tensor]:
+        """Moments and step count, themselves and not copies."""
+        return {"first": self.first, "second": self.second, "steps": self._steps}
+
     def forget(self) -> None:
         """Moments and step count back to zero."""
         self.first.zero_()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from exitwave.schema.errors import DataError
-from exitwave.schema.recipe import Recipe, Start
+from exitwave.schema.recipe import Recipe
 
 from .forward import model_counts
 from .propagate import propagate_back
@@ -44,7 +44,7 @@ class StartingPoint:
 
 
 def begin(scan: Scan, recipe: Recipe, given: StartingPoint | None) -> tuple[Tensor, Tensor]:
-    """Object (1, Y, X) and probe (N, H, W), complex64, on the scan's device.
+    """Object (M, Y, X) and probe (N, H, W), complex64, on the scan's device.
 
     Raises
     ------
@@ -54,9 +54,9 @@ def begin(scan: Scan, recipe: Recipe, given: StartingPoint | None) -> tuple[Tens
     random = np.random.default_rng([recipe.seed, 0])
     given = given or StartingPoint()
     if given.object_MYX is None:
-        object_MYX = object_from_autocorrelation(scan, recipe.start, random)
+        object_MYX = object_from_autocorrelation(scan, recipe, random)
     else:
-        shape = (1, *scan.object_shape_YX)
+        shape = (recipe.object_states, *scan.object_shape_YX)
         object_MYX = _given(given.object_MYX, "start.object_MYX", shape).to(scan.device)
     known = None
     if given.probe_NHW is not None:
@@ -73,9 +73,10 @@ def begin(scan: Scan, recipe: Recipe, given: StartingPoint | None) -> tuple[Tens
 
 
 def object_from_autocorrelation(
-    scan: Scan, start: Start, random: np.random.Generator
+    scan: Scan, recipe: Recipe, random: np.random.Generator
 ) -> Tensor:
-    """Object (1, Y, X), complex64, with mean modulus 1."""
+    """Object (M, Y, X), complex64, with mean modulus 1; states differ by their noise."""
+    start = recipe.start
     measured_YX = torch.zeros(scan.object_shape_YX, device=scan.device)
     expected_YX = torch.zeros(scan.object_shape_YX, device=scan.device)
     mean_HW = torch.zeros(scan.window_HW, device=scan.device)
@@ -93,9 +94,12 @@ def object_from_autocorrelation(
     floor = 1e-2 * expected_YX.max()
     ratio_YX = _smoothed((measured_YX + floor) / (expected_YX + floor), start.object_blur_px)
     object_YX = ratio_YX * torch.exp(start.object_exponent * ratio_YX)
-    noise_YX = start.object_noise * _complex_noise(random, scan.object_shape_YX, scan.device)
-    object_YX = object_YX.to(torch.complex64) + noise_YX
-    return (object_YX / object_YX.abs().mean())[None]
+    shape_MYX = (recipe.object_states, *scan.object_shape_YX)
+    noise_MYX = _complex_noise(random, shape_MYX, scan.device)
+    noise_MYX[0] *= start.object_noise
+    noise_MYX[1:] *= start.further_states
+    object_MYX = object_YX.to(torch.complex64) + noise_MYX
+    return object_MYX / object_MYX.abs().mean()
 
 
 def probe_from_autocorrelation(scan: Scan) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .gauge import Box
+from .held_out import HeldOut
+
+if TYPE_CHECKING:  # a checkpoint is made of algorithms, which tell their losses as below
+    from .checkpoint import Checkpoint
 
 ILLUMINATED_SHARE = 0.05
 """Of the greatest illumination: below it a pixel of the object counts as unknown."""
@@ -45,6 +51,11 @@ class EpochState:
         Patterns per update.
     positions_px : ndarray (n, 2)
         (y, x) top-left pixel of each view in this object's array.
+    held_out : HeldOut or None
+        How well patterns left out are modelled, once they have been judged.
+    checkpoint : callable
+        ``state.checkpoint()`` is all that the run needs to go on from here. Call it before
+        asking for the next state; later it raises `EngineError`.
     """
 
     epoch: int
@@ -54,6 +65,8 @@ class EpochState:
     seconds: float
     batch: int
     positions_px: NDArray[np.float64]
+    held_out: HeldOut | None
+    checkpoint: Callable[[], Checkpoint]
     object_on_device_MYX: Tensor
     probe_on_device_NHW: Tensor
 

@@ -1,0 +1,81 @@
+"""A run that is cut and resumed gives the same numbers as one that was not cut."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.unit.engine.test_reconstruct import as_dataset
+
+from exitwave.beamline.simulate import simulate
+from exitwave.engine import Checkpoint, Dataset, EpochState, reconstruct
+from exitwave.schema.errors import CheckpointError, EngineError
+from exitwave.schema.recipe import Clamp, Recipe, Stage
+
+RECIPE = Recipe(
+    stages=(
+        Stage(epochs=4, batches=(20.0,), object_schedule="plateau", patience=1),
+        Stage(epochs=4, batches=(50.0,), loss="poisson", probe_schedule="plateau"),
+    ),
+    probe_after=1,
+    probe_states=2,
+    clamp=Clamp(modulus=1.5),
+    held_out=0.05,
+)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return as_dataset(simulate(0.8, 1e4, 2, grid=20))
+
+
+def end_of(dataset: Dataset, recipe: Recipe, start: Checkpoint | None = None) -> EpochState:
+    *_, state = reconstruct(dataset, recipe, start, device="cpu")
+    return state
+
+
+def cut_after(dataset: Dataset, recipe: Recipe, epoch: int) -> Checkpoint:
+    """Through a file, as a worker keeps it."""
+    for state in reconstruct(dataset, recipe, device="cpu"):
+        if state.epoch == epoch:
+            file = io.BytesIO()
+            np.savez(file, **state.checkpoint().arrays())
+            file.seek(0)
+            return Checkpoint.from_arrays(np.load(file))
+    raise AssertionError(epoch)
+
+
+@pytest.mark.parametrize("epoch", [1, 4, 7])
+def test_resumed_is_uncut_bit_for_bit(dataset: Dataset, epoch: int) -> None:
+    uncut = end_of(dataset, RECIPE)
+    resumed = end_of(dataset, RECIPE, cut_after(dataset, RECIPE, epoch))
+    assert np.array_equal(resumed.object_MYX(), uncut.object_MYX())
+    assert np.array_equal(resumed.probe_NHW(), uncut.probe_NHW())
+    assert resumed.loss == uncut.loss and resumed.epoch == uncut.epoch
+    assert uncut.held_out is not None and uncut.held_out.patterns == 20
+    assert resumed.held_out == uncut.held_out
+
+
+def test_another_dataset_or_recipe_is_refused(dataset: Dataset) -> None:
+    kept = cut_after(dataset, RECIPE, 1)
+    moved = replace(dataset, positions_px=dataset.positions_px + 1)
+    with pytest.raises(CheckpointError, match="another dataset"):
+        next(reconstruct(moved, RECIPE, kept))
+    with pytest.raises(CheckpointError, match=r"recipe.clamp.modulus = 1.5; expected 3.0"):
+        next(reconstruct(dataset, replace(RECIPE, clamp=Clamp(modulus=3.0)), kept))
+    with pytest.raises(CheckpointError, match="no header"):
+        Checkpoint.from_arrays({"object": np.zeros(3)})
+    torn = replace(kept, tensors={**kept.tensors, "probe": np.zeros((1, 2, 3))})
+    with pytest.raises(CheckpointError, match=r"checkpoint.probe: found shape \(1, 2, 3\)"):
+        next(reconstruct(dataset, RECIPE, torn))
+
+
+def test_a_checkpoint_is_taken_before_the_run_goes_on(dataset: Dataset) -> None:
+    states = reconstruct(dataset, RECIPE, device="cpu")
+    first = next(states)
+    assert first.checkpoint().epoch == 1
+    next(states)
+    with pytest.raises(EngineError, match="epoch 1: the run is at epoch 2"):
+        first.checkpoint()

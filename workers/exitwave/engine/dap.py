@@ -1,0 +1,129 @@
+"""DAP: gradient descent with Adam on the data loss and the adaptive total variation.
+
+Wu, Yoo, Chu, Huang, Robinson, Optica 11 (2024), doi 10.1364/OPTICA.522380.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from exitwave.schema.recipe import Recipe
+
+from .clamp import clamp, clip_modulus
+from .fused import FusedStep
+from .gauge import Variables, pin, scanned_box
+from .prior import TotalVariation, balanced_weight, total_variation
+from .rates import Plateau, rate_share
+from .scan import Scan
+from .schedule import Epoch
+from .state import LossTerms
+
+
+class Dap:
+    """Variables, their moments and the buffers of the steps; an `Algorithm`.
+
+    Parameters
+    ----------
+    scan : Scan
+    recipe : Recipe
+    object_MYX, probe_NHW : Tensor, complex
+        Where to begin; changed in place.
+    """
+
+    def __init__(
+        self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
+    ) -> None:
+        self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
+        self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
+        self._step = FusedStep(scan, object_MYX, probe_NHW)
+        self.variables = Variables(
+            object_MYX, probe_NHW, beta1=recipe.adam.beta1, beta2=recipe.adam.beta2
+        )
+        self._variation = None
+        if self._prior.balance != "off" and self._prior.ratio > 0:
+            self._variation = TotalVariation(object_MYX, p=self._prior.p, q=self._prior.q)
+        self._box = scanned_box(
+            scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
+        )
+        self._object_plateau, self._probe_plateau = Plateau(), Plateau()
+
+    def epoch(self, epoch: Epoch) -> LossTerms:
+        """All updates of an epoch, then clamps and gauges."""
+        stage = epoch.stage
+        if epoch.begins_stage:
+            self._begin_stage(epoch)
+        object_rate = stage.object_rate * rate_share(
+            stage.object_schedule, epoch.decay, self._object_plateau
+        )
+        probe_rate = stage.probe_rate * rate_share(
+            stage.probe_schedule, epoch.decay, self._probe_plateau
+        )
+        if epoch.number <= self._recipe.probe_after:
+            probe_rate = 0.0
+        probe_rate *= float(self.probe_NHW.abs().mean())
+        sums: list[Tensor] = []
+        weight = torch.zeros((), device=self.object_MYX.device)
+        for chosen in epoch.batches:
+            sums.append(self._step.run(chosen, stage.loss, epoch.factor))
+            weight = self._add_prior(self._step.object_gradient_MYX)
+            self.variables.object_adam.step(self._step.object_gradient_MYX, object_rate)
+            if probe_rate > 0:
+                self.variables.probe_adam.step(self._step.probe_gradient_NHW, probe_rate)
+        frames = sum(len(chosen) for chosen in epoch.batches)
+        data = float(torch.stack(sums).sum()) / frames
+        variation = total_variation(self.object_MYX, p=self._prior.p, q=self._prior.q)
+        prior = float(weight) * float(variation)
+        for plateau in (self._object_plateau, self._probe_plateau):
+            plateau.hear(data + prior, stage)
+        clamp(self.variables, self._recipe.clamp, self._box)
+        pin(self.variables, self._recipe.gauge, self._box)
+        return LossTerms(total=data + prior, data=data, prior=prior)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Object, probe and their moments."""
+        tensors = {"object": self.object_MYX, "probe": self.probe_NHW}
+        for name, adam in (
+            ("object", self.variables.object_adam),
+            ("probe", self.variables.probe_adam),
+        ):
+            tensors |= {f"{name}_{part}": moment for part, moment in adam.tensors().items()}
+        return tensors
+
+    def numbers(self) -> dict[str, float]:
+        """What the plateau schedules have heard."""
+        return {
+            f"{name}_{key}": value
+            for name, plateau in self._plateaus().items()
+            for key, value in plateau.numbers().items()
+        }
+
+    def restore_numbers(self, numbers: Mapping[str, float]) -> None:
+        """Take back what `numbers` gave."""
+        for name, plateau in self._plateaus().items():
+            plateau.restore({key: numbers[f"{name}_{key}"] for key in plateau.numbers()})
+
+    def _plateaus(self) -> dict[str, Plateau]:
+        return {"object": self._object_plateau, "probe": self._probe_plateau}
+
+    def _begin_stage(self, epoch: Epoch) -> None:
+        for plateau in self._plateaus().values():
+            plateau.begin_stage()
+        if epoch.stage.object_clip > 0:
+            clip_modulus(self.object_MYX, epoch.stage.object_clip)
+        if epoch.stage.fresh_moments:
+            self.variables.object_adam.forget()
+            self.variables.probe_adam.forget()
+
+    def _add_prior(self, gradient_MYX: Tensor) -> Tensor:
+        """Add the balanced prior's gradient; returns its weight gamma, 0-dim."""
+        if self._variation is None:
+            return torch.zeros((), device=gradient_MYX.device)
+        planes = self._variation.gradient(self.object_MYX)
+        weight = balanced_weight(gradient_MYX, planes, self._prior.ratio)
+        parts = torch.view_as_real(gradient_MYX)
+        for part in (0, 1):
+            parts[..., part].addcmul_(planes[part], weight)
+        return weight

@@ -1,0 +1,49 @@
+"""Telling a run that has gone wrong from one that is merely bad."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from exitwave.schema.errors import Diverged
+from exitwave.schema.recipe import Loss
+
+from .algorithm import Algorithm
+from .scan import Scan
+from .schedule import Epoch
+from .state import LossTerms
+
+WORST_LOSS: dict[Loss, float] = {"amplitude": 2.0, "poisson": 20.0, "gaussian": 1e6}
+"""Data loss per pixel, in units of the mean count, that no descent ever has.
+
+A model without any light has an amplitude loss of 1 and a Poisson loss of 13 (the logarithm
+of epsilon); the Gaussian loss has no such limit, for it divides by single counts.
+"""
+
+
+def check_progress(algorithm: Algorithm, scan: Scan, epoch: Epoch, loss: LossTerms) -> None:
+    """Raise when an epoch has left no picture to go on with.
+
+    Raises
+    ------
+    Diverged
+        Loss, object or probe is not finite, or the loss is worse than that of no light at
+        all. The message names the epoch and what to change.
+    """
+    kind = epoch.stage.loss
+    pairs = algorithm.object_MYX.shape[0] * algorithm.probe_NHW.shape[0]
+    worst = WORST_LOSS[kind] * scan.mean_count / pairs
+    sums = [torch.view_as_real(v).sum() for v in (algorithm.object_MYX, algorithm.probe_NHW)]
+    if not math.isfinite(loss.total) or not math.isfinite(float(sum(sums))):
+        found = f"loss is {loss.total:.4g}, object or probe are not finite"
+    elif loss.data / epoch.factor > worst:
+        found = (
+            f"{kind} loss is {loss.data / epoch.factor:.4g}, worse than with no light at all"
+        )
+    else:
+        return
+    raise Diverged(
+        f"epoch {epoch.number}: {found}; lower object_rate or probe_rate of stage "
+        f"{epoch.stage_number}, or check frames and positions"
+    )
