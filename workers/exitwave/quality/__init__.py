@@ -1,8 +1,9 @@
-"""How good a reconstruction is.
+"""How good a reconstruction is, and how good it can be judged.
 
 - against a truth: |cPCC|, share of the error on the raster's lattice
-- between two pictures: FRC
-- alone: share of the picture on the raster's lattice
+- between two pictures: FRC; halves of the data to make them from
+- against the measured patterns: PRTF
+- alone: share of the picture on the raster's lattice, overlap of the views
 
 numpy and scipy only.
 """
@@ -11,18 +12,26 @@ from .align import Alignment, align, rectangle_of_centres
 from .cpcc import cpcc
 from .frc import RingCorrelation, compare_halves, ring_correlation
 from .grid import error_grid_power, grid_power
+from .halves import ChosenFrames, ThinnedFrames
+from .overlap import overlap
+from .prtf import TransferFunction, transfer_function
 from .raster import Raster, find_raster
 
 __all__ = [
     "Alignment",
+    "ChosenFrames",
     "Raster",
     "RingCorrelation",
+    "ThinnedFrames",
+    "TransferFunction",
     "align",
     "compare_halves",
     "cpcc",
     "error_grid_power",
     "find_raster",
     "grid_power",
+    "overlap",
     "rectangle_of_centres",
     "ring_correlation",
+    "transfer_function",
 ]

@@ -1,0 +1,163 @@
+"""What a given object and probe say about chosen patterns of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from exitwave.schema.recipe import Loss, SubPixel
+
+from .dataset import Dataset
+from .forward import model_counts
+from .illuminate import split_positions
+from .loss import EPSILON_SHARE, pattern_losses
+from .scan import SUBPIXEL_FROM_PX, choose_device
+
+SLAB = 16
+"""Patterns worked on at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelledPatterns:
+    """Some patterns beside their model, DC at the corner.
+
+    Attributes
+    ----------
+    chosen : ndarray (B,)
+        Indices of the frames.
+    model_BHW, counts_BHW : ndarray (B, H, W), float32
+        Modelled and measured counts; the measured ones are zero where the mask is False.
+    """
+
+    chosen: NDArray[np.intp]
+    model_BHW: NDArray[np.float32]
+    counts_BHW: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatternFit:
+    """How well patterns are modelled.
+
+    Attributes
+    ----------
+    patterns : int
+        How many.
+    amplitude, poisson : float
+        Mean losses per valid pixel of a pattern; Poisson's is the log likelihood that is
+        missing. Without any factor of a recipe.
+    """
+
+    patterns: int
+    amplitude: float
+    poisson: float
+
+
+def modelled_patterns(
+    dataset: Dataset,
+    object_MYX: NDArray[Any],
+    probe_NHW: NDArray[Any],
+    chosen: NDArray[np.intp],
+    *,
+    subpixel: SubPixel = "auto",
+    device: str = "auto",
+) -> Iterator[ModelledPatterns]:
+    """Model chosen patterns from an object and a probe, a few at a time.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives positions, flux, mask and the measured counts.
+    object_MYX : ndarray, complex (M, Y, X)
+        In the dataset's frame; NaN counts as zero.
+    probe_NHW : ndarray, complex (N, H, W)
+    chosen : ndarray (n,)
+        Indices of frames.
+    subpixel : {"auto", "on", "off"}
+        As in the recipe.
+    device : str
+
+    Raises
+    ------
+    EngineError
+        There is no such device.
+    """
+    place = choose_device(device)
+    waves = [
+        torch.from_numpy(np.nan_to_num(np.asarray(wave, np.complex64))).to(place)
+        for wave in (object_MYX, probe_NHW)
+    ]
+    corners_n2, shifts_n2 = split_positions(torch.from_numpy(dataset.positions_px))
+    off_grid = float(shifts_n2.abs().max()) > SUBPIXEL_FROM_PX
+    shifted = subpixel == "on" or (subpixel == "auto" and off_grid)
+    for begin in range(0, len(chosen), SLAB):
+        part = chosen[begin : begin + SLAB]
+        scale_B: Tensor | None = None
+        if dataset.scale_n is not None:
+            scale_B = torch.from_numpy(dataset.scale_n[part]).float().to(place)
+        with torch.no_grad():
+            model_BHW = model_counts(
+                waves[0],
+                waves[1],
+                corners_n2[part].to(place),
+                shifts_B2=shifts_n2[part].float().to(place) if shifted else None,
+                scale_B=scale_B,
+            )
+        yield ModelledPatterns(
+            chosen=part,
+            model_BHW=model_BHW.cpu().numpy(),
+            counts_BHW=_measured(dataset, part),
+        )
+
+
+def pattern_fit(
+    dataset: Dataset,
+    object_MYX: NDArray[Any],
+    probe_NHW: NDArray[Any],
+    chosen: NDArray[np.intp],
+    *,
+    subpixel: SubPixel = "auto",
+    device: str = "auto",
+) -> PatternFit:
+    """Losses of chosen patterns, modelled from any object and probe.
+
+    Parameters are those of `modelled_patterns`; the small number that losses add to the
+    model is that share of the chosen patterns' mean count.
+    """
+    mask_HW = None if dataset.mask_HW is None else torch.from_numpy(dataset.mask_HW.copy())
+    valid = dataset.frames.shape_HW[0] * dataset.frames.shape_HW[1]
+    if mask_HW is not None:
+        valid = int(mask_HW.sum())
+    slabs = (chosen[begin : begin + SLAB] for begin in range(0, len(chosen), SLAB))
+    total = sum(float(_measured(dataset, slab).sum(dtype=np.float64)) for slab in slabs)
+    epsilon = EPSILON_SHARE * total / (valid * len(chosen))
+    sums: dict[Loss, float] = {"amplitude": 0.0, "poisson": 0.0}
+    for part in modelled_patterns(
+        dataset, object_MYX, probe_NHW, chosen, subpixel=subpixel, device=device
+    ):
+        for loss in sums:
+            losses_B = pattern_losses(
+                torch.from_numpy(part.model_BHW),
+                torch.from_numpy(part.counts_BHW),
+                loss,
+                epsilon=epsilon,
+                mask_HW=mask_HW,
+            )
+            sums[loss] += float(losses_B.double().sum())
+    return PatternFit(
+        patterns=len(chosen),
+        amplitude=sums["amplitude"] / len(chosen),
+        poisson=sums["poisson"] / len(chosen),
+    )
+
+
+def _measured(dataset: Dataset, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
+    counts_BHW = np.asarray(dataset.frames.read(chosen)).astype(np.float32)
+    if dataset.mask_HW is not None:
+        counts_BHW[:, ~dataset.mask_HW] = 0
+    return counts_BHW
