@@ -45,6 +45,11 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
 
 Outcome = Literal["succeeded", "failed", "cancelled", "lost"]
 
+JobKind = Literal["reconstruction", "frc"]
+
+Halves = Literal["frames", "counts"]
+"""What an FRC splits: every other frame, or every count of every frame by the throw of a coin."""
+
 
 class Strict(BaseModel):
     """Unknown keys are errors; records do not change."""
@@ -91,6 +96,11 @@ class JobSpec(Strict):
     overrides: dict[str, Any] = Field(default_factory=dict, description="As submitted.")
     priority: int = 5
     tags: list[str] = Field(default_factory=list)
+    kind: JobKind = Field(
+        "reconstruction", description="frc: reconstruct two halves of the data, compare them."
+    )
+    parent: str | None = Field(None, description="Id of the job whose resolution an frc tells.")
+    halves: Halves | None = Field(None, description="What an frc splits.")
 
 
 class Progress(Strict):
@@ -110,6 +120,42 @@ class Failure(Strict):
     message: str
 
 
+class HeldOutFigures(Strict):
+    """How well patterns that were left out of the fit are modelled."""
+
+    patterns: int
+    epoch: int = Field(description="After which they were judged; later ones may fit them.")
+    poisson: float = Field(description="Mean loss per pixel: missing log likelihood.")
+    amplitude: float = Field(description="Mean loss per pixel.")
+
+
+class FrcFigures(Strict):
+    """Where the Fourier ring correlation of two halves falls below half a bit per pixel."""
+
+    halves: Halves
+    crossing_cycles_per_px: float = Field(description="0.5, the end of the band: nowhere.")
+    half_period_nm: float = Field(description="Half a period of that frequency.")
+
+
+class Quality(Strict):
+    """How good a result is, as far as it can be told without a truth."""
+
+    held_out: HeldOutFigures | None = Field(None, description="None: no pattern was left out.")
+    grid_power: float | None = Field(
+        None,
+        description="Share of the object's power on the raster's reciprocal lattice; None: "
+        "the views lie on no lattice.",
+    )
+    prtf_cycles_per_px: float | None = Field(
+        None,
+        description="Where modelled over measured amplitude falls below 1/e; 0.5: nowhere.",
+    )
+    overlap: float | None = Field(
+        None, description="Of neighbouring views, 1 - step / probe diameter, estimated."
+    )
+    frc: FrcFigures | None = None
+
+
 class Result(Strict):
     """Where the final result is."""
 
@@ -118,6 +164,7 @@ class Result(Strict):
     complete: bool = True
     epochs: int
     loss: float | None = None
+    quality: Quality | None = None
 
 
 class Attempt(Strict):

@@ -36,8 +36,8 @@ class TransferFunction:
     def crossing_cycles_per_px(self) -> float:
         """The first ring below 1/e, or from which on nothing was measured; 0.5 without one."""
         # Rings under a beam stop are unknown, too, but end nothing.
-        beyond = np.arange(len(self.ratio)) > np.flatnonzero(np.isfinite(self.ratio))[-1:]
-        ends = np.flatnonzero((self.ratio < USUAL_LEVEL) | beyond)
+        last = np.flatnonzero(np.isfinite(self.ratio)).max(initial=-1)
+        ends = np.flatnonzero((self.ratio < USUAL_LEVEL) | (np.arange(len(self.ratio)) > last))
         return float(self.frequency_cycles_per_px[ends[0]]) if len(ends) else 0.5
 
 
