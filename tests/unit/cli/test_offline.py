@@ -11,10 +11,16 @@ import numpy as np
 import pytest
 
 from exitwave.cli import main
+from exitwave.commands.file_scan import FileScan
 from exitwave.commands.reconstruct import compare_with_truth
+from exitwave.engine import Dataset, reconstruct
+from exitwave.files.checkpoint import write_arrays
 from exitwave.files.cxi import read_measurement, read_reconstruction
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.prepare import build_dataset
 from exitwave.quality import align
+from exitwave.schema.data import data_from_mapping, geometry_from_mapping
+from exitwave.schema.recipe import Recipe, recipe_from_mapping
 
 SHORT = ["--set", "recipe.stages.0.epochs=4", "--set", "recipe.stages.1.epochs=6"]
 
@@ -111,3 +117,67 @@ def test_what_is_wrong_is_said(
     assert run(monkeypatch, *words) == code
     assert said in capsys.readouterr().err
     assert [path.name for path in Path().iterdir()] == ["a.cxi"]
+
+
+def test_a_run_goes_on_from_its_checkpoint(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, kept, out = (simulated.with_name(name) for name in ("w.cxi", "k.npz", "r.cxi"))
+    words = ("reconstruct", simulated, *SHORT, "--checkpoint", kept)
+    stages = ["--set", "recipe.stages.1.epochs=12"]
+    assert run(monkeypatch, *words, *stages, "--out", whole) == 0
+    assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
+    assert "no epoch is left" in capsys.readouterr().err
+    assert run(monkeypatch, *words, "--out", out, "--resume") == 1
+    assert "recipe.stages[1].epochs = 12; expected 6" in capsys.readouterr().err
+    for epoch in reconstruct(dataset_of(simulated), recipe_of(whole), device="auto"):
+        if epoch.epoch == 10:
+            arrays = epoch.checkpoint().arrays()
+            write_arrays(kept, {**arrays, "losses": np.arange(10.0)})
+            break
+    assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 0
+    assert "going on after epoch 10" in capsys.readouterr().out
+    expected, found = read_reconstruction(whole), read_reconstruction(out)
+    assert np.array_equal(found.object_MYX, expected.object_MYX)
+    assert np.array_equal(found.loss[10:], expected.loss[10:]) and len(found.loss) == 16
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
+    assert "expected a whole checkpoint" in capsys.readouterr().err
+
+
+def test_a_result_begins_another_run(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = simulated.with_name("1.cxi"), simulated.with_name("2.cxi")
+    words = ("reconstruct", simulated, *SHORT)
+    assert run(monkeypatch, *words, "--out", first) == 0
+    assert run(monkeypatch, *words, "--out", second, "--start", first) == 0
+    assert "its probe and object begin the run" in capsys.readouterr().out
+    assert read_reconstruction(second).loss[0] < read_reconstruction(first).loss[0]
+
+
+def test_a_run_that_diverges_leaves_its_last_good_epoch(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = simulated.with_name("d.cxi")
+    rates = [
+        "--set",
+        "recipe.stages.1.object_rate=10",
+        "--set",
+        "recipe.stages.1.probe_rate=10",
+    ]
+    assert run(monkeypatch, "reconstruct", simulated, *SHORT, *rates, "--out", out) == 1
+    assert "holds epoch 4, the last good one" in capsys.readouterr().err
+    result = read_reconstruction(out)
+    assert len(result.loss) == 4 and np.isfinite(result.object_MYX).all()
+
+
+def dataset_of(path: Path) -> Dataset:
+    measurement = read_measurement(path)
+    scan = FileScan(path, measurement)
+    geometry = scan.geometry(geometry_from_mapping({}))
+    return build_dataset(scan, data_from_mapping({}), geometry).dataset
+
+
+def recipe_of(result: Path) -> Recipe:
+    return recipe_from_mapping(read_reconstruction(result).metadata["recipe"])

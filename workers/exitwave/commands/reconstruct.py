@@ -26,26 +26,34 @@ from exitwave.files.reconstruction import Measurement, Reconstruction, Truth
 from exitwave.prepare import build_dataset
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
-from exitwave.schema.errors import EngineError
+from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.overrides import split_sections
 from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.recipes import resolve_recipe
 
 from .file_scan import FileScan
+from .starting import Begin
 
 
 def reconstruct_file(
-    file: Path, out: Path, *, recipe: str, overrides: Mapping[str, Any], device: str
+    file: Path,
+    out: Path,
+    *,
+    recipe: str,
+    overrides: Mapping[str, Any],
+    device: str,
+    begin: Begin,
 ) -> Reconstruction:
     """Reconstruct the scan in a CXI file into another one; says what it does.
 
-    The result's file holds the measurement (and its truth) too.
+    The result's file holds the measurement (and its truth) too. Of a run that diverges the
+    last good epoch is written.
 
     Raises
     ------
     ExitwaveError
-        The recipe, the file or the run fails; nothing is written.
+        The recipe, the file or the run fails.
     """
     configure_logging("warning")
     sections = split_sections(overrides)
@@ -61,7 +69,7 @@ def reconstruct_file(
         f"{file}: {len(prepared.dataset.frames)} patterns, "
         f"pixel {prepared.pixel_size_m * 1e9:.4g} nm, recipe {chosen.name}"
     )
-    state, loss = _run(prepared.dataset, chosen, device)
+    state, loss, diverged = _run(prepared.dataset, chosen, device, begin)
     result = Reconstruction(
         object_MYX=state.object_MYX(),
         probe_NHW=state.probe_NHW(),
@@ -83,6 +91,8 @@ def reconstruct_file(
     typer.echo(f"{out}: loss {loss[-1]:.5g} after {len(loss)} epochs")
     if measurement.truth is not None and _same_pixels(result, measurement):
         typer.echo(f"|cPCC| {compare_with_truth(result, measurement.truth):.4f}")
+    if diverged is not None:
+        raise Diverged(f"{diverged}; {out} holds epoch {state.epoch}, the last good one")
     return result
 
 
@@ -102,11 +112,17 @@ def compare_with_truth(result: Reconstruction, truth: Truth) -> float:
     return align(found_YX, truth.object_YX[true_y:, true_x:], region).cpcc
 
 
-def _run(dataset: Dataset, recipe: Recipe, device: str) -> tuple[EpochState, list[float]]:
-    """The last state and the loss of every epoch, with a bar on a terminal."""
+def _run(
+    dataset: Dataset, recipe: Recipe, device: str, begin: Begin
+) -> tuple[EpochState, list[float], Diverged | None]:
+    """The last good state, the loss of every epoch, and why the run ended early, if so.
+
+    With a bar on a terminal.
+    """
     console = Console(stderr=True)
     state: EpochState | None = None
-    loss: list[float] = []
+    diverged: Diverged | None = None
+    start, loss = begin.beginning(dataset, recipe)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -118,12 +134,16 @@ def _run(dataset: Dataset, recipe: Recipe, device: str) -> tuple[EpochState, lis
         disable=not console.is_terminal,
     ) as bars:
         task = bars.add_task("epochs", total=recipe.epochs, loss="")
-        for state in reconstruct(dataset, recipe, device=device):
-            loss.append(state.loss.total)
-            bars.update(task, completed=state.epoch, loss=f"{state.loss.total:.4g}")
+        try:
+            for state in reconstruct(dataset, recipe, start, device=device):
+                loss.append(state.loss.total)
+                begin.keep(state, loss)
+                bars.update(task, completed=state.epoch, loss=f"{state.loss.total:.4g}")
+        except Diverged as error:
+            diverged = error
     if state is None:
-        raise EngineError("the engine ended before its first epoch")
-    return state, loss
+        raise diverged or EngineError("no epoch is left to run; the checkpoint is the last one")
+    return state, loss, diverged
 
 
 def _same_pixels(result: Reconstruction, measurement: Measurement) -> bool:

@@ -48,6 +48,22 @@ def reconstruct(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Result whose probe (and object, of the same scan) begins the run.",
+            metavar="RESULT.cxi",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Kept up to date every ten epochs, to go on from.", metavar="FILE.npz"
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
 ) -> None:
     """Reconstruct a file, with no service at all.
 
@@ -56,11 +72,21 @@ def reconstruct(
     overrides = parse_settings(settings or [])
     if seed is not None:
         overrides["recipe.seed"] = seed
+    if resume and (checkpoint is None or start is not None):
+        raise UsageError("--resume: found no --checkpoint, or --start too; expected the former")
     _check_target(out)
     _let_threads_sleep()
     with needs("worker"):
         from .reconstruct import reconstruct_file
-    reconstruct_file(file, out, recipe=recipe, overrides=overrides, device=device)
+        from .starting import Begin
+    reconstruct_file(
+        file,
+        out,
+        recipe=recipe,
+        overrides=overrides,
+        device=device,
+        begin=Begin(start=start, checkpoint=checkpoint, resume=resume),
+    )
 
 
 def simulate(

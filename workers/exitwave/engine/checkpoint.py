@@ -17,7 +17,6 @@ from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mappin
 
 from .algorithm import Algorithm
 from .dataset import Dataset
-from .held_out import HeldOut
 
 SAMPLED_FRAMES = 64
 """Frames whose counts are in a dataset's fingerprint, evenly spaced."""
@@ -39,6 +38,8 @@ class Checkpoint:
         Of the dataset.
     epoch : int
         Epochs done.
+    left_out : ndarray of int
+        Frames that are left out of the fit.
     tensors : dict of ndarray
         Object, probe and whatever else the algorithm keeps from epoch to epoch.
     numbers : dict of float
@@ -48,6 +49,7 @@ class Checkpoint:
     recipe: dict[str, Any]
     fingerprint: str
     epoch: int
+    left_out: NDArray[np.intp]
     tensors: dict[str, NDArray[Any]]
     numbers: dict[str, float]
 
@@ -57,6 +59,7 @@ class Checkpoint:
             "recipe": self.recipe,
             "fingerprint": self.fingerprint,
             "epoch": self.epoch,
+            "left_out": self.left_out.tolist(),
             "numbers": self.numbers,
         }
         return {**self.tensors, _HEADER: np.array(json.dumps(header))}
@@ -76,6 +79,7 @@ class Checkpoint:
                 recipe=header["recipe"],
                 fingerprint=header["fingerprint"],
                 epoch=header["epoch"],
+                left_out=np.array(header["left_out"], dtype=np.intp),
                 tensors={name: arrays[name] for name in arrays if name != _HEADER},
                 numbers=header["numbers"],
             )
@@ -130,16 +134,16 @@ def take_checkpoint(
     recipe: Recipe,
     dataset: Dataset,
     epoch: int,
-    held_out: HeldOut | None,
+    left_out: NDArray[np.intp],
 ) -> Checkpoint:
     """The present state of a run after so many epochs."""
-    judged = {} if held_out is None else held_out.numbers()
     return Checkpoint(
         recipe=recipe_to_mapping(recipe),
         fingerprint=fingerprint_of(dataset),
         epoch=epoch,
         tensors={name: t.cpu().numpy().copy() for name, t in algorithm.tensors().items()},
-        numbers={**algorithm.numbers(), **judged},
+        left_out=left_out,
+        numbers=algorithm.numbers(),
     )
 
 

@@ -30,6 +30,7 @@ def reconstruct(
     start: StartingPoint | Checkpoint | None = None,
     *,
     device: str = "auto",
+    memory_GB: float | None = None,
 ) -> Iterator[EpochState]:
     """Reconstruct object and probe; yields a state after each epoch.
 
@@ -45,6 +46,10 @@ def reconstruct(
         this dataset and recipe to go on with.
     device : str
         ``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
+    memory_GB : float, optional
+        Device memory to keep to, in 1e9 bytes; none = 80 % of what is free on a GPU. Where
+        the frames do not fit they are brought to the device batch by batch. On a CPU they
+        stay where they are and do not count.
 
     Yields
     ------
@@ -57,11 +62,11 @@ def reconstruct(
     CheckpointError
         `start` is a checkpoint of another dataset or recipe.
     EngineError
-        There is no such device.
+        There is no such device, or `memory_GB` is too little.
     Diverged
         The run has gone wrong; the state before is the last good one.
     """
-    scan = load(dataset, recipe.subpixel, choose_device(device))
+    scan = load(dataset, recipe, choose_device(device), memory_GB)
     run = _Run(scan, dataset, recipe, start)
     for epoch in epochs(recipe, len(scan), after=run.epoch):
         yield run.advance(epoch)

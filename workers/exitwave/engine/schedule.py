@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,6 @@ from .loss import stage_factors
 
 HELD_OUT_FROM = 400
 """Patterns: a smaller scan can spare none."""
-
-TAKEN_IN_EPOCHS = 10
-"""In so many last epochs, at most a quarter of the last stage, all patterns are fitted."""
-
-TAKEN_IN_RATE = 0.3
-"""Share of the last stage's rates with which that begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +34,6 @@ class Epoch:
         Share of the stage's rates that holds where they decay.
     factor : float
         What the loss is multiplied by, for gradients that do not jump at a switch.
-    judges : bool
-        Whether the patterns left out are judged after it: later ones may fit them.
     """
 
     number: int
@@ -51,33 +43,39 @@ class Epoch:
     batches: tuple[NDArray[np.intp], ...]
     decay: float
     factor: float
-    judges: bool
 
 
-def epochs(recipe: Recipe, frames: int, *, after: int = 0) -> Iterator[Epoch]:
-    """The epochs of a recipe for a scan of so many frames, from number `after` + 1 on."""
-    left_out = held_out_frames(recipe, frames)
-    fitted = np.setdiff1d(np.arange(frames, dtype=np.intp), left_out)
-    stages = _with_taking_in(recipe) if len(left_out) else recipe.stages
-    factors = stage_factors(stages)
+def epochs(
+    recipe: Recipe, frames: int, fitted: Callable[[], NDArray[np.intp]], *, after: int = 0
+) -> Iterator[Epoch]:
+    """The epochs of a recipe, from number `after` + 1 on.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    frames : int
+        Of the scan: batch sizes may be shares of it.
+    fitted : callable
+        Gives the indices of the frames that are fitted; asked as each epoch begins.
+    after : int
+        Epochs that are done already.
+    """
     number = 0
-    for s, stage in enumerate(stages):
-        takes_in = s >= len(recipe.stages)
+    factors = stage_factors(recipe.stages)
+    for stage_number, stage in enumerate(recipe.stages, start=1):
         for i in range(stage.epochs):
             number += 1
             if number <= after:
                 continue
-            chosen = np.arange(frames, dtype=np.intp) if takes_in else fitted
-            size = batch_size(stage, stage.epochs - 1 if takes_in else i, frames)
+            size = batch_size(stage, i, frames)
             yield Epoch(
                 number=number,
-                stage_number=min(s + 1, len(recipe.stages)),
+                stage_number=stage_number,
                 stage=stage,
                 begins_stage=i == 0,
-                batches=batches(recipe.seed, number, chosen, size),
+                batches=batches(recipe.seed, number, fitted(), size),
                 decay=stage.final_rate ** (i / max(1, stage.epochs - 1)),
-                factor=factors[s],
-                judges=s + 1 == len(recipe.stages) and i + 1 == stage.epochs,
+                factor=factors[stage_number - 1],
             )
 
 
@@ -91,27 +89,6 @@ def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
     count = round(recipe.held_out * frames)
     random = np.random.default_rng([recipe.seed, 0, 1])
     return np.sort(random.choice(frames, count, replace=False)).astype(np.intp)
-
-
-def _with_taking_in(recipe: Recipe) -> tuple[Stage, ...]:
-    """The stages, the last one's end given to fitting all patterns.
-
-    A pattern that is left out leaves a hole where views hardly overlap. Once it has served
-    to judge the fit it is measured light like any other.
-    """
-    *before, last = recipe.stages
-    taken_in = min(TAKEN_IN_EPOCHS, last.epochs // 4)
-    if taken_in == 0:
-        return recipe.stages
-    end = replace(
-        last,
-        epochs=taken_in,
-        object_rate=TAKEN_IN_RATE * last.object_rate,
-        probe_rate=TAKEN_IN_RATE * last.probe_rate,
-        fresh_moments=False,
-        object_clip=0.0,
-    )
-    return (*before, replace(last, epochs=last.epochs - taken_in), end)
 
 
 def batch_size(stage: Stage, epoch: int, frames: int) -> int:

@@ -1,0 +1,43 @@
+"""Checkpoints on disk: named arrays in one file that is always whole."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import CheckpointError
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays (npz); the file before stays until the new one is on disk."""
+    being_written = path.with_name(path.name + ".part")
+    with being_written.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    being_written.replace(path)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """What `write_arrays` wrote.
+
+    Raises
+    ------
+    CheckpointError
+        There is no such file or it is not one of ours.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return dict(stored)
+    except FileNotFoundError:
+        raise CheckpointError(str(path), "no file", "a checkpoint") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(
+            str(path), f"a file that cannot be read ({error})", "a whole checkpoint"
+        ) from None

@@ -1,0 +1,58 @@
+"""Patterns are left out only where the others make up for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.unit.engine.test_reconstruct import as_dataset
+
+from exitwave.beamline.simulate import simulate
+from exitwave.engine import reconstruct
+from exitwave.engine.held_out import judge, spared
+from exitwave.engine.scan import load
+from exitwave.schema.recipe import Recipe, Stage
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("overlap", "can"), [(0.6, True), (0.5, True), (0.3, False)])
+def test_a_view_is_spared_where_others_light_it(overlap: float, can: bool) -> None:
+    simulated = simulate(overlap, None, 0, grid=9)
+    scan = load(as_dataset(simulated), "auto", CPU)
+    probe = torch.from_numpy(simulated.probe_HW)[None]
+    inner = np.flatnonzero(np.pad(np.ones((5, 5)), 2).ravel())
+    assert np.array_equal(spared(scan, probe, inner), inner if can else [])
+    assert len(spared(scan, probe, inner[:3])) == 0
+
+
+def test_corners_are_not_spared() -> None:
+    simulated = simulate(0.5, None, 0, grid=9)
+    scan = load(as_dataset(simulated), "auto", CPU)
+    probe = torch.from_numpy(simulated.probe_HW)[None]
+    chosen = np.array([0, 8, 72, 80, 30, 31, 39, 40])
+    assert spared(scan, probe, chosen).tolist() == [30, 31, 39, 40]
+
+
+def test_the_truth_is_judged_as_good_as_its_noise() -> None:
+    simulated = simulate(0.5, 1e5, 3, grid=6)
+    scan = load(as_dataset(simulated), "auto", CPU)
+    truth, probe = (
+        torch.from_numpy(field)[None] for field in (simulated.object_YX, simulated.probe_HW)
+    )
+    judged = judge(scan, truth, probe, np.arange(36), 7)
+    # (sqrt D - sqrt I)^2 has the mean 1/4 where counts are many, less where they are few.
+    assert 0.1 < judged.amplitude < 0.25
+    assert (judged.patterns, judged.epoch) == (36, 7)
+    worse = judge(scan, truth, 1.1 * probe, np.arange(36), 7)
+    assert worse.amplitude > judged.amplitude and worse.poisson > judged.poisson
+
+
+def test_a_run_says_how_well_it_foretells() -> None:
+    dataset = as_dataset(simulate(0.8, 1e4, 3, grid=20))
+    recipe = Recipe(stages=(Stage(epochs=8, batches=(20.0,)),), held_out=0.05)
+    states = list(reconstruct(dataset, recipe, device="cpu"))
+    assert all(state.held_out is None for state in states[:-1])
+    judged = states[-1].held_out
+    assert judged is not None and judged.epoch == 8 and 10 < judged.patterns <= 20
+    assert states[-1].loss.data < judged.amplitude < 1.5 * states[-1].loss.data

@@ -1,0 +1,78 @@
+"""Where an offline run begins, and what it leaves for another one to go on from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from exitwave.engine import Checkpoint, Dataset, EpochState, StartingPoint
+from exitwave.files.checkpoint import read_arrays, write_arrays
+from exitwave.files.cxi import read_reconstruction
+from exitwave.schema.errors import DataError
+from exitwave.schema.recipe import Recipe
+
+_LOSSES = "losses"
+"""Beside the checkpoint's own arrays: the loss of every epoch so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """How a run begins and what is kept of it.
+
+    Attributes
+    ----------
+    start : Path, optional
+        Result whose probe and, where it has the same frame, object begin the run.
+    checkpoint : Path, optional
+        Written every `every` epochs and after the last one.
+    resume : bool
+        Whether to go on from `checkpoint`.
+    every : int
+    """
+
+    start: Path | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
+    every: int = 10
+
+    def beginning(
+        self, dataset: Dataset, recipe: Recipe
+    ) -> tuple[StartingPoint | Checkpoint | None, list[float]]:
+        """What `reconstruct` is given as its start, and the losses so far; says so.
+
+        Raises
+        ------
+        DataError, CheckpointError
+            A file cannot be read or does not fit.
+        """
+        if self.resume and self.checkpoint is not None:
+            arrays = read_arrays(self.checkpoint)
+            kept = Checkpoint.from_arrays(arrays)
+            typer.echo(f"{self.checkpoint}: going on after epoch {kept.epoch}")
+            return kept, [float(loss) for loss in arrays.get(_LOSSES, ())]
+        if self.start is not None:
+            return _starting_point(self.start, dataset, recipe), []
+        return None, []
+
+    def keep(self, state: EpochState, losses: list[float]) -> None:
+        """Write a checkpoint where one is due."""
+        if self.checkpoint is not None and (
+            state.epoch % self.every == 0 or state.epoch == state.epochs
+        ):
+            arrays = state.checkpoint().arrays()
+            write_arrays(self.checkpoint, {**arrays, _LOSSES: np.array(losses)})
+
+
+def _starting_point(path: Path, dataset: Dataset, recipe: Recipe) -> StartingPoint:
+    result = read_reconstruction(path)
+    found, wanted = result.probe_NHW.shape[1:], dataset.frames.shape_HW
+    if found != wanted:
+        raise DataError(f"{path}: probe", f"{found} px", f"{wanted} px, the patterns' size")
+    shape_MYX = (recipe.object_states, *dataset.object_shape_YX)
+    object_MYX = result.object_MYX if result.object_MYX.shape == shape_MYX else None
+    part = "probe" if object_MYX is None else "probe and object"
+    typer.echo(f"{path}: its {part} begin the run")
+    return StartingPoint(object_MYX=object_MYX, probe_NHW=result.probe_NHW)
