@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from exitwave.schema.errors import EngineError
@@ -17,7 +19,7 @@ from .checkpoint import Checkpoint, fingerprint_of, take_checkpoint
 from .dap import Dap
 from .dataset import Dataset
 from .divergence import check_progress
-from .held_out import HeldOut, judge
+from .held_out import HeldOut, judge, spared
 from .scan import Scan, choose_device, load
 from .schedule import Epoch, epochs, held_out_frames
 from .start import StartingPoint, begin
@@ -68,7 +70,7 @@ def reconstruct(
     """
     scan = load(dataset, recipe, choose_device(device), memory_GB)
     run = _Run(scan, dataset, recipe, start)
-    for epoch in epochs(recipe, len(scan), after=run.epoch):
+    for epoch in epochs(recipe, len(scan), run.fitted, after=run.epoch):
         yield run.advance(epoch)
 
 
@@ -91,10 +93,14 @@ class _Run:
                 start.check(recipe, fingerprint_of(dataset))
                 self._algorithm = _make(scan, recipe, *_nothing(scan, recipe))
                 start.restore(self._algorithm)
-                self._held_out = HeldOut.from_numbers(start.numbers)
+                self._left_out = start.left_out
                 self.epoch = start.epoch
             else:
                 self._algorithm = _make(scan, recipe, *begin(scan, recipe, start))
+
+    def fitted(self) -> NDArray[np.intp]:
+        """Frames that the next epoch fits."""
+        return np.setdiff1d(np.arange(len(self._scan), dtype=np.intp), self._left_out)
 
     def advance(self, epoch: Epoch) -> EpochState:
         """One epoch further."""
@@ -104,7 +110,9 @@ class _Run:
             loss = algorithm.epoch(epoch)
             check_progress(algorithm, self._scan, epoch, loss)
             object_MYX, probe_NHW = algorithm.object_MYX.clone(), algorithm.probe_NHW.clone()
-            if epoch.judges and len(self._left_out):
+            if epoch.number == max(1, self._recipe.epochs // 4):
+                self._left_out = spared(self._scan, probe_NHW, self._left_out)
+            if epoch.number == self._recipe.epochs and len(self._left_out):
                 self._held_out = judge(
                     self._scan, object_MYX, probe_NHW, self._left_out, epoch.number
                 )
@@ -130,7 +138,7 @@ class _Run:
                 "before asking for the next state"
             )
         return take_checkpoint(
-            self._algorithm, self._recipe, self._dataset, number, self._held_out
+            self._algorithm, self._recipe, self._dataset, number, self._left_out
         )
 
 
