@@ -1,9 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from exitwave.schema.errors import RecipeNotFound, UsageError
+from exitwave.schema.recipe import Recipe
 from exitwave.settings.connection import find_connection, local_config_file, save_connection
 from exitwave.settings.recipes import configs_dir, recipe_names, resolve_recipe
 from exitwave.settings.service import load_settings
@@ -71,6 +73,19 @@ def test_every_shipped_recipe_is_valid_and_an_unknown_one_lists_them() -> None:
         assert resolve_recipe(name, {}).name == name
     with pytest.raises(RecipeNotFound, match="default"):
         resolve_recipe("defualt", {})
+
+
+def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
+    recipes = {name: resolve_recipe(name, {}) for name in recipe_names()}
+    assert all(recipe.description for recipe in recipes.values())
+    default = recipes["default"]
+    assert default == Recipe(description=default.description)
+    assert recipes["mll"] == replace(
+        default, name="mll", description=recipes["mll"].description, probe_states=2
+    )
+    assert recipes["fzp"].probe_states == 4
+    assert [stage.loss for stage in recipes["paper"].stages] == ["amplitude", "poisson"]
+    assert recipes["paper"].prior.balance == "loss"
 
 
 def test_the_example_file_lists_every_setting_with_its_default(
