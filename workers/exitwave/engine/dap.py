@@ -13,13 +13,14 @@ from torch import Tensor
 from exitwave.schema.recipe import Recipe
 
 from .clamp import clamp, clip_modulus
-from .fused import FusedStep
+from .feed import Batch
 from .gauge import Variables, pin, scanned_box
-from .prior import TotalVariation, balanced_weight, total_variation
+from .prior import AdaptivePrior, total_variation
 from .rates import Plateau, rate_share
 from .scan import Scan
 from .schedule import Epoch
 from .state import LossTerms
+from .step import make_step
 
 
 class Dap:
@@ -38,13 +39,19 @@ class Dap:
     ) -> None:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
-        self._step = FusedStep(scan, object_MYX, probe_NHW)
+        self._step = make_step(
+            scan,
+            object_MYX,
+            probe_NHW,
+            [stage.loss for stage in recipe.stages],
+            deterministic=recipe.deterministic,
+        )
         self.variables = Variables(
             object_MYX, probe_NHW, beta1=recipe.adam.beta1, beta2=recipe.adam.beta2
         )
-        self._variation = None
+        self._adaptive = None
         if self._prior.balance != "off" and self._prior.ratio > 0:
-            self._variation = TotalVariation(object_MYX, p=self._prior.p, q=self._prior.q)
+            self._adaptive = AdaptivePrior(self._prior, object_MYX)
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
@@ -64,14 +71,12 @@ class Dap:
         if epoch.number <= self._recipe.probe_after:
             probe_rate = 0.0
         probe_rate *= float(self.probe_NHW.abs().mean())
+        rates = (object_rate, probe_rate)
         sums: list[Tensor] = []
         weight = torch.zeros((), device=self.object_MYX.device)
-        for chosen in epoch.batches:
-            sums.append(self._step.run(chosen, stage.loss, epoch.factor))
-            weight = self._add_prior(self._step.object_gradient_MYX)
-            self.variables.object_adam.step(self._step.object_gradient_MYX, object_rate)
-            if probe_rate > 0:
-                self.variables.probe_adam.step(self._step.probe_gradient_NHW, probe_rate)
+        for batch in self._scan.feed(epoch.batches):
+            total, weight = self._update(batch, epoch, rates)
+            sums.append(total)
         frames = sum(len(chosen) for chosen in epoch.batches)
         data = float(torch.stack(sums).sum()) / frames
         variation = total_variation(self.object_MYX, p=self._prior.p, q=self._prior.q)
@@ -81,6 +86,20 @@ class Dap:
         clamp(self.variables, self._recipe.clamp, self._box)
         pin(self.variables, self._recipe.gauge, self._box)
         return LossTerms(total=data + prior, data=data, prior=prior)
+
+    def _update(
+        self, batch: Batch, epoch: Epoch, rates: tuple[float, float]
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients, prior and a step of both variables: sum of losses, and gamma."""
+        step, variables = self._step, self.variables
+        total = step.run(batch, epoch.stage.loss, epoch.factor)
+        weight = torch.zeros_like(total)
+        if self._adaptive is not None:
+            weight = self._adaptive.add_to(step.object_gradient_MYX, total / len(batch))
+        variables.object_adam.step(step.object_gradient_MYX, rates[0])
+        if rates[1] > 0:
+            variables.probe_adam.step(step.probe_gradient_NHW, rates[1])
+        return total, weight
 
     def tensors(self) -> dict[str, Tensor]:
         """Object, probe and their moments."""
@@ -116,14 +135,3 @@ class Dap:
         if epoch.stage.fresh_moments:
             self.variables.object_adam.forget()
             self.variables.probe_adam.forget()
-
-    def _add_prior(self, gradient_MYX: Tensor) -> Tensor:
-        """Add the balanced prior's gradient; returns its weight gamma, 0-dim."""
-        if self._variation is None:
-            return torch.zeros((), device=gradient_MYX.device)
-        planes = self._variation.gradient(self.object_MYX)
-        weight = balanced_weight(gradient_MYX, planes, self._prior.ratio)
-        parts = torch.view_as_real(gradient_MYX)
-        for part in (0, 1):
-            parts[..., part].addcmul_(planes[part], weight)
-        return weight

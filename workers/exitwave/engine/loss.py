@@ -1,14 +1,18 @@
 """How far modelled counts D are from measured counts I.
 
-Amplitude: (sqrt D - sqrt I)^2. Poisson: D - I + I log(I / D), zero at D = I.
 Per pattern the mean over its valid pixels. With M object and N probe states the paper
 splits I among the pairs and averages over them; that equals, in value and gradient, the
 loss of the summed D divided by M N, which is how it is done here
 (Wu et al., Optica 11 (2024), doi 10.1364/OPTICA.522380).
+
+A new loss is one function of D and I and one entry in `LOSSES`; the hot path takes it up
+once its slope is written down too, and until then autograd differentiates it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -19,9 +23,74 @@ from exitwave.schema.recipe import Loss, Stage
 EPSILON_SHARE = 1e-6
 """Of the mean count: added to D, so that roots and logarithms have gradients at D = 0."""
 
-_LIMIT_RATIO: dict[tuple[Loss, Loss], float] = {
-    ("amplitude", "poisson"): 0.5,
-    ("poisson", "amplitude"): 2.0,
+Terms = Callable[[Tensor, Tensor], Tensor]
+Weigh = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def amplitude(model: Tensor, counts: Tensor) -> Tensor:
+    """(sqrt D - sqrt I)^2: Poisson noise has the same variance in every amplitude."""
+    return (model.sqrt() - counts.sqrt()).square()
+
+
+def poisson(model: Tensor, counts: Tensor) -> Tensor:
+    """D - I + I log(I / D), the negative log-likelihood of counts, zero at D = I."""
+    # xlogy(I, I / D) would have a NaN gradient at I = 0.
+    return model - counts + torch.xlogy(counts, counts) - counts * model.log()
+
+
+def gaussian(model: Tensor, counts: Tensor) -> Tensor:
+    """(D - I)^2 / (2 I) where I > 0, else D: Gaussian noise of the counts' own variance."""
+    counted = counts > 0
+    squares = (model - counts).square() / (2 * torch.where(counted, counts, 1))
+    return torch.where(counted, squares, model)
+
+
+def weigh_amplitude(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope 1 - sqrt(I / D) of `amplitude`, and its terms D slope^2."""
+    # Nothing measured: D / 0 is infinite and its inverse root zero, as it should be.
+    slope = (model / counts).rsqrt_().neg_().add_(1)
+    return slope, slope.square().mul_(model)
+
+
+def weigh_poisson(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope 1 - I / D of `poisson`, and its terms."""
+    share = counts / model
+    terms = torch.xlogy(counts, share).add_(model).sub_(counts)
+    return share.neg_().add_(1), terms
+
+
+def weigh_gaussian(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope D / I - 1 of `gaussian`, 1 where I = 0, and its terms."""
+    dark = counts == 0
+    excess = model - counts
+    slope = (excess / counts).masked_fill_(dark, 1)
+    return slope, excess.mul_(slope).mul_(torch.where(dark, 1.0, 0.5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelLoss:
+    """What one pixel adds to the loss.
+
+    Attributes
+    ----------
+    terms : callable
+        (D, I) to the loss of each pixel; differentiable in D.
+    curvature : float
+        c in loss = c (D - I)^2 / I, which is what every one of them is close to D = I.
+    weigh : callable, optional
+        (D, I) to the slope d loss / d D and the loss of each pixel, both new tensors,
+        without a graph.
+    """
+
+    terms: Terms
+    curvature: float
+    weigh: Weigh | None = None
+
+
+LOSSES: dict[str, PixelLoss] = {
+    "amplitude": PixelLoss(terms=amplitude, curvature=0.25, weigh=weigh_amplitude),
+    "poisson": PixelLoss(terms=poisson, curvature=0.5, weigh=weigh_poisson),
+    "gaussian": PixelLoss(terms=gaussian, curvature=0.5, weigh=weigh_gaussian),
 }
 
 
@@ -40,7 +109,8 @@ def pattern_losses(
     ----------
     model_BHW, intensities_BHW : Tensor (B, H, W)
         Modelled and measured counts.
-    loss : {"amplitude", "poisson"}
+    loss : str
+        A key of `LOSSES`.
     epsilon : float
         Added to the model, in counts.
     mask_HW : Tensor of bool, optional
@@ -48,26 +118,26 @@ def pattern_losses(
     pairs : int
         Pairs of object and probe states, M N.
     """
-    model_BHW = model_BHW + epsilon
-    if loss == "amplitude":
-        terms_BHW = (model_BHW.sqrt() - intensities_BHW.sqrt()).square()
-    else:
-        # xlogy(I, I / D) would have a NaN gradient at I = 0.
-        log_I_BHW = torch.xlogy(intensities_BHW, intensities_BHW)
-        terms_BHW = model_BHW - intensities_BHW + log_I_BHW
-        terms_BHW = terms_BHW - intensities_BHW * model_BHW.log()
+    terms_BHW = LOSSES[loss].terms(model_BHW + epsilon, intensities_BHW)
     if mask_HW is None:
         return terms_BHW.mean(dim=(1, 2)) / pairs
     return (terms_BHW * mask_HW).sum(dim=(1, 2)) / (mask_HW.sum() * pairs)
 
 
+def limit_ratio(before: Loss, after: Loss) -> float:
+    """What the loss `after` is multiplied by to have the gradient of `before` near D = I.
+
+    amplitude to poisson or gaussian 1/2, poisson to gaussian 1, and the inverses.
+    """
+    return LOSSES[before].curvature / LOSSES[after].curvature
+
+
 def stage_factors(stages: tuple[Stage, ...]) -> list[float]:
     """What each stage's loss is multiplied by, so that gradients do not jump at a switch.
 
-    Close to D = I one loss is a fixed multiple of the other; factors multiply along the
-    chain of stages.
+    Factors multiply along the chain of stages.
     """
     factors = [1.0]
     for before, after in pairwise(stages):
-        factors.append(factors[-1] * _LIMIT_RATIO.get((before.loss, after.loss), 1.0))
+        factors.append(factors[-1] * limit_ratio(before.loss, after.loss))
     return factors

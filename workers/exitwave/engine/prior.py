@@ -1,9 +1,10 @@
 """Adaptive total variation (ATV) of the complex object.
 
 ATV = mean over pixels of (|dx O|^p + |dy O|^p + eps)^(q/p), forward differences, zero
-across the rim. Its weight gamma keeps ||gamma grad ATV|| at a fixed ratio of the data
-term's gradient, so that it is strong at the start and weak as the loss falls; gamma is
-not differentiated.
+across the rim. Its weight gamma follows the data term, so that it is strong at the start
+and weak as the loss falls: either its gradient has a fixed share of the data gradient's
+norm, or its value a fixed share of the data loss, as published (Wu et al., Optica 11
+(2024), doi 10.1364/OPTICA.522380). Gamma is not differentiated.
 """
 
 from __future__ import annotations
@@ -12,8 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from exitwave.schema.recipe import Prior
+
 EPSILON = 1e-6
 """Below the root; the object's mean modulus is 1."""
+FLOOR = 1e-30
+"""Of the squared norm of the prior's gradient, which a flat object makes zero."""
 
 
 def total_variation(object_MYX: Tensor, *, p: float, q: float) -> Tensor:
@@ -31,7 +36,10 @@ def total_variation(object_MYX: Tensor, *, p: float, q: float) -> Tensor:
 
 
 class TotalVariation:
-    """Gradient of ATV without autograd, with its buffers.
+    """ATV and its gradient without autograd, with its buffers.
+
+    Complex numbers are worked on as pairs of neighbours: all passes but the two between
+    pairs and moduli then run over contiguous numbers.
 
     Parameters
     ----------
@@ -39,58 +47,104 @@ class TotalVariation:
         Gives shape, precision and device.
     p, q : float
         Powers of ATV. The closed form is for p = 2; other powers use autograd.
+
+    Attributes
+    ----------
+    scale : float
+        The gradient of ATV is `scale` x `direction`.
     """
 
     def __init__(self, object_MYX: Tensor, *, p: float, q: float) -> None:
         self._p, self._q = p, q
-        planes = (2, *object_MYX.shape)
-        real = object_MYX.real
-        self._planes = real.new_empty(planes)
+        self.scale = -q / object_MYX.numel() if p == 2 else 1.0
         # The last column and row stay zero: no difference across the rim.
-        self._step_x = real.new_zeros(planes)
-        self._step_y = real.new_zeros(planes)
-        self._inside = real.new_empty(object_MYX.shape)
+        self._step_x, self._step_y = torch.zeros_like(object_MYX), torch.zeros_like(object_MYX)
+        self._direction = torch.empty_like(object_MYX)
+        self._weight = torch.zeros_like(object_MYX)
+        self._inside = torch.empty_like(object_MYX.real)
 
-    def gradient(self, object_MYX: Tensor) -> Tensor:
-        """Gradient of ATV in real planes (2, M, Y, X): real and imaginary part.
+    def direction(self, object_MYX: Tensor) -> Tensor:
+        """Gradient over `scale`, complex (M, Y, X); a buffer that the next call overwrites."""
+        return self._closed(object_MYX) if self._p == 2 else self._by_autograd(object_MYX)
 
-        The result is a buffer that the next call overwrites.
-        """
-        if self._p != 2:
-            return self._gradient_by_autograd(object_MYX)
-        planes, step_x, step_y, inside = self._planes, self._step_x, self._step_y, self._inside
-        planes[0].copy_(object_MYX.real)
-        planes[1].copy_(object_MYX.imag)
-        torch.sub(planes[..., 1:], planes[..., :-1], out=step_x[..., :-1])
-        torch.sub(planes[:, :, 1:], planes[:, :, :-1], out=step_y[:, :, :-1])
-        torch.mul(step_x[0], step_x[0], out=inside)
-        inside.addcmul_(step_x[1], step_x[1])
-        inside.addcmul_(step_y[0], step_y[0])
-        inside.addcmul_(step_y[1], step_y[1])
+    def _closed(self, object_MYX: Tensor) -> Tensor:
+        values = _pairs(object_MYX)
+        step_x, step_y, direction = map(_pairs, (self._step_x, self._step_y, self._direction))
+        torch.sub(values[..., 2:], values[..., :-2], out=step_x[..., :-2])
+        torch.sub(values[:, 1:], values[:, :-1], out=step_y[:, :-1])
+        torch.mul(step_x, step_x, out=direction)
+        direction.addcmul_(step_y, step_y)
+        inside = self._inside
+        torch.add(direction[..., ::2], direction[..., 1::2], out=inside)
         inside.add_(EPSILON)
+        # A modulus becomes a complex number once, not in each product.
         weight = inside.rsqrt_() if self._q == 1 else inside.pow_(self._q / 2 - 1)
-        weight.mul_(self._q / weight.numel())
-        step_x.mul_(weight)
-        step_y.mul_(weight)
-        torch.add(step_x, step_y, out=planes).neg_()
-        planes[..., 1:].add_(step_x[..., :-1])
-        planes[:, :, 1:].add_(step_y[:, :, :-1])
-        return planes
+        self._weight.real.copy_(weight)
+        self._step_x.mul_(self._weight)
+        self._step_y.mul_(self._weight)
+        torch.add(step_x, step_y, out=direction)
+        direction[..., 2:].sub_(step_x[..., :-2])
+        direction[:, 1:].sub_(step_y[:, :-1])
+        return self._direction
 
-    def _gradient_by_autograd(self, object_MYX: Tensor) -> Tensor:
+    def _by_autograd(self, object_MYX: Tensor) -> Tensor:
         with torch.enable_grad():
             variable = object_MYX.detach().requires_grad_()
             value = total_variation(variable, p=self._p, q=self._q)
             (gradient,) = torch.autograd.grad(value, variable)
-        self._planes[0].copy_(gradient.real)
-        self._planes[1].copy_(gradient.imag)
-        return self._planes
+        return gradient
+
+
+class AdaptivePrior:
+    """ATV of the object with the weight that a recipe asks for.
+
+    Parameters
+    ----------
+    prior : Prior
+    object_MYX : Tensor, complex (M, Y, X)
+        It must only change in place.
+    """
+
+    def __init__(self, prior: Prior, object_MYX: Tensor) -> None:
+        self._prior, self._object_MYX = prior, object_MYX
+        self._variation = TotalVariation(object_MYX, p=prior.p, q=prior.q)
+
+    def add_to(self, gradient_MYX: Tensor, data_loss: Tensor) -> Tensor:
+        """Add gamma x the gradient of ATV to the data term's gradient.
+
+        Parameters
+        ----------
+        gradient_MYX : Tensor, complex (M, Y, X)
+            The data term's; changed in place.
+        data_loss : Tensor, 0-dim
+            The data term's value, mean over the batch.
+
+        Returns
+        -------
+        Tensor
+            gamma, 0-dim, on the device.
+        """
+        ratio, scale = self._prior.ratio, self._variation.scale
+        direction_MYX = self._variation.direction(self._object_MYX)
+        if self._prior.balance == "loss":
+            weight = ratio * data_loss / self.value()
+        else:
+            weight = balanced_weight(gradient_MYX, direction_MYX, ratio / abs(scale))
+        _pairs(gradient_MYX).addcmul_(_pairs(direction_MYX), weight * scale)
+        return weight
+
+    def value(self) -> Tensor:
+        """ATV of the object, 0-dim."""
+        return total_variation(self._object_MYX, p=self._prior.p, q=self._prior.q)
 
 
 def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float) -> Tensor:
     """Weight gamma = ratio ||data gradient|| / ||prior gradient||, a 0-dim tensor."""
-    floor = torch.finfo(prior_gradient.dtype).tiny
-    data_norm = torch.linalg.vector_norm(torch.view_as_real(data_gradient))
-    prior_norm = torch.linalg.vector_norm(prior_gradient).clamp_min(floor)
-    weight: Tensor = ratio * data_norm / prior_norm
-    return weight
+    data, prior = _pairs(data_gradient).view(-1), _pairs(prior_gradient).view(-1)
+    squared = torch.dot(data, data) / torch.dot(prior, prior).clamp_min(FLOOR)
+    return ratio * squared.sqrt()
+
+
+def _pairs(values_MYX: Tensor) -> Tensor:
+    """The same memory as (M, Y, 2 X) real numbers."""
+    return torch.view_as_real(values_MYX).flatten(-2)

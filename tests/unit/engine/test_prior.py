@@ -1,0 +1,68 @@
+"""Adaptive total variation: its gradient, its two weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
+from exitwave.schema.recipe import Prior
+
+POWERS = [(2.0, 1.0), (2.0, 1.5), (2.0, 2.0), (1.0, 1.0), (3.0, 2.0)]
+
+
+def picture_with_a_flat_part() -> torch.Tensor:
+    random = torch.Generator().manual_seed(1)
+    picture = torch.randn(2, 7, 9, dtype=torch.complex128, generator=random)
+    picture[0, :3] = 1
+    return picture
+
+
+def gradient_by_autograd(picture: torch.Tensor, p: float, q: float) -> torch.Tensor:
+    variable = picture.clone().requires_grad_()
+    return torch.autograd.grad(total_variation(variable, p=p, q=q), variable)[0]
+
+
+@pytest.mark.parametrize(("p", "q"), POWERS)
+def test_gradient_equals_autograd(p: float, q: float) -> None:
+    picture = picture_with_a_flat_part()
+    variation = TotalVariation(picture, p=p, q=q)
+    for _ in range(2):  # the second call must not see what the first left behind
+        gradient = variation.scale * variation.direction(picture)
+    torch.testing.assert_close(gradient, gradient_by_autograd(picture, p, q))
+
+
+@pytest.mark.parametrize(("p", "q"), POWERS)
+@pytest.mark.parametrize("balance", ["gradient", "loss"])
+def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
+    balance: str, p: float, q: float
+) -> None:
+    picture = picture_with_a_flat_part()
+    data_gradient = torch.randn_like(picture)
+    data_loss = torch.tensor(0.7, dtype=torch.float64)
+    prior = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture)
+    gradient = data_gradient.clone()
+    weight = prior.add_to(gradient, data_loss)
+    added = gradient - data_gradient
+    if balance == "gradient":
+        norms = [torch.linalg.vector_norm(part) for part in (added, data_gradient)]
+        torch.testing.assert_close(norms[0], 0.3 * norms[1])
+    else:
+        value = weight * total_variation(picture, p=p, q=q)
+        torch.testing.assert_close(value, 0.3 * data_loss)
+    # Differentiating gamma too would turn the sum's direction.
+    torch.testing.assert_close(added, weight * gradient_by_autograd(picture, p, q))
+
+
+def test_a_flat_object_has_no_prior() -> None:
+    picture = torch.full((1, 6, 5), 1 + 1j, dtype=torch.complex64)
+    gradient = torch.full_like(picture, 3)
+    AdaptivePrior(Prior(), picture).add_to(gradient, torch.tensor(1.0))
+    assert torch.equal(gradient, torch.full_like(picture, 3))
+
+
+def test_total_variation_of_an_edge_is_its_length() -> None:
+    picture = torch.zeros(1, 10, 20, dtype=torch.complex128)
+    picture[:, :, 8:] = 3j
+    value = float(total_variation(picture, p=2, q=1))
+    assert value == pytest.approx(10 * 3 / 200 + EPSILON**0.5, rel=1e-2)

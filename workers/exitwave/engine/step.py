@@ -1,0 +1,110 @@
+"""One update's loss and gradients: the hot path where it applies, else plain autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from exitwave.schema.recipe import Loss
+
+from .feed import Batch
+from .forward import data_loss
+from .fused import FusedStep
+from .loss import LOSSES
+from .scan import Scan
+
+CHUNK = 2**20
+"""Complex numbers of exit waves that autograd keeps at a time; it keeps a few copies."""
+
+
+class Step(Protocol):
+    """Loss and gradients of a batch.
+
+    Attributes
+    ----------
+    object_gradient_MYX, probe_gradient_NHW : Tensor
+        d loss / d Re + i d loss / d Im, as torch has it; overwritten by `run`.
+    """
+
+    object_gradient_MYX: Tensor
+    probe_gradient_NHW: Tensor
+
+    def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
+        """Gradients of factor x the mean loss of a batch.
+
+        Returns
+        -------
+        Tensor
+            The sum over the batch of factor x pattern loss, 0-dim, on the device.
+        """
+        ...
+
+
+class AutogradStep:
+    """The reference: `data_loss` and what torch makes of it, chunk by chunk.
+
+    Slow, but right for every loss and forward model as soon as `data_loss` has it.
+
+    Parameters
+    ----------
+    scan : Scan
+    object_MYX, probe_NHW : Tensor
+        The variables. They must only change in place.
+    """
+
+    def __init__(self, scan: Scan, object_MYX: Tensor, probe_NHW: Tensor) -> None:
+        self._scan = scan
+        # Leaves of the graph on the variables' own memory.
+        self._object_MYX = object_MYX.detach().requires_grad_()
+        self._probe_NHW = probe_NHW.detach().requires_grad_()
+        self.object_gradient_MYX = torch.zeros_like(object_MYX)
+        self.probe_gradient_NHW = torch.zeros_like(probe_NHW)
+        waves = object_MYX.shape[0] * probe_NHW.numel()
+        self._chunk = max(1, CHUNK // waves)
+
+    def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
+        """As in `Step`."""
+        self.object_gradient_MYX.zero_()
+        self.probe_gradient_NHW.zero_()
+        total = self._object_MYX.real.new_zeros(())
+        for begin in range(0, len(batch), self._chunk):
+            end = min(begin + self._chunk, len(batch))
+            with torch.enable_grad():
+                value = self._sum(batch, begin, end, loss) * factor
+                gradients = torch.autograd.grad(value, (self._object_MYX, self._probe_NHW))
+            self.object_gradient_MYX.add_(gradients[0], alpha=1 / len(batch))
+            self.probe_gradient_NHW.add_(gradients[1], alpha=1 / len(batch))
+            total += value.detach()
+        return total
+
+    def _sum(self, batch: Batch, begin: int, end: int, loss: Loss) -> Tensor:
+        scan, index_B = self._scan, batch.index_B[begin:end]
+        mean = data_loss(
+            self._object_MYX,
+            self._probe_NHW,
+            scan.corners_n2[index_B],
+            batch.counts(begin, end).to(self._probe_NHW.real.dtype),
+            loss,
+            epsilon=scan.epsilon,
+            shifts_B2=None if scan.shifts_n2 is None else scan.shifts_n2[index_B],
+            scale_B=None if scan.scale_n is None else scan.scale_n[index_B],
+            mask_HW=scan.mask_HW,
+        )
+        return mean * (end - begin)
+
+
+def make_step(
+    scan: Scan,
+    object_MYX: Tensor,
+    probe_NHW: Tensor,
+    losses: Iterable[Loss],
+    *,
+    deterministic: bool = False,
+) -> Step:
+    """The fastest step that knows these losses; the variables must only change in place."""
+    if any(LOSSES[loss].weigh is None for loss in losses):
+        return AutogradStep(scan, object_MYX, probe_NHW)
+    return FusedStep(scan, object_MYX, probe_NHW, deterministic=deterministic)
