@@ -7,6 +7,7 @@ field, and Adam's moments follow.
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +22,32 @@ Box = tuple[int, int, int, int]
 """(y0, y1, x0, x1), half-open."""
 
 
+class Gauged(Protocol):
+    """Object and probe, and how they and all that belongs to them follow a gauge."""
+
+    @property
+    def object_MYX(self) -> Tensor:
+        """The object; changes in place only."""
+        ...
+
+    @property
+    def probe_NHW(self) -> Tensor:
+        """The probe; changes in place only."""
+        ...
+
+    def roll(self, shift_YX: tuple[int, int]) -> None:
+        """Move object and probe by whole pixels."""
+        ...
+
+    def turn(self, angle_rad: float) -> None:
+        """Turn the object's phase, and the probe's back."""
+        ...
+
+    def rescale(self, factor: float) -> None:
+        """Multiply the object, divide the probe."""
+        ...
+
+
 class Variables:
     """Object and probe with their moments; all change in place only."""
 
@@ -31,8 +58,29 @@ class Variables:
         self.object_adam = Adam(object_MYX, beta1=beta1, beta2=beta2)
         self.probe_adam = Adam(probe_NHW, beta1=beta1, beta2=beta2)
 
+    def roll(self, shift_YX: tuple[int, int]) -> None:
+        """Move both and their moments by whole pixels."""
+        for variable in (self.object_MYX, self.probe_NHW):
+            variable.copy_(torch.roll(variable, shift_YX, dims=(-2, -1)))
+        self.object_adam.roll(shift_YX)
+        self.probe_adam.roll(shift_YX)
 
-def pin(variables: Variables, gauge: Gauge, scanned: Box) -> None:
+    def turn(self, angle_rad: float) -> None:
+        """Turn the object's phase, and the probe's back."""
+        self.probe_NHW.mul_(unit(-angle_rad))
+        self.object_MYX.mul_(unit(angle_rad))
+        self.probe_adam.rotate(-angle_rad)
+        self.object_adam.rotate(angle_rad)
+
+    def rescale(self, factor: float) -> None:
+        """Multiply the object, divide the probe."""
+        self.object_MYX.mul_(factor)
+        self.probe_NHW.div_(factor)
+        self.object_adam.scale(factor)
+        self.probe_adam.scale(1 / factor)
+
+
+def pin(variables: Gauged, gauge: Gauge, scanned: Box) -> None:
     """Apply all gauges that the recipe asks for."""
     if gauge.recentre:
         recentre(variables)
@@ -42,37 +90,24 @@ def pin(variables: Variables, gauge: Gauge, scanned: Box) -> None:
         pin_scale(variables, scanned)
 
 
-def recentre(variables: Variables) -> None:
+def recentre(variables: Gauged) -> None:
     """Roll probe and object by whole pixels so that the probe's centre of mass is central."""
     shift_YX = _off_centre(variables.probe_NHW)
-    if shift_YX == (0, 0):
-        return
-    back_YX = (-shift_YX[0], -shift_YX[1])
-    for variable in (variables.object_MYX, variables.probe_NHW):
-        variable.copy_(torch.roll(variable, back_YX, dims=(-2, -1)))
-    variables.object_adam.roll(back_YX)
-    variables.probe_adam.roll(back_YX)
+    if shift_YX != (0, 0):
+        variables.roll((-shift_YX[0], -shift_YX[1]))
 
 
-def pin_phase(variables: Variables) -> None:
+def pin_phase(variables: Gauged) -> None:
     """Turn probe and object against each other so that the probe's mean phase is zero."""
-    angle_rad = float(torch.angle(variables.probe_NHW[0].sum()))
-    variables.probe_NHW.mul_(_unit(-angle_rad))
-    variables.object_MYX.mul_(_unit(angle_rad))
-    variables.probe_adam.rotate(-angle_rad)
-    variables.object_adam.rotate(angle_rad)
+    variables.turn(float(torch.angle(variables.probe_NHW[0].sum())))
 
 
-def pin_scale(variables: Variables, scanned: Box) -> None:
+def pin_scale(variables: Gauged, scanned: Box) -> None:
     """Divide the object by its mean modulus over the scanned box, multiply the probe."""
     y0, y1, x0, x1 = scanned
     mean = float(variables.object_MYX[:, y0:y1, x0:x1].abs().mean())
-    if mean <= 0:
-        return
-    variables.object_MYX.div_(mean)
-    variables.probe_NHW.mul_(mean)
-    variables.object_adam.scale(1 / mean)
-    variables.probe_adam.scale(mean)
+    if mean > 0:
+        variables.rescale(1 / mean)
 
 
 def scanned_box(
@@ -102,5 +137,6 @@ def _off_centre(probe_NHW: Tensor) -> tuple[int, int]:
     return offsets[0], offsets[1]
 
 
-def _unit(angle_rad: float) -> complex:
+def unit(angle_rad: float) -> complex:
+    """The phase factor exp(i angle)."""
     return complex(np.exp(1j * angle_rad))
