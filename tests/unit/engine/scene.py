@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from exitwave.engine.feed import Resident
 from exitwave.engine.scan import Scan
 
 
@@ -22,6 +23,7 @@ def make_scene(
     *,
     frames: int = 7,
     states: int = 2,
+    object_states: int = 1,
     shifted: bool = True,
     masked: bool = True,
     scaled: bool = True,
@@ -42,7 +44,7 @@ def make_scene(
     if masked:
         counts[:, ~mask] = 0  # as loading a dataset does
     scan = Scan(
-        counts_nHW=torch.from_numpy(counts.astype(np.int16)),
+        patterns=Resident(torch.from_numpy(counts.astype(np.int16))),
         corners_n2=torch.from_numpy(np.stack(corners, axis=1)),
         shifts_n2=torch.from_numpy(random.uniform(-0.5, 0.5, (frames, 2))) if shifted else None,
         scale_n=torch.from_numpy(random.uniform(0.5, 1.5, frames)).to(dtype.to_real())
@@ -52,4 +54,6 @@ def make_scene(
         object_shape_YX=shape,
         mean_count=3.0,
     )
-    return Scene(scan=scan, object_MYX=waves(1, *shape), probe_NHW=waves(states, *window))
+    return Scene(
+        scan=scan, object_MYX=waves(object_states, *shape), probe_NHW=waves(states, *window)
+    )

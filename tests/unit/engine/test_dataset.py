@@ -30,7 +30,7 @@ def with_value(array: Any, index: tuple[int, ...], value: float) -> Any:
     [
         ({"positions": POSITIONS[:2]}, "2 positions for 3 frames"),
         ({"positions": with_value(POSITIONS, (1, 0), np.nan)}, "first at index 1"),
-        ({"positions": with_value(POSITIONS, (1, 0), -1)}, "positions_px: found -1.0"),
+        ({"positions": with_value(POSITIONS, (1, 0), -1)}, "found 1 of 3 positions below 0, the lowest -1"),
         ({"positions": np.zeros((3, 3))}, "shape (3, 3)"),
         ({"positions": [["a", "b"]] * 3}, "an array of numbers"),
         ({"counts": COUNTS[:0], "positions": POSITIONS[:0]}, "0 frames"),

@@ -94,7 +94,7 @@ def test_gradient_of_a_loss_is_finite_where_nothing_was_measured(loss: str) -> N
 def test_mixed_states_loss_equals_the_mean_over_split_patterns(loss: str) -> None:
     """The paper's split I^n = I D^n / D, held constant, in value and gradient."""
     scene = make_scene(states=3, shifted=False, masked=False, scaled=False)
-    counts = scene.scan.counts_nHW.double() + 0.5
+    counts = scene.scan.intensities(np.arange(len(scene.scan))).double() + 0.5
     corners = scene.scan.corners_n2
     gradients, values = [], []
     for split in (False, True):

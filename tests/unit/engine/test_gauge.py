@@ -29,7 +29,7 @@ def loss_of(scan: object, variables: Variables) -> float:
         variables.object_MYX,
         variables.probe_NHW,
         scan.corners_n2,
-        scan.counts_nHW.double(),
+        scan.intensities(np.arange(len(scan))).double(),
         "poisson",
         epsilon=scan.epsilon,
     )

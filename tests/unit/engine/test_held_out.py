@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize(("overlap", "can"), [(0.6, True), (0.5, True), (0.3, False)])
 def test_a_view_is_spared_where_others_light_it(overlap: float, can: bool) -> None:
     simulated = simulate(overlap, None, 0, grid=9)
-    scan = load(as_dataset(simulated), "auto", CPU)
+    scan = load(as_dataset(simulated), Recipe(), CPU)
     probe = torch.from_numpy(simulated.probe_HW)[None]
     inner = np.flatnonzero(np.pad(np.ones((5, 5)), 2).ravel())
     assert np.array_equal(spared(scan, probe, inner), inner if can else [])
@@ -28,7 +28,7 @@ def test_a_view_is_spared_where_others_light_it(overlap: float, can: bool) -> No
 
 def test_corners_are_not_spared() -> None:
     simulated = simulate(0.5, None, 0, grid=9)
-    scan = load(as_dataset(simulated), "auto", CPU)
+    scan = load(as_dataset(simulated), Recipe(), CPU)
     probe = torch.from_numpy(simulated.probe_HW)[None]
     chosen = np.array([0, 8, 72, 80, 30, 31, 39, 40])
     assert spared(scan, probe, chosen).tolist() == [30, 31, 39, 40]
@@ -36,7 +36,7 @@ def test_corners_are_not_spared() -> None:
 
 def test_the_truth_is_judged_as_good_as_its_noise() -> None:
     simulated = simulate(0.5, 1e5, 3, grid=6)
-    scan = load(as_dataset(simulated), "auto", CPU)
+    scan = load(as_dataset(simulated), Recipe(), CPU)
     truth, probe = (
         torch.from_numpy(field)[None] for field in (simulated.object_YX, simulated.probe_HW)
     )

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 
+from .views import check_views, object_shape_YX
+
 Counts = NDArray[Any]
 
 
@@ -24,7 +26,11 @@ class FrameSource(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, indices: NDArray[np.intp]) -> Counts:
-        """Patterns (n, H, W), unsigned integers or float32, for `indices` (n,)."""
+        """Patterns (n, H, W), integers or floats, for `indices` (n,).
+
+        Called for every batch: where all patterns fit into memory, `ArrayFrames` is faster.
+        It may be called in another thread than that of `reconstruct`.
+        """
         ...
 
 
@@ -34,7 +40,8 @@ class ArrayFrames:
     Parameters
     ----------
     counts_nHW : ndarray (n, H, W)
-        Counts, DC at the corner. Not copied.
+        Counts of any integer or float type, DC at the corner. Not copied, so it must not
+        change during a run; it may be a memory map.
     """
 
     def __init__(self, counts_nHW: Counts) -> None:
@@ -43,6 +50,11 @@ class ArrayFrames:
                 "frames", f"an array of shape {counts_nHW.shape}", "shape (n, H, W)"
             )
         self._counts_nHW = counts_nHW
+
+    @property
+    def counts_nHW(self) -> Counts:
+        """All patterns, as given."""
+        return self._counts_nHW
 
     def __len__(self) -> int:
         return int(self._counts_nHW.shape[0])
@@ -76,7 +88,8 @@ class Dataset:
     Raises
     ------
     DataError
-        Counts of frames and positions differ, values are not finite or out of range.
+        Counts of frames and positions differ, values are not finite or out of range, or the
+        views cannot be a scan: a single one, all in one place, no overlap at all.
     """
 
     frames: FrameSource
@@ -102,8 +115,7 @@ class Dataset:
                 "one position per frame",
             )
         _check_finite(positions_px, "positions_px", "finite (y, x) pixels for every frame")
-        if positions_px.min() < 0:
-            raise DataError("positions_px", float(positions_px.min()), "pixels from 0 on")
+        check_views(positions_px, (height, width))
         object.__setattr__(self, "positions_px", positions_px)
         if self.scale_n is not None:
             object.__setattr__(self, "scale_n", _checked_scale(self.scale_n, count))
@@ -116,68 +128,6 @@ class Dataset:
     def object_shape_YX(self) -> tuple[int, int]:
         """Shape of the object array that holds all views."""
         return object_shape_YX(self.positions_px, self.frames.shape_HW)
-
-
-def object_shape_YX(
-    positions_px: NDArray[np.float64], window_HW: tuple[int, int]
-) -> tuple[int, int]:
-    """Smallest object array (Y, X) that starts at (0, 0) and holds all views.
-
-    Parameters
-    ----------
-    positions_px : ndarray (n, 2)
-        (y, x) top-left pixel of each view, >= 0, may be fractional.
-    window_HW : (int, int)
-        Height and width of a view.
-    """
-    far_y, far_x = np.ceil(np.max(positions_px, axis=0)).astype(int)
-    return int(far_y) + window_HW[0], int(far_x) + window_HW[1]
-
-
-def read_counts(dataset: Dataset, *, slab: int = 256) -> Counts:
-    """All patterns (n, H, W) in memory, checked, with invalid pixels set to zero.
-
-    Raises
-    ------
-    DataError
-        A pattern has the wrong shape, negative or non-finite counts, or all are dark.
-    """
-    count = len(dataset.frames)
-    height, width = dataset.frames.shape_HW
-    counts_nHW: Counts | None = None
-    for begin in range(0, count, slab):
-        indices = np.arange(begin, min(begin + slab, count), dtype=np.intp)
-        part = np.asarray(dataset.frames.read(indices))
-        if part.shape != (len(indices), height, width):
-            raise DataError(
-                f"frames[{begin}:{begin + len(indices)}]",
-                f"shape {part.shape}",
-                f"shape ({len(indices)}, {height}, {width})",
-            )
-        if part.dtype.kind not in "uif":
-            raise DataError("frames", f"values of type {part.dtype}", "counts")
-        if counts_nHW is None:
-            kept = np.dtype(np.float32) if part.dtype.kind == "f" else part.dtype
-            counts_nHW = np.empty((count, height, width), dtype=kept)
-        if dataset.mask_HW is not None:
-            # A detector marks dead pixels with NaN or the largest integer: not counts.
-            part = np.where(dataset.mask_HW, part, part.dtype.type(0))
-        _check_counts(part, begin)
-        counts_nHW[begin : begin + len(indices)] = part
-    if counts_nHW is None or not counts_nHW.any():
-        raise DataError(
-            "frames", "no count in any valid pixel of any frame", "patterns with counts"
-        )
-    return counts_nHW
-
-
-def _check_counts(part_nHW: Counts, begin: int) -> None:
-    if part_nHW.dtype.kind == "f" and not np.isfinite(part_nHW).all():
-        bad = int(np.flatnonzero(~np.isfinite(part_nHW).all(axis=(1, 2)))[0])
-        raise DataError(f"frames[{begin + bad}]", "non-finite counts", "finite counts")
-    if part_nHW.dtype.kind != "u" and part_nHW.min() < 0:
-        bad = int(np.flatnonzero(part_nHW.min(axis=(1, 2)) < 0)[0])
-        raise DataError(f"frames[{begin + bad}]", float(part_nHW.min()), "counts from 0 on")
 
 
 def _as_float64(values: object, key: str) -> NDArray[np.float64]:

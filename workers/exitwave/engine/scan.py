@@ -1,4 +1,4 @@
-"""A dataset on its device: counts, view corners, sub-pixel ramps, flux."""
+"""A dataset ready for the steps: patterns, view corners, sub-pixel shifts, flux."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from exitwave.schema.errors import EngineError
-from exitwave.schema.recipe import SubPixel
+from exitwave.schema.recipe import Recipe
 
-from .dataset import Counts, Dataset, read_counts
-from .feed import Batch
+from .dataset import Dataset
+from .feed import Batch, Meaning, Patterns, Resident, Streamed
+from .host import HostPatterns
 from .illuminate import split_positions
 from .loss import EPSILON_SHARE
+from .memory import Room, room_for
+from .overlap import check_overlap
+from .survey import Survey, look_over
+
+SLAB = 256
+"""Patterns sent to the device together when it will hold all of them."""
 
 SUBPIXEL_FROM_PX = 0.05
 """`auto` shifts the probe where any position is farther than this from the grid."""
@@ -26,29 +33,42 @@ SUBPIXEL_FROM_PX = 0.05
 class Scan:
     """What every step reads.
 
-    Counts keep a compact type until they are used and are zero where the mask is False.
+    Attributes
+    ----------
+    patterns : Patterns
+        Counts, zero where the mask is False.
+    corners_n2 : Tensor, int64
+        Top-left pixel of each view.
+    shifts_n2, scale_n, mask_HW : Tensor, optional
+        Rest of the positions, relative flux, valid pixels; on the device.
+    object_shape_YX : (int, int)
+    mean_count : float
+        Per valid pixel and pattern.
+    work_bytes : int, optional
+        Device memory that the buffers of a step may take; none = as much as is fastest.
     """
 
-    counts_nHW: Tensor
+    patterns: Patterns
     corners_n2: Tensor
     shifts_n2: Tensor | None
     scale_n: Tensor | None
     mask_HW: Tensor | None
     object_shape_YX: tuple[int, int]
     mean_count: float
+    work_bytes: int | None = None
 
     def __len__(self) -> int:
-        return int(self.counts_nHW.shape[0])
+        return len(self.patterns)
 
     @property
     def window_HW(self) -> tuple[int, int]:
         """Height and width of a view."""
-        return int(self.counts_nHW.shape[1]), int(self.counts_nHW.shape[2])
+        return self.patterns.window_HW
 
     @property
     def device(self) -> torch.device:
-        """Where the counts are."""
-        return self.counts_nHW.device
+        """Where counts and variables are."""
+        return self.patterns.device
 
     @property
     def epsilon(self) -> float:
@@ -56,39 +76,82 @@ class Scan:
         return EPSILON_SHARE * self.mean_count
 
     def intensities(self, chosen: NDArray[np.intp]) -> Tensor:
-        """Counts (B, H, W) of the chosen frames as float32."""
-        return self.counts_nHW[torch.from_numpy(chosen).to(self.device)].float()
+        """Counts (B, H, W) of the chosen frames as float32, invalid pixels zero."""
+        return self.patterns.counts(chosen)
 
     def feed(self, batches: Sequence[NDArray[np.intp]]) -> Iterator[Batch]:
         """The patterns of one update after the other, each ready when it is asked for."""
-        order = torch.from_numpy(np.concatenate(batches).astype(np.int64, copy=False))
-        parts = order.to(self.device).split([len(chosen) for chosen in batches])
-        for chosen, index_B in zip(batches, parts, strict=True):
-            yield Batch(chosen, index_B, self.counts_nHW)
+        return self.patterns.feed(batches)
+
+    def views_at_once(self, bytes_per_view: int, most: int) -> int:
+        """How many views a step may work on together, at most `most`.
+
+        Parameters
+        ----------
+        bytes_per_view : int
+            That the step's buffers take for each view.
+        most : int
+            As many as are useful.
+        """
+        if self.work_bytes is None:
+            return most
+        return max(1, min(most, self.work_bytes // bytes_per_view))
 
 
-def load(dataset: Dataset, subpixel: SubPixel, device: torch.device) -> Scan:
-    """Read and check all frames and put them on `device`."""
-    counts_nHW = read_counts(dataset)
-    positions = torch.from_numpy(dataset.positions_px)
-    corners_n2, shifts_n2 = split_positions(positions)
+def load(
+    dataset: Dataset, recipe: Recipe, device: torch.device, memory_GB: float | None = None
+) -> Scan:
+    """Check all frames and make them ready for `device`; nothing there is copied on a CPU.
+
+    Raises
+    ------
+    DataError
+        The frames cannot be used.
+    EngineError
+        `memory_GB` is too little for what must be on the device.
+    """
+    survey = look_over(dataset)
+    check_overlap(dataset)
+    corners_n2, shifts_n2 = split_positions(torch.from_numpy(dataset.positions_px))
     off_grid = float(shifts_n2.abs().max()) > SUBPIXEL_FROM_PX
-    shifted = subpixel == "on" or (subpixel == "auto" and off_grid)
+    shifted = recipe.subpixel == "on" or (recipe.subpixel == "auto" and off_grid)
     scaled = dataset.scale_n is not None and not (dataset.scale_n == 1).all()
-    valid = counts_nHW[0].size if dataset.mask_HW is None else int(dataset.mask_HW.sum())
+    host = HostPatterns(dataset.frames, survey.dtype)
+    room = room_for(dataset, recipe, host.frame_bytes, device, memory_GB, shifted=shifted)
+    mask_HW = None if dataset.mask_HW is None else torch.from_numpy(dataset.mask_HW.copy())
     return Scan(
-        counts_nHW=_compact(counts_nHW).to(device),
+        patterns=_placed(host, dataset, survey, device, room),
         corners_n2=corners_n2.to(device),
         shifts_n2=shifts_n2.float().to(device) if shifted else None,
         scale_n=torch.tensor(dataset.scale_n, dtype=torch.float32, device=device)
         if scaled
         else None,
-        mask_HW=None
-        if dataset.mask_HW is None
-        else torch.from_numpy(dataset.mask_HW.copy()).to(device),
+        mask_HW=None if mask_HW is None else mask_HW.to(device),
         object_shape_YX=dataset.object_shape_YX,
-        mean_count=float(counts_nHW.sum(dtype=np.float64)) / (len(counts_nHW) * valid),
+        mean_count=survey.mean_count,
+        work_bytes=room.work_bytes,
     )
+
+
+def _placed(
+    host: HostPatterns, dataset: Dataset, survey: Survey, device: torch.device, room: Room
+) -> Patterns:
+    """Patterns where they lie, on the device, or to be streamed there."""
+    invalid = None
+    if dataset.mask_HW is not None and not dataset.mask_HW.all():
+        invalid = torch.from_numpy(np.flatnonzero(~dataset.mask_HW)).to(device)
+    meaning = Meaning(unsigned=survey.largest > host.largest, invalid=invalid)
+    if device.type == "cpu" and host.lying_nHW is not None:
+        return Resident(host.lying_nHW, meaning)
+    if device.type == "cpu" or room.streamed:
+        return Streamed(host, meaning, device)
+    stored_nHW = torch.empty((len(host), *host.window_HW), dtype=host.dtype, device=device)
+    for begin in range(0, len(host), SLAB):
+        chosen = np.arange(begin, min(begin + SLAB, len(host)), dtype=np.intp)
+        slab_BHW = host.empty(len(chosen))
+        host.gather(chosen, slab_BHW)
+        stored_nHW[begin : begin + len(chosen)] = slab_BHW.to(device)
+    return Resident(stored_nHW, meaning)
 
 
 def choose_device(device: str) -> torch.device:
@@ -108,14 +171,3 @@ def choose_device(device: str) -> torch.device:
         message = f"device: found {device!r}, which cannot be used; expected auto, cpu or cuda"
         raise EngineError(message) from error
     return chosen
-
-
-def _compact(counts_nHW: Counts) -> Tensor:
-    """The smallest signed type that torch computes with everywhere."""
-    if counts_nHW.dtype.kind == "f":
-        return torch.from_numpy(counts_nHW)
-    largest = int(counts_nHW.max())
-    for kept in (np.uint8, np.int16, np.int32):
-        if largest <= np.iinfo(kept).max:
-            return torch.from_numpy(counts_nHW.astype(kept, copy=False))
-    return torch.from_numpy(counts_nHW.astype(np.float32))

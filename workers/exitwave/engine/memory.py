@@ -1,0 +1,115 @@
+"""How device memory is shared among variables, patterns and the buffers of a step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from exitwave.schema.errors import EngineError
+from exitwave.schema.recipe import Recipe
+
+from .dataset import ArrayFrames, Dataset
+
+GIGABYTE = 10**9
+
+FREE_SHARE = 0.8
+"""Of what is free on a GPU, taken where no bound is given."""
+
+OBJECT_COPIES = 16
+"""Arrays of the object's size: itself, gradient, moments, prior, states, the start's FFTs."""
+PROBE_COPIES = 16
+VIEW_BYTES = 64
+"""Positions, indices and flux of a view."""
+LEAST_VIEWS = 4
+"""A step that works on fewer views together would only wait."""
+
+WORK_SHARE = 0.7
+"""Of what is left, for a step's buffers; the rest is for parts of streamed patterns on
+their way and for what the allocator cannot use."""
+ROOMY_SHARE = 0.2
+"""Patterns stay on the device where at least this share of the bound is left for work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a run may take.
+
+    Attributes
+    ----------
+    streamed : bool
+        Patterns come batch by batch, since all of them do not fit.
+    work_bytes : int, optional
+        For the buffers of a step; none = no bound.
+    """
+
+    streamed: bool
+    work_bytes: int | None
+
+
+def room_for(
+    dataset: Dataset,
+    recipe: Recipe,
+    frame_bytes: int,
+    device: torch.device,
+    memory_GB: float | None,
+    *,
+    shifted: bool,
+) -> Room:
+    """Share out the memory of `device`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    recipe : Recipe
+    frame_bytes : int
+        Of one pattern as stored.
+    device : torch.device
+    memory_GB : float, optional
+        Bound in 1e9 bytes; none = 80 % of what is free on a GPU, no bound on a CPU. On a CPU
+        patterns stay where they are and do not count.
+    shifted : bool
+        Views are shifted by parts of a pixel.
+
+    Raises
+    ------
+    EngineError
+        The bound is too small for object, probe and a few views.
+    """
+    if memory_GB is not None and not (math.isfinite(memory_GB) and memory_GB > 0):
+        raise EngineError(f"memory_GB: found {memory_GB}; expected gigabytes above 0")
+    if memory_GB is not None:
+        total = int(memory_GB * GIGABYTE)
+    elif device.type == "cuda":
+        total = int(FREE_SHARE * torch.cuda.mem_get_info(device)[0])
+    else:
+        return Room(streamed=False, work_bytes=None)
+    left = total - variable_bytes(dataset, recipe, shifted=shifted)
+    needed = math.ceil(LEAST_VIEWS * view_work_bytes(dataset, recipe) / WORK_SHARE)
+    if left < needed:
+        raise EngineError(
+            f"memory_GB: found {total / GIGABYTE:.3g} GB of device memory; object, probe and "
+            f"{LEAST_VIEWS} views need {(total - left + needed) / GIGABYTE:.3g} GB"
+        )
+    in_host = device.type == "cpu" and isinstance(dataset.frames, ArrayFrames)
+    frames = 0 if in_host else len(dataset.frames) * frame_bytes
+    streamed = left - frames < max(needed, ROOMY_SHARE * total)
+    if not streamed:
+        left -= frames
+    return Room(streamed=streamed, work_bytes=int(WORK_SHARE * left))
+
+
+def variable_bytes(dataset: Dataset, recipe: Recipe, *, shifted: bool) -> int:
+    """What object, probe, their optimisers and the views' positions take, in bytes."""
+    height, width = dataset.frames.shape_HW
+    pixels = OBJECT_COPIES * recipe.object_states * math.prod(dataset.object_shape_YX)
+    pixels += PROBE_COPIES * recipe.probe_states * height * width
+    ramps = 2 * 8 * (height + width) if shifted else 0
+    return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps)
+
+
+def view_work_bytes(dataset: Dataset, recipe: Recipe) -> int:
+    """About what a step's buffers take for one view: five waves and the counts."""
+    pairs = recipe.object_states * recipe.probe_states
+    return math.prod(dataset.frames.shape_HW) * 8 * (5 * pairs + recipe.object_states + 5)

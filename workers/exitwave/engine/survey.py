@@ -1,0 +1,153 @@
+"""One look at all patterns before the run: are they counts, and how many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import DataError
+
+from .dataset import Counts, Dataset
+
+SLAB_BYTES = 1 << 24
+"""Of patterns looked at together."""
+
+LIT_COUNTS = 100
+"""Half of the patterns must hold so many counts before an empty one is called dark."""
+
+_FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What all patterns together are like, in valid pixels.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        Of the patterns as their source gives them.
+    largest : float
+        The highest count.
+    mean_count : float
+        Per valid pixel and pattern.
+    """
+
+    dtype: np.dtype[Any]
+    largest: float
+    mean_count: float
+
+
+def look_over(dataset: Dataset) -> Survey:
+    """Read all patterns once, slab by slab, and check them.
+
+    Raises
+    ------
+    DataError
+        A pattern has the wrong shape or type, holds negative or non-finite counts, is dark
+        among lit ones or saturated.
+    """
+    count, shape_HW = len(dataset.frames), dataset.frames.shape_HW
+    valid_HW = dataset.mask_HW
+    valid_pixels = shape_HW[0] * shape_HW[1] if valid_HW is None else int(valid_HW.sum())
+    totals_n = np.zeros(count)
+    highest_HW = np.zeros(shape_HW)
+    dtype: np.dtype[Any] | None = None
+    for begin, slab_nHW in _slabs(dataset):
+        if dtype is None:
+            dtype = slab_nHW.dtype
+        elif dtype != slab_nHW.dtype:
+            raise DataError(
+                f"frames[{begin}]", f"counts of type {slab_nHW.dtype} after {dtype}", "one type"
+            )
+        if valid_HW is not None:
+            # A detector marks dead pixels with NaN or the largest integer: not counts.
+            slab_nHW = np.where(valid_HW, slab_nHW, slab_nHW.dtype.type(0))
+        _check_counts(slab_nHW, begin)
+        end = begin + len(slab_nHW)
+        totals_n[begin:end] = slab_nHW.reshape(len(slab_nHW), -1).sum(axis=1, dtype=np.float64)
+        np.maximum(highest_HW, slab_nHW.max(axis=0), out=highest_HW)
+    if dtype is None:
+        raise DataError("frames", "no frame", "at least one")
+    _check_light(totals_n)
+    _check_saturation(dataset, highest_HW, dtype)
+    return Survey(
+        dtype=dtype,
+        largest=float(highest_HW.max()),
+        mean_count=float(totals_n.mean()) / valid_pixels,
+    )
+
+
+def _slabs(dataset: Dataset) -> Iterator[tuple[int, Counts]]:
+    """Number of the first pattern and the patterns (n, H, W), slab by slab."""
+    count, (height, width) = len(dataset.frames), dataset.frames.shape_HW
+    slab = max(1, SLAB_BYTES // (8 * height * width))
+    for begin in range(0, count, slab):
+        indices = np.arange(begin, min(begin + slab, count), dtype=np.intp)
+        counts_nHW = np.asarray(dataset.frames.read(indices))
+        if counts_nHW.shape != (len(indices), height, width):
+            raise DataError(
+                f"frames[{begin}:{begin + len(indices)}]",
+                f"shape {counts_nHW.shape}",
+                f"shape ({len(indices)}, {height}, {width})",
+            )
+        if counts_nHW.dtype.kind not in "uif":
+            raise DataError("frames", f"values of type {counts_nHW.dtype}", "counts")
+        yield begin, counts_nHW
+
+
+def _check_counts(slab_nHW: Counts, begin: int) -> None:
+    if slab_nHW.dtype.kind == "f" and not np.isfinite(slab_nHW).all():
+        bad = int(np.flatnonzero(~np.isfinite(slab_nHW).all(axis=(1, 2)))[0])
+        raise DataError(
+            f"frames[{begin + bad}]",
+            f"non-finite counts in {int((~np.isfinite(slab_nHW[bad])).sum())} pixels",
+            "finite counts; pixels that do not count belong into mask_HW as False",
+        )
+    if slab_nHW.dtype.kind != "u" and slab_nHW.min() < 0:
+        bad = int(np.flatnonzero(slab_nHW.min(axis=(1, 2)) < 0)[0])
+        raise DataError(
+            f"frames[{begin + bad}]",
+            f"{float(slab_nHW[bad].min())} counts",
+            "counts from 0 on; pixels that do not count belong into mask_HW as False",
+        )
+
+
+def _check_light(totals_n: NDArray[np.float64]) -> None:
+    dark = np.flatnonzero(totals_n == 0)
+    if len(dark) == len(totals_n):
+        raise DataError(
+            "frames", "no count in any valid pixel of any frame", "patterns with counts"
+        )
+    if len(dark) and np.median(totals_n[totals_n > 0]) >= LIT_COUNTS:
+        raise DataError(
+            f"frames[{dark[0]}]",
+            f"no count in any valid pixel (so in {len(dark)} of {len(totals_n)} frames)",
+            "lit patterns: leave dark ones out together with their positions",
+        )
+
+
+def _check_saturation(
+    dataset: Dataset, highest_HW: NDArray[np.float64], dtype: np.dtype[Any]
+) -> None:
+    """Refuse counts that were cut off: the same full scale again and again."""
+    full = highest_HW.max()
+    if dtype.kind == "f" and full not in _FULL_SCALES:
+        return
+    top = np.iinfo(dtype).max if dtype.kind in "ui" else None
+    if full != top and full not in _FULL_SCALES:
+        return
+    at_HW = highest_HW == full
+    entries = sum(int((slab_nHW[:, at_HW] == full).sum()) for _, slab_nHW in _slabs(dataset))
+    # A count may happen to equal full scale; again and again it does not.
+    if entries >= (2 if full == top else 10):
+        y, x = (int(axis[0]) for axis in np.nonzero(at_HW))
+        raise DataError(
+            "frames",
+            f"{int(at_HW.sum())} pixels, the first ({y}, {x}), that reach the full scale "
+            f"{full:.0f}: saturated",
+            "such pixels marked False in mask_HW",
+        )

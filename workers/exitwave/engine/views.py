@@ -1,0 +1,117 @@
+"""Where the views lie: the object that holds them, and whether they can be a scan at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import DataError
+
+LARGEST_OBJECT_PX = 16_384
+"""Side of an object that is still believed."""
+
+_WRONG_SCALE = "the pixel size or the positions' unit is wrong"
+
+
+def object_shape_YX(
+    positions_px: NDArray[np.float64], window_HW: tuple[int, int]
+) -> tuple[int, int]:
+    """Smallest object array (Y, X) that starts at (0, 0) and holds all views.
+
+    Parameters
+    ----------
+    positions_px : ndarray (n, 2)
+        (y, x) top-left pixel of each view, >= 0, may be fractional.
+    window_HW : (int, int)
+        Height and width of a view.
+    """
+    far_y, far_x = np.ceil(np.max(positions_px, axis=0)).astype(int)
+    return int(far_y) + window_HW[0], int(far_x) + window_HW[1]
+
+
+def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -> None:
+    """Refuse positions that cannot be a ptychography scan.
+
+    Parameters
+    ----------
+    positions_px : ndarray (n, 2)
+        (y, x) top-left pixel of each view, finite.
+    window_HW : (int, int)
+        Height and width of a view.
+
+    Raises
+    ------
+    DataError
+        A single view, views outside or absurdly far apart, all on the same few pixels, or
+        most of them without a neighbour that shares a pixel.
+    """
+    count = len(positions_px)
+    if count < 2:
+        raise DataError(
+            "frames", "one single pattern", "a scan: patterns of views that overlap"
+        )
+    lowest = positions_px.min(axis=0)
+    if lowest.min() < 0:
+        outside = int((positions_px < 0).any(axis=1).sum())
+        raise DataError(
+            "positions_px",
+            f"{outside} of {count} positions below 0, the lowest {lowest.min():.6g}",
+            "pixels from 0 on: (y, x) of each view's top-left pixel in the object",
+        )
+    shape_YX = object_shape_YX(positions_px, window_HW)
+    if max(shape_YX) > LARGEST_OBJECT_PX:
+        middle_y, middle_x = np.median(positions_px, axis=0)
+        farthest = int(np.argmax(positions_px.max(axis=1)))
+        raise DataError(
+            "positions_px",
+            f"an object of {shape_YX[0]} x {shape_YX[1]} px (the view farthest out is "
+            f"{farthest}, half of them lie within ({middle_y:.6g}, {middle_x:.6g}))",
+            f"at most {LARGEST_OBJECT_PX} px a side: {_WRONG_SCALE}, or a position is",
+        )
+    span_px = np.ptp(positions_px, axis=0)
+    least_px = min(8.0, min(window_HW) / 16)
+    if span_px.max() < least_px:
+        raise DataError(
+            "positions_px",
+            f"all {count} views within {span_px[0]:.3g} x {span_px[1]:.3g} px",
+            f"a scan over more than {least_px:.3g} px: {_WRONG_SCALE} (too large a pixel)",
+        )
+    alone = lonely_views(positions_px, window_HW)
+    if 2 * alone.sum() > count:
+        raise DataError(
+            "positions_px",
+            f"{int(alone.sum())} of {count} views of {window_HW[0]} x {window_HW[1]} px that "
+            "share no pixel with any other",
+            f"views that overlap: {_WRONG_SCALE} (too small a pixel), or the steps too wide",
+        )
+
+
+def lonely_views(
+    positions_px: NDArray[np.float64], window_HW: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Which views (n,) share no pixel with any other.
+
+    Views are sorted into cells of a window's size: those in one cell share pixels, the
+    others can only share some with views of the eight cells around theirs.
+    """
+    cells_n2 = np.floor(positions_px / window_HW).astype(np.int64)
+    keys, cell_n, members = np.unique(cells_n2, axis=0, return_inverse=True, return_counts=True)
+    cell_n = cell_n.reshape(-1)
+    lonely: NDArray[np.bool_] = members[cell_n] == 1
+    # The one view of a cell, where there is but one, else any: enough for those around it
+    # only if they look at all of its members, so those are listed.
+    order = np.argsort(cell_n, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(members)])
+    where = {(int(y), int(x)): i for i, (y, x) in enumerate(keys)}
+    for i in np.flatnonzero(lonely):
+        y, x = (int(part) for part in cells_n2[i])
+        around = [
+            order[starts[cell] : starts[cell + 1]]
+            for dy in (-1, 0, 1)
+            for dx in (-1, 0, 1)
+            if (dy, dx) != (0, 0) and (cell := where.get((y + dy, x + dx))) is not None
+        ]
+        if around:
+            apart_px = np.abs(positions_px[np.concatenate(around)] - positions_px[i])
+            lonely[i] = not (apart_px < window_HW).all(axis=1).any()
+    return lonely
