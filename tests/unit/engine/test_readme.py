@@ -1,0 +1,29 @@
+"""The README's notebook example does what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unit.engine.test_reconstruct import as_dataset
+
+from exitwave.beamline.simulate import simulate
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+def test_the_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = README.read_text(encoding="utf-8").split("### In a notebook")[1]
+    code = section.split("```python")[1].split("```")[0]
+    dataset = as_dataset(simulate(0.6, 1e4, 1, grid=4))
+    counts = dataset.frames.read(np.arange(16))
+    monkeypatch.chdir(tmp_path)
+    names = {"counts": counts, "positions": dataset.positions_px}
+    exec(compile(code, str(README), "exec"), names)
+    assert names["object_MYX"].shape == (1, *dataset.object_shape_YX)
+    assert names["probe_NHW"].shape == (2, 64, 64)
+    # The last checkpoint is that of the last epoch: nothing is left to run after it.
+    assert len(capsys.readouterr().out.splitlines()) == names["state"].epochs
