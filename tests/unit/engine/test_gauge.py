@@ -38,7 +38,7 @@ def loss_of(scan: object, variables: Variables) -> float:
 
 def one_step(scan: object, variables: Variables) -> None:
     step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
-    step.run(ALL, "poisson")
+    step.run(next(iter(scan.feed([ALL]))), "poisson")
     variables.object_adam.step(step.object_gradient_MYX, 0.1)
     variables.probe_adam.step(step.probe_gradient_NHW, 0.1)
 
@@ -97,7 +97,7 @@ def test_moments_are_those_of_the_scaled_variables() -> None:
         if scaled_first:
             pin_scale(variables, (3, 18, 2, 20))
         step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
-        step.run(ALL, "poisson")
+        step.run(next(iter(scan.feed([ALL]))), "poisson")
         for adam, gradient in (
             (variables.object_adam, step.object_gradient_MYX),
             (variables.probe_adam, step.probe_gradient_NHW),
