@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .baselines import Admm, DifferenceMap, Epie
 from .errors import RecipeError
 from .knobs import build, knob, plain
 
@@ -19,6 +20,9 @@ Algorithm = Literal["dap", "epie", "dm", "admm"]
 Loss = Literal["amplitude", "poisson", "gaussian"]
 RateSchedule = Literal["decay", "plateau"]
 SubPixel = Literal["auto", "on", "off"]
+
+ALL_PATTERNS = 1e6
+"""As a batch: more patterns than a scan has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +179,24 @@ class Recipe:
     start: Start = knob(Start, "where the run begins")
     clamp: Clamp = knob(Clamp, "limits of the object")
     gauge: Gauge = knob(Gauge, "what is pinned after each epoch")
+    epie: Epie = knob(Epie, "steps of algorithm epie; the others do not read them")
+    dm: DifferenceMap = knob(DifferenceMap, "steps of algorithm dm; likewise")
+    admm: Admm = knob(Admm, "steps of algorithm admm; likewise")
+
+    @property
+    def plan(self) -> tuple[Stage, ...]:
+        """What the algorithm runs: `stages`, or all of a baseline's epochs as one stage."""
+        if self.algorithm == "dap":
+            return self.stages
+        if self.algorithm == "epie":
+            return (Stage(loss="amplitude", epochs=self.epie.epochs, batches=(1.0,)),)
+        baseline = self.dm if self.algorithm == "dm" else self.admm
+        return (Stage(loss="amplitude", epochs=baseline.epochs, batches=(ALL_PATTERNS,)),)
 
     @property
     def epochs(self) -> int:
-        """Total number of epochs over all stages."""
-        return sum(stage.epochs for stage in self.stages)
+        """Total number of epochs of the algorithm."""
+        return sum(stage.epochs for stage in self.plan)
 
 
 def recipe_from_mapping(values: Mapping[str, Any]) -> Recipe:

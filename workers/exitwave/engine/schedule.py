@@ -61,8 +61,8 @@ def epochs(
         Epochs that are done already.
     """
     number = 0
-    factors = stage_factors(recipe.stages)
-    for stage_number, stage in enumerate(recipe.stages, start=1):
+    factors = stage_factors(recipe.plan)
+    for stage_number, stage in enumerate(recipe.plan, start=1):
         for i in range(stage.epochs):
             number += 1
             if number <= after:

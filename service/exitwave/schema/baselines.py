@@ -1,0 +1,85 @@
+"""Knobs of the baselines: what others reconstruct with, beside DAP.
+
+Steps and epochs are those of the papers named, where these name any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .knobs import knob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epie:
+    """ePIE: one pattern after the other."""
+
+    epochs: int = knob(200, "passes over all patterns", unit="epoch", low=1, high=100_000)
+    object_step: float = knob(
+        1.0, "alpha: share of a pattern's correction that the object takes", low=1e-6, high=2
+    )
+    probe_step: float = knob(1.0, "beta: likewise the probe", low=0, high=2)
+    final_step: float = knob(
+        0.1,
+        "both steps decay exponentially to this share: the last patterns seen else leave "
+        "their noise; 1 keeps them, as published",
+        low=1e-6,
+        high=1,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceMap:
+    """Difference map: all patterns at once, exit waves of all views in memory."""
+
+    epochs: int = knob(200, "iterations", unit="epoch", low=1, high=100_000)
+    overlap_fits: int = knob(
+        2, "times that object and probe are fitted to the exit waves in turn", low=1, high=100
+    )
+    object_inertia: float = knob(
+        1e-3,
+        "weight of the object's past, share of the greatest illumination: keeps it where "
+        "hardly any light falls",
+        low=0,
+        high=10,
+    )
+    probe_inertia: float = knob(
+        1e-6, "weight of the probe's past, share of the greatest weight", low=0, high=10
+    )
+    average: int = knob(
+        20,
+        "iterations over which the object is averaged (running mean): single ones fluctuate",
+        unit="epoch",
+        low=1,
+        high=10_000,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admm:
+    """Alternating direction method of multipliers: two waves of all views in memory."""
+
+    epochs: int = knob(200, "iterations", unit="epoch", low=1, high=100_000)
+    penalty: float = knob(
+        0.5,
+        "weight of the constraint that waves are object x probe, where that of a count's "
+        "amplitude is 1",
+        low=1e-3,
+        high=1e3,
+    )
+    overlap_fits: int = knob(
+        1, "times that object and probe are fitted to the waves in turn", low=1, high=100
+    )
+    object_inertia: float = knob(
+        1e-3,
+        "weight of the object's past, share of the greatest illumination: keeps it where "
+        "hardly any light falls",
+        low=0,
+        high=10,
+    )
+    probe_inertia: float = knob(
+        1e-6, "weight of the probe's past, share of the greatest weight", low=0, high=10
+    )
+    average: int = knob(
+        1, "iterations over which the object is averaged (running mean)", low=1, high=10_000
+    )
