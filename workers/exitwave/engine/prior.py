@@ -36,7 +36,7 @@ def total_variation(object_MYX: Tensor, *, p: float, q: float) -> Tensor:
 
 
 class TotalVariation:
-    """ATV and its gradient without autograd, with its buffers.
+    """Gradient of ATV without autograd, with its buffers.
 
     Complex numbers are worked on as pairs of neighbours: all passes but the two between
     pairs and moduli then run over contiguous numbers.
@@ -44,7 +44,7 @@ class TotalVariation:
     Parameters
     ----------
     object_MYX : Tensor, complex (M, Y, X)
-        Gives shape, precision and device.
+        It must only change in place.
     p, q : float
         Powers of ATV. The closed form is for p = 2; other powers use autograd.
 
@@ -55,41 +55,45 @@ class TotalVariation:
     """
 
     def __init__(self, object_MYX: Tensor, *, p: float, q: float) -> None:
-        self._p, self._q = p, q
+        self._object_MYX, self._p, self._q = object_MYX, p, q
         self.scale = -q / object_MYX.numel() if p == 2 else 1.0
-        # The last column and row stay zero: no difference across the rim.
+        # The last column and row of differences stay zero: none across the rim.
         self._step_x, self._step_y = torch.zeros_like(object_MYX), torch.zeros_like(object_MYX)
-        self._direction = torch.empty_like(object_MYX)
         self._weight = torch.zeros_like(object_MYX)
+        self._direction = torch.empty_like(object_MYX)
         self._inside = torch.empty_like(object_MYX.real)
+        # Views made once: a hundred thousand pixels take no longer than making them anew.
+        values, direction = as_pairs(object_MYX), as_pairs(self._direction)
+        step_x, step_y = as_pairs(self._step_x), as_pairs(self._step_y)
+        self._pairs = step_x, step_y, direction
+        self._along_x = values[..., 2:], values[..., :-2], step_x[..., :-2], direction[..., 2:]
+        self._along_y = values[:, 1:], values[:, :-1], step_y[:, :-1], direction[:, 1:]
+        self._halves = direction[..., ::2], direction[..., 1::2]
 
-    def direction(self, object_MYX: Tensor) -> Tensor:
+    def direction(self) -> Tensor:
         """Gradient over `scale`, complex (M, Y, X); a buffer that the next call overwrites."""
-        return self._closed(object_MYX) if self._p == 2 else self._by_autograd(object_MYX)
+        return self._closed() if self._p == 2 else self._by_autograd()
 
-    def _closed(self, object_MYX: Tensor) -> Tensor:
-        values = _pairs(object_MYX)
-        step_x, step_y, direction = map(_pairs, (self._step_x, self._step_y, self._direction))
-        torch.sub(values[..., 2:], values[..., :-2], out=step_x[..., :-2])
-        torch.sub(values[:, 1:], values[:, :-1], out=step_y[:, :-1])
+    def _closed(self) -> Tensor:
+        step_x, step_y, direction = self._pairs
+        for ahead, here, step, _ in (self._along_x, self._along_y):
+            torch.sub(ahead, here, out=step)
         torch.mul(step_x, step_x, out=direction)
         direction.addcmul_(step_y, step_y)
-        inside = self._inside
-        torch.add(direction[..., ::2], direction[..., 1::2], out=inside)
-        inside.add_(EPSILON)
-        # A modulus becomes a complex number once, not in each product.
+        inside = torch.add(*self._halves, out=self._inside).add_(EPSILON)
         weight = inside.rsqrt_() if self._q == 1 else inside.pow_(self._q / 2 - 1)
+        # Made complex once and not in each product.
         self._weight.real.copy_(weight)
         self._step_x.mul_(self._weight)
         self._step_y.mul_(self._weight)
         torch.add(step_x, step_y, out=direction)
-        direction[..., 2:].sub_(step_x[..., :-2])
-        direction[:, 1:].sub_(step_y[:, :-1])
+        for _, _, step, beyond in (self._along_x, self._along_y):
+            beyond.sub_(step)
         return self._direction
 
-    def _by_autograd(self, object_MYX: Tensor) -> Tensor:
+    def _by_autograd(self) -> Tensor:
         with torch.enable_grad():
-            variable = object_MYX.detach().requires_grad_()
+            variable = self._object_MYX.detach().requires_grad_()
             value = total_variation(variable, p=self._p, q=self._q)
             (gradient,) = torch.autograd.grad(value, variable)
         return gradient
@@ -125,12 +129,12 @@ class AdaptivePrior:
             gamma, 0-dim, on the device.
         """
         ratio, scale = self._prior.ratio, self._variation.scale
-        direction_MYX = self._variation.direction(self._object_MYX)
+        direction_MYX = self._variation.direction()
         if self._prior.balance == "loss":
             weight = ratio * data_loss / self.value()
         else:
             weight = balanced_weight(gradient_MYX, direction_MYX, ratio / abs(scale))
-        _pairs(gradient_MYX).addcmul_(_pairs(direction_MYX), weight * scale)
+        as_pairs(gradient_MYX).addcmul_(as_pairs(direction_MYX), weight * scale)
         return weight
 
     def value(self) -> Tensor:
@@ -140,11 +144,11 @@ class AdaptivePrior:
 
 def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float) -> Tensor:
     """Weight gamma = ratio ||data gradient|| / ||prior gradient||, a 0-dim tensor."""
-    data, prior = _pairs(data_gradient).view(-1), _pairs(prior_gradient).view(-1)
+    data, prior = (as_pairs(part).view(-1) for part in (data_gradient, prior_gradient))
     squared = torch.dot(data, data) / torch.dot(prior, prior).clamp_min(FLOOR)
     return ratio * squared.sqrt()
 
 
-def _pairs(values_MYX: Tensor) -> Tensor:
+def as_pairs(values_MYX: Tensor) -> Tensor:
     """The same memory as (M, Y, 2 X) real numbers."""
     return torch.view_as_real(values_MYX).flatten(-2)
