@@ -30,7 +30,10 @@ def with_value(array: Any, index: tuple[int, ...], value: float) -> Any:
     [
         ({"positions": POSITIONS[:2]}, "2 positions for 3 frames"),
         ({"positions": with_value(POSITIONS, (1, 0), np.nan)}, "first at index 1"),
-        ({"positions": with_value(POSITIONS, (1, 0), -1)}, "found 1 of 3 positions below 0, the lowest -1"),
+        (
+            {"positions": with_value(POSITIONS, (1, 0), -1)},
+            "1 of 3 positions below 0, the lowest -1",
+        ),
         ({"positions": np.zeros((3, 3))}, "shape (3, 3)"),
         ({"positions": [["a", "b"]] * 3}, "an array of numbers"),
         ({"counts": COUNTS[:0], "positions": POSITIONS[:0]}, "0 frames"),
@@ -39,6 +42,13 @@ def with_value(array: Any, index: tuple[int, ...], value: float) -> Any:
         ({"mask_HW": np.zeros((8, 8), bool)}, "no valid pixel"),
         ({"mask_HW": np.ones((8, 8))}, "bool of shape (8, 8)"),
         ({"pixel_size_m": 0.0}, "metres"),
+        ({"counts": COUNTS[:1], "positions": POSITIONS[:1]}, "one single pattern"),
+        ({"positions": 0.1 * np.eye(3, 2)}, "all 3 views within 0.1 x 0.1 px; expected a scan"),
+        ({"positions": 8.0 * np.eye(3, 2)}, "3 of 3 views of 8 x 8 px that share no pixel"),
+        (
+            {"positions": with_value(POSITIONS, (1, 0), 2e4)},
+            "20008 x 12 px; view 1 is farthest",
+        ),
     ],
 )
 def test_dataset_refuses(arguments: dict[str, Any], says: str) -> None:
@@ -50,8 +60,15 @@ def test_dataset_refuses(arguments: dict[str, Any], says: str) -> None:
 @pytest.mark.parametrize(
     ("counts", "says"),
     [
-        (with_value(COUNTS, (1, 2, 2), np.nan), "frames[1]: found non-finite counts"),
-        (with_value(COUNTS, (2, 2, 2), -3), "frames[2]: found -3.0"),
+        (with_value(COUNTS, (1, 2, 2), np.nan), "frames[1]: found non-finite counts in 1 pix"),
+        (with_value(COUNTS, (1, 2, 2), np.inf), "frames[1]: found non-finite counts"),
+        (with_value(COUNTS, (2, 2, 2), -3), "frames[2]: found -3.0 counts"),
+        (
+            with_value(3 * COUNTS, (1,), 0),
+            "frames[1]: found no count in any valid pixel",
+        ),
+        (np.where(np.eye(8), 65535, COUNTS).astype(np.uint16), "8 pixels, the first (0, 0)"),
+        (np.where(np.eye(8), 4095, COUNTS).astype(np.float32), "full scale 4095: saturated"),
         (COUNTS * 0, "no count in any valid pixel"),
         (COUNTS.astype(complex), "values of type complex128"),
     ],

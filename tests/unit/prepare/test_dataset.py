@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -200,3 +201,72 @@ def test_absurd_object_is_refused_before_it_eats_the_memory() -> None:
     scan = scan_of(positions=np.linspace(0, 1e-2, 20).reshape(10, 2))
     with pytest.raises(GeometryError, match=r"at most 16384 px a side"):
         build(scan)
+
+
+@pytest.mark.parametrize(
+    ("scale", "says"),
+    [
+        (1e-3, r"found a pixel of 82.19 nm, with it all 10 views within 0.0\d+ x 0.0\d+ px"),
+        (10, r"with it 10 of 10 views of 16 x 16 px that share no pixel .*\(too small a p"),
+        (1e4, r"with it an object of \d+ x \d+ px; view \d is farthest out"),
+    ],
+)
+def test_wildly_wrong_pixel_size_is_explained(scale: float, says: str) -> None:
+    positions = np.random.default_rng(2).permutation(np.linspace(-1e-6, 1e-6, 20))
+    scan = scan_of(positions=scale * positions.reshape(10, 2))
+    with pytest.raises(GeometryError, match=says) as caught:
+        build(scan)
+    assert "check energy, distance, detector pixel and the motors' units" in str(caught.value)
+
+
+def test_one_single_pattern_is_no_scan() -> None:
+    with pytest.raises(DataError, match="one single pattern"):
+        build(scan_of(1))
+
+
+def test_lost_frames_go_with_their_positions_and_mask_nothing() -> None:
+    for dtype, mark in ((np.uint16, 65535), (np.float32, np.nan), (np.int32, -1)):
+        scan = scan_of()
+        scan.counts = scan.counts.astype(dtype)
+        scan.counts[[0, 6]] = mark
+        prepared = build(scan)
+        assert prepared.dataset.mask_HW is None
+        np.testing.assert_array_equal(prepared.frame_indices, [1, 2, 3, 4, 5, 7, 8, 9])
+        np.testing.assert_array_equal(
+            counts_of(prepared)[:, 2, 1], 100 + np.array([1, 2, 3, 4, 5, 7, 8, 9])
+        )
+
+
+def test_non_finite_counts_are_masked() -> None:
+    scan = scan_of()
+    scan.counts = scan.counts.astype(np.float64)
+    scan.counts[3, CENTRE + 1, CENTRE] = np.inf
+    scan.counts[4, CENTRE + 2, CENTRE] = np.nan
+    masked = build(scan).dataset.mask_HW
+    assert masked is not None
+    assert np.argwhere(~masked).tolist() == [[1, 0], [2, 0]]
+
+
+def test_counts_that_were_cut_off_are_masked() -> None:
+    """A twelve bit detector in 16 bit numbers: no mark tells, but the plateau does."""
+    scan = scan_of(30)
+    scan.counts[:, CENTRE, CENTRE] = np.linspace(3000, 6000, 30).clip(max=4095)
+    masked = build(scan).dataset.mask_HW
+    assert masked is not None
+    assert np.argwhere(~masked).tolist() == [[0, 0]]
+    scan.counts[:, CENTRE, CENTRE] = np.linspace(3000, 4095, 30)
+    assert build(scan).dataset.mask_HW is None
+
+
+def test_frames_are_in_memory_once() -> None:
+    """Whatever is dropped: beyond the frames themselves only slabs are made."""
+    scan = scan_of(2000)
+    scan.counts[::7] = 0
+    tracemalloc.start()
+    try:
+        prepared = build(scan)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(prepared.frame_indices) == 2000 - 286
+    assert peak < 1.5 * scan.counts.nbytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,11 @@ SLAB_BYTES = 1 << 24
 LIT_COUNTS = 100
 """Half of the patterns must hold so many counts before an empty one is called dark."""
 
-_FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+"""Where detectors' converters and counters end."""
+
+LEAST_PLATEAU = 10
+"""Counts that must equal such a full scale before they are called saturated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,21 +137,39 @@ def _check_light(totals_n: NDArray[np.float64]) -> None:
 def _check_saturation(
     dataset: Dataset, highest_HW: NDArray[np.float64], dtype: np.dtype[Any]
 ) -> None:
-    """Refuse counts that were cut off: the same full scale again and again."""
-    full = highest_HW.max()
-    if dtype.kind == "f" and full not in _FULL_SCALES:
-        return
-    top = np.iinfo(dtype).max if dtype.kind in "ui" else None
-    if full != top and full not in _FULL_SCALES:
-        return
-    at_HW = highest_HW == full
-    entries = sum(int((slab_nHW[:, at_HW] == full).sum()) for _, slab_nHW in _slabs(dataset))
-    # A count may happen to equal full scale; again and again it does not.
-    if entries >= (2 if full == top else 10):
+    at_HW = saturated_pixels(highest_HW, dtype, lambda: (slab for _, slab in _slabs(dataset)))
+    if at_HW.any():
         y, x = (int(axis[0]) for axis in np.nonzero(at_HW))
         raise DataError(
             "frames",
             f"{int(at_HW.sum())} pixels, the first ({y}, {x}), that reach the full scale "
-            f"{full:.0f}: saturated",
+            f"{highest_HW.max():.0f}: saturated",
             "such pixels marked False in mask_HW",
         )
+
+
+def saturated_pixels(
+    highest_HW: NDArray[np.float64],
+    dtype: np.dtype[Any],
+    slabs: Callable[[], Iterable[Counts]],
+) -> NDArray[np.bool_]:
+    """Pixels (H, W) whose counts were cut off: the same full scale again and again.
+
+    Parameters
+    ----------
+    highest_HW : ndarray (H, W)
+        The highest count of each pixel.
+    dtype : numpy.dtype
+        Of the counts.
+    slabs : callable
+        Gives all patterns, slab by slab; only called where the highest count is suspicious.
+    """
+    full = highest_HW.max()
+    top = np.iinfo(dtype).max if dtype.kind in "ui" else None
+    at_HW: NDArray[np.bool_] = highest_HW == full
+    if full == top or full in FULL_SCALES:
+        # A count may happen to equal full scale; again and again it does not.
+        entries = sum(int((slab_nHW[:, at_HW] == full).sum()) for slab_nHW in slabs())
+        if entries >= (2 if full == top else LEAST_PLATEAU):
+            return at_HW
+    return np.zeros_like(at_HW)

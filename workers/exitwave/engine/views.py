@@ -60,13 +60,12 @@ def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -
         )
     shape_YX = object_shape_YX(positions_px, window_HW)
     if max(shape_YX) > LARGEST_OBJECT_PX:
-        middle_y, middle_x = np.median(positions_px, axis=0)
         farthest = int(np.argmax(positions_px.max(axis=1)))
         raise DataError(
             "positions_px",
-            f"an object of {shape_YX[0]} x {shape_YX[1]} px (the view farthest out is "
-            f"{farthest}, half of them lie within ({middle_y:.6g}, {middle_x:.6g}))",
-            f"at most {LARGEST_OBJECT_PX} px a side: {_WRONG_SCALE}, or a position is",
+            f"an object of {shape_YX[0]} x {shape_YX[1]} px; view {farthest} is farthest out",
+            f"at most {LARGEST_OBJECT_PX} px a side: {_WRONG_SCALE} (too small a pixel), or "
+            "that view's position",
         )
     span_px = np.ptp(positions_px, axis=0)
     least_px = min(8.0, min(window_HW) / 16)

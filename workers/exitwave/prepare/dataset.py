@@ -10,7 +10,8 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from exitwave.engine import ArrayFrames, Dataset, object_shape_YX
+from exitwave.engine import ArrayFrames, Dataset
+from exitwave.engine.survey import saturated_pixels
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import DataError, GeometryError
@@ -25,10 +26,8 @@ MARGIN_PX = 8
 
 SLAB_FRAMES = 64
 
-LARGEST_OBJECT_PX = 16_384
-"""Side of an object that is still believed; more means a wrong geometry."""
-
-_LEAST_VALID = 0.5
+LEAST_VALID = 0.5
+"""Share of the pixels that must hold counts, in a frame and in all of them."""
 
 ReadProgress = Callable[[int, int], None]
 """Called with frames read and frames in all."""
@@ -72,8 +71,9 @@ def build_dataset(
 ) -> Prepared:
     """Read a scan and make it what the engine takes.
 
-    Frames keep their integer type. Frames without a count are dropped with their
-    positions. Both halves of a scan (``data.subset``) share one object frame.
+    Frames keep their integer type and are in memory once. Frames that are dark or lost are
+    dropped with their positions; pixels that are dead or saturated in any frame are masked.
+    Both halves of a scan (``data.subset``) share one object frame.
 
     Parameters
     ----------
@@ -91,31 +91,25 @@ def build_dataset(
     DataError
         Frames or positions cannot be used; the message says what was found.
     GeometryError
-        The object would be absurdly large.
+        With this pixel size the views cannot be a scan: an absurdly large object, all of
+        them in one place, or no overlap.
     """
     side_px = _side_px(scan.shape_HW, data.crop_px)
     pixel_size_m = geometry.pixel_size_m(side_px)
     all_positions_m = _checked_positions(scan)
     chosen = _chosen(scan.n_frames, data.subset)
     framing = Framing(scan.orientation, side_px)
-    counts_nHW, bad_HW = _read(scan, chosen, framing, on_progress)
-    valid_HW = _valid(scan, framing, bad_HW)
-    lit = _lit(counts_nHW, valid_HW, chosen)
-    if not lit.all():
-        counts_nHW, chosen = counts_nHW[lit], chosen[lit]
+    read = _read(scan, chosen, framing, on_progress)
+    valid_HW = _valid(scan, framing, read)
+    lit = _lit(read, valid_HW, chosen)
+    counts_nHW, chosen = _kept(read.counts_nHW, lit), chosen[lit]
 
     first_m = all_positions_m.min(axis=0)
     positions_m = all_positions_m[chosen]
     positions_px = (positions_m - first_m) / pixel_size_m + MARGIN_PX
-    _check_object(positions_px, side_px)
     origin_m = first_m - (MARGIN_PX + side_px // 2) * pixel_size_m
     return Prepared(
-        dataset=Dataset(
-            frames=ArrayFrames(counts_nHW),
-            positions_px=positions_px,
-            mask_HW=None if valid_HW.all() else valid_HW,
-            pixel_size_m=pixel_size_m,
-        ),
+        dataset=_dataset(counts_nHW, positions_px, valid_HW, pixel_size_m),
         geometry=geometry,
         pixel_size_m=pixel_size_m,
         frame_indices=chosen,
@@ -161,15 +155,28 @@ def _chosen(n_frames: int, subset: str) -> NDArray[np.intp]:
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What the frames held: counts, highest count and bad pixels of all, and lost frames."""
+
+    counts_nHW: NDArray[Any]
+    highest_HW: NDArray[np.float64]
+    bad_HW: NDArray[np.bool_]
+    lost_n: NDArray[np.bool_]
+
+
 def _read(
     scan: Scan,
     chosen: NDArray[np.intp],
     framing: Framing,
     on_progress: ReadProgress | None,
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """The chosen frames (n, H, W) and the pixels (H, W) that are not counts in some frame."""
+) -> _Read:
+    """The chosen frames, slab by slab into one array."""
     counts_nHW: NDArray[Any] | None = None
-    bad_HW = np.zeros((framing.side_px, framing.side_px), np.bool_)
+    shape_HW = (framing.side_px, framing.side_px)
+    highest_HW = np.zeros(shape_HW)
+    bad_HW = np.zeros(shape_HW, np.bool_)
+    lost_n = np.zeros(len(chosen), np.bool_)
     for start in range(0, scan.n_frames, SLAB_FRAMES):
         stop = min(start + SLAB_FRAMES, scan.n_frames)
         slab = scan.frames(start, stop)
@@ -180,53 +187,88 @@ def _read(
         low, high = np.searchsorted(chosen, [start, stop])
         framed = framing.apply(slab[chosen[low:high] - start])
         if counts_nHW is None:
-            shape = (len(chosen), framing.side_px, framing.side_px)
-            counts_nHW = np.empty(shape, kept_type(slab.dtype))
+            counts_nHW = np.empty((len(chosen), *shape_HW), kept_type(slab.dtype))
         counts_nHW[low:high] = framed
-        bad_HW |= unusable(framed)
+        bad_nHW = unusable(framed)
+        lost_n[low:high] = bad_nHW.mean(axis=(1, 2)) > LEAST_VALID
+        found = ~lost_n[low:high]
+        bad_HW |= bad_nHW[found].any(axis=0)
+        np.maximum(highest_HW, framed[found].max(axis=0, initial=0), out=highest_HW)
         if on_progress is not None:
             on_progress(stop, scan.n_frames)
     if counts_nHW is None:
         raise DataError("frames", "no frame", "at least one")
-    return counts_nHW, bad_HW
+    return _Read(counts_nHW, highest_HW, bad_HW, lost_n)
 
 
-def _valid(scan: Scan, framing: Framing, bad_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _valid(scan: Scan, framing: Framing, read: _Read) -> NDArray[np.bool_]:
     """Pixels (H, W) that can be used, DC at the corner."""
-    valid_HW = ~bad_HW
+    counts_nHW = read.counts_nHW
+    valid_HW = ~read.bad_HW
     stored_HW = scan.mask_HW()
     if stored_HW is not None:
         valid_HW &= framing.apply(stored_HW[None])[0]
-    if valid_HW.mean() < _LEAST_VALID:
+    valid_HW &= ~saturated_pixels(
+        np.where(valid_HW, read.highest_HW, 0),
+        counts_nHW.dtype,
+        lambda: (
+            counts_nHW[start : start + SLAB_FRAMES]
+            for start in range(0, len(counts_nHW), SLAB_FRAMES)
+        ),
+    )
+    if valid_HW.mean() < LEAST_VALID or read.lost_n.all():
+        share = 0.0 if read.lost_n.all() else valid_HW.mean()
         raise DataError(
             "frames",
-            f"{100 * valid_HW.mean():.0f} % of the pixels hold counts in every frame",
-            f"at least {100 * _LEAST_VALID:.0f} % neither masked, saturated nor negative",
+            f"{100 * share:.0f} % of the pixels hold counts in every frame",
+            f"at least {100 * LEAST_VALID:.0f} % neither masked, saturated nor negative",
         )
-    if bad_HW.any():
+    if not valid_HW.all():
         log.info("frames.masked", pixels=int((~valid_HW).sum()))
     return valid_HW
 
 
 def _lit(
-    counts_nHW: NDArray[Any], valid_HW: NDArray[np.bool_], chosen: NDArray[np.intp]
+    read: _Read, valid_HW: NDArray[np.bool_], chosen: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Which frames have any count in a valid pixel."""
-    lit = np.fromiter((frame[valid_HW].any() for frame in counts_nHW), np.bool_, len(chosen))
+    """Which frames were recorded and have any count in a valid pixel."""
+    found = (frame[valid_HW].any() for frame in read.counts_nHW)
+    lit = np.fromiter(found, np.bool_, len(chosen))
+    for event, gone in (("frames.dark_dropped", ~lit), ("frames.lost_dropped", read.lost_n)):
+        if gone.any() and not gone.all():
+            log.warning(event, dropped=int(gone.sum()), first=chosen[gone][:20].tolist())
+    lit &= ~read.lost_n
     if not lit.any():
         raise DataError("frames", f"no count in any of {len(chosen)} frames", "lit frames")
-    if not lit.all():
-        dark = chosen[~lit]
-        log.warning("frames.dark_dropped", dropped=len(dark), first=dark[:20].tolist())
     return lit
 
 
-def _check_object(positions_px: NDArray[np.float64], side_px: int) -> None:
-    height, width = object_shape_YX(positions_px, (side_px, side_px))
-    if max(height, width) > LARGEST_OBJECT_PX:
+def _kept(counts_nHW: NDArray[Any], kept_n: NDArray[np.bool_]) -> NDArray[Any]:
+    """The frames that are kept, moved together in place: a copy might not fit."""
+    for place, index in enumerate(np.flatnonzero(kept_n)):
+        if place != index:
+            counts_nHW[place] = counts_nHW[index]
+    return counts_nHW[: int(kept_n.sum())]
+
+
+def _dataset(
+    counts_nHW: NDArray[Any],
+    positions_px: NDArray[np.float64],
+    valid_HW: NDArray[np.bool_],
+    pixel_size_m: float,
+) -> Dataset:
+    try:
+        return Dataset(
+            frames=ArrayFrames(counts_nHW),
+            positions_px=positions_px,
+            mask_HW=None if valid_HW.all() else valid_HW,
+            pixel_size_m=pixel_size_m,
+        )
+    except DataError as error:
+        if error.key != "positions_px":
+            raise
         raise GeometryError(
             "geometry",
-            f"an object of {height} x {width} px",
-            f"at most {LARGEST_OBJECT_PX} px a side: energy, distance, detector pixel or "
-            "positions are wrong",
-        )
+            f"a pixel of {pixel_size_m * 1e9:.4g} nm, with it {error.found}",
+            f"{error.expected}; check energy, distance, detector pixel and the motors' units",
+        ) from error

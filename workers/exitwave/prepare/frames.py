@@ -60,16 +60,14 @@ def kept_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def unusable(images_nHW: NDArray[Any]) -> NDArray[np.bool_]:
-    """Pixels (H, W) that are not counts in any of the frames.
+    """Which values (n, H, W) are not counts.
 
-    Detectors mark dead pixels and gaps with the largest number of the type, and saturate
-    at it; a negative or non-finite value is no count either.
+    Detectors mark dead pixels, gaps and lost frames with the largest number of the type, and
+    saturate at it; a negative or non-finite value is no count either.
     """
     if images_nHW.dtype.kind == "f":
-        bad = ~np.isfinite(images_nHW) | (images_nHW < 0)
-    else:
-        bad = images_nHW == np.iinfo(images_nHW.dtype).max
-        if images_nHW.dtype.kind == "i":
-            bad |= images_nHW < 0
-    found: NDArray[np.bool_] = bad.any(axis=0)
-    return found
+        return ~np.isfinite(images_nHW) | (images_nHW < 0)
+    bad: NDArray[np.bool_] = images_nHW == np.iinfo(images_nHW.dtype).max
+    if images_nHW.dtype.kind == "i":
+        bad |= images_nHW < 0
+    return bad
