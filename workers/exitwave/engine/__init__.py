@@ -14,11 +14,12 @@ detector and of the probe, Y X pixels of the object. Order is (y, x). The far fi
 """
 
 from .checkpoint import Checkpoint
-from .dataset import ArrayFrames, Dataset, FrameSource, object_shape_YX
+from .dataset import ArrayFrames, Dataset, FrameSource
 from .held_out import HeldOut
 from .run import reconstruct
 from .start import StartingPoint
 from .state import EpochState, LossTerms
+from .views import object_shape_YX
 
 __all__ = [
     "ArrayFrames",

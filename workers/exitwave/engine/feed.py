@@ -203,5 +203,5 @@ def _uploaded(
 ) -> Iterator[tuple[Indices, Tensor]]:
     """Indices on the host and on the device; one transfer for all batches."""
     order = torch.from_numpy(np.concatenate(batches).astype(np.int64, copy=False))
-    parts = order.to(device).split([len(chosen) for chosen in batches])
+    parts = torch.split(order.to(device), [len(chosen) for chosen in batches])
     return zip(batches, parts, strict=True)

@@ -18,10 +18,11 @@ from exitwave.schema.recipe import Loss
 
 from .forward import model_counts
 from .loss import pattern_losses
+from .memory import view_work_bytes
 from .scan import Scan
 
 SLAB = 16
-"""Patterns worked on at a time."""
+"""Patterns worked on at a time, or fewer where memory is short."""
 
 OTHERS_LIGHT = 1.5
 """Least light of all other views on a view that is spared, in units of its own."""
@@ -79,8 +80,10 @@ def judge(
 ) -> HeldOut:
     """Losses of the chosen patterns, modelled from object and probe after an epoch."""
     sums: dict[Loss, float] = {"amplitude": 0.0, "poisson": 0.0}
-    for begin in range(0, len(chosen), SLAB):
-        part = chosen[begin : begin + SLAB]
+    bytes_per_view = view_work_bytes(scan.window_HW, len(object_MYX), len(probe_NHW))
+    slab = scan.views_at_once(bytes_per_view, SLAB)
+    for begin in range(0, len(chosen), slab):
+        part = chosen[begin : begin + slab]
         index_B = torch.from_numpy(part).to(scan.device)
         model_BHW = model_counts(
             object_MYX,

@@ -86,7 +86,10 @@ def room_for(
     else:
         return Room(streamed=False, work_bytes=None)
     left = total - variable_bytes(dataset, recipe, shifted=shifted)
-    needed = math.ceil(LEAST_VIEWS * view_work_bytes(dataset, recipe) / WORK_SHARE)
+    view_bytes = view_work_bytes(
+        dataset.frames.shape_HW, recipe.object_states, recipe.probe_states
+    )
+    needed = math.ceil(LEAST_VIEWS * view_bytes / WORK_SHARE)
     if left < needed:
         raise EngineError(
             f"memory_GB: found {total / GIGABYTE:.3g} GB of device memory; object, probe and "
@@ -109,7 +112,7 @@ def variable_bytes(dataset: Dataset, recipe: Recipe, *, shifted: bool) -> int:
     return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps)
 
 
-def view_work_bytes(dataset: Dataset, recipe: Recipe) -> int:
-    """About what a step's buffers take for one view: five waves and the counts."""
-    pairs = recipe.object_states * recipe.probe_states
-    return math.prod(dataset.frames.shape_HW) * 8 * (5 * pairs + recipe.object_states + 5)
+def view_work_bytes(window_HW: tuple[int, int], object_states: int, probe_states: int) -> int:
+    """About what working on one view takes: five waves of each pair of states, and counts."""
+    waves = 5 * object_states * probe_states + object_states + 5
+    return 8 * math.prod(window_HW) * waves

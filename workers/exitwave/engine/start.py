@@ -20,11 +20,12 @@ from exitwave.schema.errors import DataError
 from exitwave.schema.recipe import Recipe
 
 from .forward import model_counts
+from .memory import view_work_bytes
 from .propagate import propagate_back
 from .scan import Scan
 
 SLAB = 64
-"""Frames worked on at a time."""
+"""Frames worked on at a time, or fewer where memory is short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +81,13 @@ def object_from_autocorrelation(
     measured_YX = torch.zeros(scan.object_shape_YX, device=scan.device)
     expected_YX = torch.zeros(scan.object_shape_YX, device=scan.device)
     mean_HW = torch.zeros(scan.window_HW, device=scan.device)
-    for chosen in _slabs(len(scan)):
+    for chosen in _slabs(scan):
         mean_HW += scan.intensities(chosen).sum(0) / len(scan)
     mean_spot_HW = _autocorrelation(mean_HW)
-    for chosen in _slabs(len(scan)):
+    for chosen in _slabs(scan):
         spots_BHW = _autocorrelation(scan.intensities(chosen))
-        for i, spot_HW in zip(chosen, spots_BHW, strict=True):
-            y, x = scan.corners_n2[i].tolist()
+        corners = scan.corners_n2[chosen[0] : chosen[-1] + 1].tolist()
+        for (y, x), spot_HW in zip(corners, spots_BHW, strict=True):
             here = (slice(y, y + spot_HW.shape[0]), slice(x, x + spot_HW.shape[1]))
             measured_YX[here] += spot_HW
             expected_YX[here] += mean_spot_HW
@@ -105,7 +106,7 @@ def object_from_autocorrelation(
 def probe_from_autocorrelation(scan: Scan) -> Tensor:
     """Mean over views of |FT^-1 sqrt I|, centred, (H, W) complex64."""
     mean_HW = torch.zeros(scan.window_HW, device=scan.device)
-    for chosen in _slabs(len(scan)):
+    for chosen in _slabs(scan):
         mean_HW += _autocorrelation(scan.intensities(chosen).sqrt()).sum(0)
     return (mean_HW / len(scan)).to(torch.complex64)
 
@@ -113,7 +114,8 @@ def probe_from_autocorrelation(scan: Scan) -> Tensor:
 def amplitude_scale(scan: Scan, object_MYX: Tensor, probe_NHW: Tensor) -> float:
     """zeta: the factor on the probe that fits modelled to measured amplitudes best."""
     product = power = 0.0
-    for chosen in _slabs(len(scan)):
+    states = object_MYX.shape[0], probe_NHW.shape[0]
+    for chosen in _slabs(scan, *states):
         index = torch.from_numpy(chosen).to(scan.device)
         model_BHW = model_counts(object_MYX, probe_NHW, scan.corners_n2[index])
         if scan.mask_HW is not None:
@@ -187,8 +189,11 @@ def _given(values: NDArray[np.complexfloating], key: str, shape: tuple[int, ...]
     return torch.from_numpy(array)
 
 
-def _slabs(frames: int) -> list[NDArray[np.intp]]:
+def _slabs(scan: Scan, object_states: int = 1, probe_states: int = 1) -> list[NDArray[np.intp]]:
+    slab = scan.views_at_once(
+        view_work_bytes(scan.window_HW, object_states, probe_states), SLAB
+    )
     return [
-        np.arange(begin, min(begin + SLAB, frames), dtype=np.intp)
-        for begin in range(0, frames, SLAB)
+        np.arange(begin, min(begin + slab, len(scan)), dtype=np.intp)
+        for begin in range(0, len(scan), slab)
     ]

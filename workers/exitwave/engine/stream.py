@@ -136,8 +136,8 @@ class CudaSlot(Slot):
     def __init__(self, host: HostPatterns, device: torch.device) -> None:
         super().__init__(host)
         self._device = device
-        self._stream = torch.cuda.Stream(device)
-        self._arrived, self._used = torch.cuda.Event(), torch.cuda.Event()
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's
+        self._arrived, self._used = _event(), _event()
         self._there_BHW = torch.empty(0, device=device)
 
     def fetch(self, chosen: NDArray[np.intp]) -> None:
@@ -166,6 +166,10 @@ class CudaSlot(Slot):
     def done(self) -> None:
         """The step's stream has been given all work that reads the patterns."""
         self._used.record(torch.cuda.current_stream(self._device))
+
+
+def _event() -> torch.cuda.Event:
+    return torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch's
 
 
 def make_slot(host: HostPatterns, device: torch.device) -> Slot:

@@ -65,9 +65,11 @@ def unusable(images_nHW: NDArray[Any]) -> NDArray[np.bool_]:
     Detectors mark dead pixels, gaps and lost frames with the largest number of the type, and
     saturate at it; a negative or non-finite value is no count either.
     """
+    bad: NDArray[np.bool_]
     if images_nHW.dtype.kind == "f":
-        return ~np.isfinite(images_nHW) | (images_nHW < 0)
-    bad: NDArray[np.bool_] = images_nHW == np.iinfo(images_nHW.dtype).max
-    if images_nHW.dtype.kind == "i":
+        bad = ~np.isfinite(images_nHW)
+    else:
+        bad = images_nHW == np.iinfo(images_nHW.dtype).max
+    if images_nHW.dtype.kind != "u":
         bad |= images_nHW < 0
     return bad
