@@ -1,0 +1,377 @@
+"""docs/benchmarks.md, made from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from statistics import mean
+
+import numpy as np
+from tests.bench.cited import CITED, CITED_SPEED, DEMANDED
+from tests.bench.rows import Row
+from tests.bench.sets import DOSES, OVERLAPS
+
+MB_PER_GB = 1000.0
+
+
+def page(rows: Sequence[Row]) -> str:
+    """The whole page."""
+    sections = (_quality, _peers, _paper, _star, _speed, _size)
+    written = [
+        section([row for row in rows if row["part"] == part])
+        for part, section in zip("abcdef", sections, strict=True)
+    ]
+    return "\n\n".join([HEAD.strip(), *filter(None, written), _conditions(rows)]) + "\n"
+
+
+HEAD = """
+# Benchmarks
+
+Made by `make bench`; the rows behind the tables are in [benchmarks/](benchmarks/). The sets
+are simulated from photographs (15 x 15 views of 64 x 64 pixels, a probe of 36 px, |cPCC|
+after shift, ramp and factor are removed) unless a section says otherwise.
+
+- *|cPCC|*: magnitude of the complex Pearson correlation with the truth on the rectangle of
+  the view centres. *Grid*: share of the error's spectral power on the raster's reciprocal
+  lattice.
+- *to 0.95, to 0.97*: epochs and seconds, set-up included, until |cPCC| was reached first.
+- *x FFTs*: mean time of an epoch over that of its bare Fourier transforms (2 x frames x
+  states), measured beside it on the same threads.
+- *Memory*: peak resident memory over what the process had with its libraries and data loaded.
+- Times marked `*` were taken while other work ran on the machine: upper bounds.
+"""
+
+
+def line(row: Row) -> str:
+    """One row for a terminal."""
+    if row["status"] != "ok":
+        return f"{row['set']} {row['method']}: {row['status']}: {row.get('error', '')}"
+    parts = [f"{row['set']} {row['method']} seed {row['seed']}:"]
+    for name, form in (
+        ("cpcc", "|cPCC| {:.4f}"),
+        ("held_out_poisson", "held out {:.4f}"),
+        ("epochs_s", "{:.1f} s"),
+        ("fft_ratio", "{:.1f} x FFTs"),
+    ):
+        if row.get(name) is not None:
+            parts.append(form.format(row[name]))
+    return " ".join(parts)
+
+
+def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    body = ["| " + " | ".join(cells) + " |" for cells in lines]
+    return "\n".join(["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *body])
+
+
+def number(value: float | None, form: str = ".3f", mark: str = "") -> str:
+    """A figure, or a dash where there is none."""
+    return "–" if value is None else f"{value:{form}}{mark}"
+
+
+def _quality(rows: list[Row]) -> str:
+    devices = sorted({row["device"] for row in rows})
+    return "\n\n".join(
+        _quality_on(device, [r for r in rows if r["device"] == device]) for device in devices
+    )
+
+
+def _quality_on(device: str, rows: list[Row]) -> str:
+    cells, misses = [], 0
+    for overlap in OVERLAPS:
+        entries = [f"{overlap} %"]
+        for dose in DOSES:
+            values = [
+                row["cpcc"]
+                for row in rows
+                if row["set"].startswith(f"o{overlap}-{dose}-") and row.get("cpcc")
+            ]
+            wanted = DEMANDED[overlap, dose]
+            digits = ".4f" if dose == "free" else ".3f"
+            if not values:
+                entries.append(f"– ({wanted:{digits}})")
+                continue
+            reached = mean(values)
+            misses += round(reached, 4) < wanted
+            spread = (max(values) - min(values)) / 2
+            entries.append(f"**{reached:.4f}** ± {spread:.4f} ({wanted:{digits}})")
+        cells.append(entries)
+    heads = ["overlap", "1e3 photons", "1e4", "1e5", "noise-free"]
+    counted = [row for row in rows if row["status"] == "ok"]
+    verdict = f"{misses} of 16 cells are below what is demanded." if counted else ""
+    figures = _figures_of(counted)
+    return f"""## Recipe `default` on all sets{f", {device}" if device else ""}
+
+Mean |cPCC| of three noise seeds ± half the spread, and in brackets what is demanded. {verdict}
+
+{table(heads, cells)}
+
+{table(SHORT_HEADS, [["all", *figures]]) if counted else ""}
+
+![Phase at 25 % overlap](images/bench/default-25.png)""".rstrip()
+
+
+SHORT_HEADS = ("sets", "seconds a run", "s / epoch", "x FFTs", "Memory, MB", "Grid")
+
+
+def _figures_of(rows: list[Row]) -> list[str]:
+    """Medians over rows."""
+
+    def median(name: str, form: str) -> str:
+        values = [row[name] for row in rows if row.get(name) is not None]
+        return number(float(np.median(values)) if values else None, form, _mark(rows))
+
+    return [
+        median("epochs_s", ".1f"),
+        median("s_per_epoch", ".3f"),
+        median("fft_ratio", ".1f"),
+        median("peak_over_data_MB", ".0f").rstrip("*"),
+        median("grid_power", ".4f").rstrip("*"),
+    ]
+
+
+ROW_HEADS = (
+    "method",
+    "start",
+    "|cPCC|",
+    "grid",
+    "to 0.95",
+    "to 0.97",
+    "epochs",
+    "s / epoch",
+    "x FFTs",
+    "memory, MB",
+)
+
+
+def _cells(row: Row) -> list[str]:
+    mark = "\\*" if row.get("loaded") else ""
+    if row["status"] != "ok":
+        return [
+            row["method"],
+            row.get("start", ""),
+            f"failed: {row.get('error', '')}",
+            *[""] * 7,
+        ]
+
+    def level(name: str) -> str:
+        if row.get(f"epochs_to_{name}") is None:
+            return "–"
+        return f"{row[f'epochs_to_{name}']} ({row[f's_to_{name}']:.1f} s{mark})"
+
+    return [
+        row["method"],
+        row["start"],
+        number(row.get("cpcc"), ".4f"),
+        number(row.get("grid_power"), ".4f"),
+        level("95"),
+        level("97"),
+        str(row["epochs"]),
+        number(row["s_per_epoch"], ".3f", mark),
+        number(row.get("fft_ratio"), ".1f", mark),
+        number(row.get("peak_over_data_MB"), ".0f"),
+    ]
+
+
+def _by_set(rows: list[Row], title: Callable[[str], str], cited: bool = False) -> str:
+    parts = []
+    for name in dict.fromkeys(row["set"] for row in _ordered(rows)):
+        of_set = sorted(
+            (row for row in rows if row["set"] == name), key=lambda row: -(row.get("cpcc") or 0)
+        )
+        lines = [_cells(row) for row in of_set]
+        stem = name.rsplit("-", 1)[0]
+        if cited:
+            lines += [
+                [f"{who} (cited)", "disk", f"{value:.4g}", *[""] * 7]
+                for who, value in CITED.get(stem, [])
+            ]
+        parts.append(f"### {title(name)}\n\n{table(ROW_HEADS, lines)}")
+    return "\n\n".join(parts)
+
+
+def _ordered(rows: list[Row]) -> list[Row]:
+    place = {
+        f"o{o}-{dose}": i
+        for i, (o, dose) in enumerate((o, dose) for o in OVERLAPS for dose in DOSES)
+    }
+    return sorted(
+        rows, key=lambda row: (place.get(row["set"].rsplit("-", 1)[0], 99), row["set"])
+    )
+
+
+def _title(name: str) -> str:
+    kind, _, rest = name.partition("-")
+    if not kind.startswith("o"):
+        return f"{kind.upper()}-like, {rest} photons a pattern"
+    dose = rest.split("-")[0]
+    return f"Overlap {kind[1:]} %, {'noise-free' if dose == 'free' else f'{dose} photons'}"
+
+
+def _peers(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    return f"""## Beside baselines and peers
+
+One noise seed. *disk*: all from one starting probe, a flat disk 4 px wider than the true
+probe with an edge of 3 px, and an empty object; *own*: from the patterns alone. Rows marked
+*cited* were measured earlier, each the best of several settings; their packages are not run
+here or were run with other settings.
+
+![Phases side by side](images/bench/peers-o25-1e4-n1.png)
+
+{_by_set(rows, _title, cited=True)}"""
+
+
+def _paper(rows: list[Row]) -> str:
+    if not rows:
+        return ""
+    return f"""## The paper's comparisons
+
+Its Fig. 3: three losses at four doses, beside ePIE and ADMM; its Figs. 4 and 5: simulated
+scans in their image (see `tests/bench/mixed.py`), about 2,500 views of 128 x 128 pixels.
+
+{_by_set(rows, _title)}"""
+
+
+def _star(rows: list[Row]) -> str:
+    ok = [row for row in rows if row["status"] == "ok"]
+    if not ok:
+        return ""
+    lines = []
+    for method in dict.fromkeys(row["method"] for row in ok):
+        whole = next((r for r in ok if r["method"] == method and r["set"] == "star"), {})
+        halves = next(
+            (r for r in ok if r["method"] == method and r["set"] == "star-halves"), {}
+        )
+        mark = "\\*" if whole.get("loaded") else ""
+        lines.append(
+            [
+                method,
+                number(whole.get("held_out_poisson"), ".4f"),
+                number(whole.get("held_out_amplitude"), ".4f"),
+                number(halves.get("frc_half_bit_cycles_per_px"), ".3f"),
+                number(halves.get("frc_0.5_cycles_per_px"), ".3f"),
+                number(whole.get("epochs_s"), ".0f", mark),
+            ]
+        )
+    heads = (
+        "method",
+        "held-out Poisson loss",
+        "held-out amplitude loss",
+        "FRC, half bit (cycles/px)",
+        "FRC, 0.5",
+        "seconds",
+    )
+    return f"""## The measured Siemens star
+
+One pattern in 17 is left out of the fit; the losses are means per pixel of those patterns
+(lower is better). FRC of two half scans, even and odd frames (higher is better; the band
+ends at 0.5).
+
+{table(heads, lines)}
+
+![The star's phase](images/bench/star.png)"""
+
+
+def _speed(rows: list[Row]) -> str:
+    ok = [row for row in rows if row["status"] == "ok"]
+    if not ok:
+        return ""
+    parts = ["## Speed"]
+    for device in sorted({row["device"] for row in ok}):
+        parts.append(_speed_on(device, [row for row in ok if row["device"] == device]))
+    cited = [
+        [f"{who} (cited)", number(small, ".2f"), number(large, ".1f")]
+        for who, small, large in CITED_SPEED
+    ]
+    parts.append(
+        "Seconds per epoch of others on two cores, cited:\n\n"
+        + table(("method", "225 x 64², 1 state", "2025 x 128², 2 states"), cited)
+    )
+    failed = [row for row in rows if row["status"] != "ok"]
+    parts += [f"{row['method']} on {row['set']} failed: {row['error']}" for row in failed]
+    return "\n\n".join(parts)
+
+
+def _speed_on(device: str, rows: list[Row]) -> str:
+    timed = [row for row in rows if row["set"] == "big-2025" or ", batch " in row["method"]]
+    lines = []
+    for row in sorted(timed, key=lambda row: (row["set"], row["s_per_epoch"])):
+        mark = "\\*" if row.get("loaded") else ""
+        lines.append(
+            [
+                row["set"],
+                row["method"],
+                str(row["threads"]),
+                number(row["s_per_epoch"], ".3f", mark),
+                number(row.get("fft_s"), ".3f", mark),
+                number(row.get("fft_ratio_beside"), ".2f", mark),
+                number(row.get("peak_over_data_MB"), ".0f"),
+            ]
+        )
+    text = table(
+        ("set", "method", "threads", "s / epoch", "bare FFTs, s", "x FFTs", "memory, MB"), lines
+    )
+    sizes = sorted(
+        (int(row["set"][1:]), row["s_per_epoch"]) for row in rows if row["set"][1:].isdigit()
+    )
+    if len(sizes) > 1:
+        text += (
+            f"\n\nFrom {sizes[0][0]} to {sizes[-1][0]} frames of 64² at batch 64 an epoch "
+            f"costs frames^{exponent(sizes):.2f}."
+        )
+    reached = [row for row in rows if row.get("s_to_97") is not None]
+    if reached:
+        text += "\n\nTo a quality, overlap 50 %, 1e4 photons:\n\n" + table(
+            ROW_HEADS, [_cells(row) for row in sorted(reached, key=lambda r: r["s_to_97"])]
+        )
+    return f"### {device or 'CPU'}\n\n{text}"
+
+
+def exponent(sizes: Sequence[tuple[int, float]]) -> float:
+    """a of cost ~ frames^a, by least squares in the logarithms."""
+    frames, cost = np.log(np.array(sizes, float)).T
+    return float(np.polyfit(frames, cost, 1)[0])
+
+
+def _size(rows: list[Row]) -> str:
+    ok = [row for row in rows if row["status"] == "ok"]
+    if not ok:
+        return "\n\n".join(f"## Size\n\nfailed: {row['error']}" for row in rows)
+    row = ok[0]
+    frames_GB = 40401 * 220 * 220 * 2 / 1e9
+    return f"""## Size
+
+40401 patterns of 220 x 220 pixels, uint16 ({frames_GB:.2f} GB), two probe states, two epochs:
+peak memory {row["peak_MB"] / MB_PER_GB:.2f} GB, which is frames +
+{row["peak_MB"] / MB_PER_GB - frames_GB:.2f} GB (at most 2 GB are asked for);
+{row["s_per_epoch"]:.0f} s per epoch, {row.get("fft_ratio", 0):.1f} x its FFTs."""
+
+
+def _conditions(rows: Sequence[Row]) -> str:
+    """On what the rows were made."""
+    found = sorted(
+        {
+            (
+                row.get("device") or row["machine"],
+                str(row.get("threads", "?")),
+                row["date"][:10],
+                row["commit"],
+            )
+            for row in rows
+            if row["status"] == "ok"
+        }
+    )
+    versions = sorted(
+        {f"{name} {value}" for row in rows for name, value in row.get("versions", {}).items()}
+    )
+    lines = [[*entry] for entry in found]
+    return f"""## Conditions
+
+{table(("machine", "threads", "date", "commit"), lines)}
+
+Versions: {", ".join(versions) or "none"}."""
+
+
+def _mark(rows: list[Row]) -> str:
+    return "\\*" if any(row.get("loaded") for row in rows) else ""
