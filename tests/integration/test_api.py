@@ -13,7 +13,7 @@ from tests.stack import TiledServer
 from tiled.client import from_uri
 
 from exitwave.beamline.play import PlayedScan
-from exitwave.schema.job import Failure
+from exitwave.schema.job import Failure, Quality, Result
 
 
 def test_a_played_scan_is_submitted_and_resolved(api: Api, played: PlayedScan) -> None:
@@ -257,3 +257,46 @@ def test_the_frameworks_errors_are_problems_too(api_alone: Api) -> None:
     answer = api_alone.client.delete("/api/v1/jobs")
     problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "halves"), [(0.6, "frames"), (0.59, "counts"), (None, "counts")]
+)
+def test_overlap_decides_what_an_frc_splits(
+    api: Api, played: PlayedScan, overlap: float | None, halves: str
+) -> None:
+    take_all(api)
+    parent = api.submit(scan=played.uid, priority=0, tags=["a"])
+    problem(api.client.post(f"/api/v1/jobs/{parent['id']}/frc"), 409, "transition-not-allowed")
+    succeed(api, overlap)
+    answer = api.client.post(f"/api/v1/jobs/{parent['id']}/frc")
+    job = answer.json()
+    assert answer.headers["location"] == f"/api/v1/jobs/{job['id']}"
+    spec = job["spec"]
+    assert (spec["kind"], spec["parent"]) == ("frc", parent["id"])
+    assert (spec["halves"], spec["priority"], spec["tags"]) == (halves, 9, [])
+    assert spec["scan"] == parent["spec"]["scan"]
+
+
+def test_an_frc_that_ended_without_a_result_can_be_asked_for_again(
+    api: Api, played: PlayedScan
+) -> None:
+    take_all(api)
+    path = f"/api/v1/jobs/{api.submit(scan=played.uid)['id']}/frc"
+    succeed(api, 0.7)
+    first = api.client.post(path).json()
+    assert api.client.post(path).json() == first
+    api.client.post(f"/api/v1/jobs/{first['id']}/cancel")
+    second = api.client.post(path).json()
+    assert second["id"] != first["id"]
+    succeed(api, None)
+    assert api.client.post(path).json()["id"] == second["id"]
+
+
+def succeed(api: Api, overlap: float | None) -> None:
+    """Do the next job as a worker."""
+    job = api.ledger.claim("w", "cpu")
+    assert job is not None
+    quality = Quality(overlap=overlap)
+    result = Result(node=f"ptycho/u/{job.id}/a1", attempt=1, epochs=3, quality=quality)
+    api.ledger.finish(job.id, 1, "succeeded", result=result)

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.npy import write_npy_tree
 from exitwave.files.png import Plane, object_png
-from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.reconstruction import (
+    CURVES,
+    Curve,
+    QualityFigures,
+    Reconstruction,
+    flat_numbers,
+)
 from exitwave.schema.errors import ResultNotFound
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Job
@@ -72,6 +78,10 @@ async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
         pixel_size_m=float(metadata["pixel_size_m"]),
         geometry=_geometry(metadata["geometry"]),
         box=(y0, y1, x0, x1),
+        quality=QualityFigures(
+            numbers=flat_numbers(metadata.get("quality", {})),
+            curves=await _curves(nodes, path),
+        ),
         metadata=metadata,
     )
 
@@ -109,6 +119,16 @@ async def _array(nodes: ResultNodes, job: Job, path: str) -> StoredArray:
     if found is None:
         raise ResultNotFound(f"job {job.id}: Tiled has no {path}")
     return found
+
+
+async def _curves(nodes: ResultNodes, path: str) -> dict[str, Curve]:
+    curves = {}
+    for name in CURVES:
+        found = await nodes.array(f"{path}/quality/{name}")
+        if found is not None:
+            columns = tuple(found.metadata["columns"])
+            curves[name] = Curve(columns=columns, values=found.values)
+    return curves
 
 
 def _corners_px(

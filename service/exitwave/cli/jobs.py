@@ -39,7 +39,7 @@ JobId: TypeAlias = Annotated[str, typer.Argument(help="Id of the job.", metavar=
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (submit, list_jobs, show, watch, cancel, download):
+    for command in (submit, list_jobs, show, watch, cancel, download, frc):
         name = "jobs" if command is list_jobs else None
         app.command(name)(command)
 
@@ -143,6 +143,34 @@ def cancel(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> 
         typer.echo(f"job {job.id} cancelled")
     else:
         typer.echo(f"job {job.id} is {job.state}; told to stop")
+
+
+def frc(
+    context: typer.Context,
+    job_id: JobId,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Wait for its end; exit code 1 unless it succeeded."),
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask for the resolution of a finished job: FRC of two halves of its data.
+
+    A job of its own, of lowest priority. Asked for twice it is the same one.
+    """
+    with _client(context) as client:
+        job = client.frc(job_id)
+        if wait:
+            job = follow.until_end(client, job.id, quiet=as_json)
+    if as_json:
+        _print_json(job)
+    elif not wait:
+        typer.echo(f"job {job.id} {job.state}; `exitwave watch {job.id}` follows it")
+    if wait:
+        if not as_json and job.result is not None:
+            for name, line in tables.quality_rows(job.result.quality):
+                typer.echo(f"{name} {line}")
+        _exit_by_outcome(job, say=not as_json)
 
 
 def download(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
-from exitwave.schema.job import Job, JobState, Progress
+from exitwave.schema.job import Job, JobState, Progress, Quality
 
 PIPED_WIDTH = 160
 """Columns where there is no terminal: lines stay whole for grep."""
@@ -38,7 +38,7 @@ def job_list(jobs: list[Job]) -> Table:
             job.id,
             job.state.value,
             scan_name(job),
-            str(job.spec.recipe.get("name", "")),
+            recipe_name(job),
             epoch_text(job),
             loss_text(job),
             ago(job.submitted_at),
@@ -57,6 +57,8 @@ def job_record(job: Job) -> Table:
     table.add_row("state", job.state.value + (" (to be cancelled)" if _ending(job) else ""))
     table.add_row("scan", f"{scan_name(job)}  {spec.scan.uid}")
     table.add_row("recipe", str(spec.recipe.get("name", "")))
+    if spec.parent:
+        table.add_row("frc of", f"{spec.parent}, two halves of the {spec.halves}")
     for key, value in spec.overrides.items():
         table.add_row("", f"{key} = {value}")
     table.add_row("priority", str(spec.priority))
@@ -80,6 +82,8 @@ def job_record(job: Job) -> Table:
         table.add_row("failure", f"{job.failure.message} [{job.failure.slug}]")
     if job.result:
         table.add_row("result", f"{job.result.node} (in Tiled)")
+        for name, line in quality_rows(job.result.quality):
+            table.add_row(name, line)
     return table
 
 
@@ -90,6 +94,37 @@ def outcome(job: Job) -> str:
     if job.result is not None:
         return f"job {job.id} {job.state} after {took(job)}: {job.result.node} in Tiled"
     return f"job {job.id} {job.state}"
+
+
+def quality_rows(quality: Quality | None) -> list[tuple[str, str]]:
+    """How good a result is: a name and a line for each figure that there is."""
+    if quality is None:
+        return []
+    rows = []
+    if (held_out := quality.held_out) is not None:
+        losses = f"Poisson {held_out.poisson:.4g}, amplitude {held_out.amplitude:.4g} per pixel"
+        rows.append(("held out", f"{losses}, of {held_out.patterns} patterns not fitted"))
+    if quality.grid_power is not None:
+        rows.append(("grid power", f"{100 * quality.grid_power:.2g} % of the object's"))
+    if quality.prtf_cycles_per_px is not None:
+        rows.append(("PRTF", f"above 1/e {_up_to(quality.prtf_cycles_per_px)}"))
+    if quality.overlap is not None:
+        rows.append(("overlap", f"{100 * quality.overlap:.0f} % of the probe's diameter"))
+    if (frc := quality.frc) is not None:
+        length = f"half period {frc.half_period_nm:.3g} nm, halves of the {frc.halves}"
+        rows.append(("FRC", f"above half a bit {_up_to(frc.crossing_cycles_per_px)}: {length}"))
+    return rows
+
+
+def _up_to(cycles_per_px: float) -> str:
+    band = "the end of the band, " if cycles_per_px >= 0.5 else ""
+    return f"up to {band}{cycles_per_px:.3g} cycles/px"
+
+
+def recipe_name(job: Job) -> str:
+    """Name of its recipe; a job of another kind says so."""
+    name = str(job.spec.recipe.get("name", ""))
+    return name if job.spec.kind == "reconstruction" else f"{job.spec.kind} {name}".strip()
 
 
 def scan_name(job: Job) -> str:

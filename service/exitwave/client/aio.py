@@ -65,6 +65,10 @@ class AsyncClient:
         """As `Client.cancel`."""
         return await self._run(calls.cancel(job_id))
 
+    async def frc(self, job_id: str) -> Job:
+        """As `Client.frc`."""
+        return await self._run(calls.frc(job_id))
+
     async def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
         """As `Client.wait`."""
         waiting = calls.Waiting(job_id, timeout_s)

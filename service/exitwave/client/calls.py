@@ -193,6 +193,11 @@ def cancel(job_id: str) -> Call[Job]:
     return Call("POST", f"{job_path(job_id)}/cancel", Job.model_validate_json)
 
 
+def frc(job_id: str) -> Call[Job]:
+    """A request for a job's resolution."""
+    return Call("POST", f"{job_path(job_id)}/frc", Job.model_validate_json)
+
+
 def job_path(job_id: str) -> str:
     """Path of a job; an id with a slash in it stays one segment."""
     if not job_id:

@@ -95,6 +95,23 @@ class Client:
         """Cancel a job: a queued one at once, a running one within a few seconds."""
         return self._run(calls.cancel(job_id))
 
+    def frc(self, job_id: str) -> Job:
+        """Ask for the resolution of a job that has succeeded.
+
+        Returns
+        -------
+        Job
+            A job of its own, of lowest priority, that reconstructs two halves of the data
+            and compares them; its result's ``quality.frc`` tells. Asking twice gives the
+            same job.
+
+        Raises
+        ------
+        TransitionNotAllowed
+            The job has not succeeded, or is no reconstruction.
+        """
+        return self._run(calls.frc(job_id))
+
     def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
         """Wait until a job has ended, however it ended.
 

@@ -10,6 +10,8 @@
 ``/exitwave/positions_px``                     (n, 2) (y, x) top-left pixels in that object
 ``/exitwave/positions_m``                      (n, 2) (y, x) of the same views, as measured
 ``/exitwave/loss``                             (epochs,)
+``/exitwave/quality/prtf``, ``frc``            (rows, columns); attribute ``columns``
+``/exitwave/quality/held_out_poisson``         and further numbers, where they are known
 ``/truth/object``, ``probe``                   of simulated data
 =============================================  =======================================
 """
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 
-from .reconstruction import Measurement, Reconstruction, Truth
+from .reconstruction import CURVES, Curve, Measurement, QualityFigures, Reconstruction, Truth
 
 JOULES_PER_EV = 1.602176634e-19
 COUNTS = "entry_1/data_1/data"
@@ -40,6 +42,7 @@ DETECTOR = "entry_1/instrument_1/detector_1"
 MASK = f"{DETECTOR}/mask"
 ENERGY = "entry_1/instrument_1/source_1/energy"
 RESULT = "exitwave"
+QUALITY = f"{RESULT}/quality"
 TRUTH = "truth"
 CHUNK_BYTES = 1 << 20
 
@@ -94,6 +97,7 @@ def read_reconstruction(path: Path) -> Reconstruction:
             pixel_size_m=float(attributes["pixel_size_m"]),
             geometry=_geometry(file, path) if ENERGY in file else None,
             box=None if box is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3])),
+            quality=_quality(file, path),
             metadata=json.loads(attributes.get("metadata", "{}")),
         )
 
@@ -126,6 +130,7 @@ def write_reconstruction(
         group["positions_m"] = np.asarray(result.positions_m, dtype=np.float64)
         group["positions_m"].attrs["axes"] = "y, x"
         group["loss"] = np.asarray(result.loss, dtype=np.float64)
+        _put_quality(file, result.quality)
         group.attrs["pixel_size_m"] = result.pixel_size_m
         group.attrs["metadata"] = json.dumps(dict(result.metadata))
         if result.box is not None:
@@ -141,6 +146,14 @@ def _put_measurement(file: h5py.File, measurement: Measurement) -> None:
     if measurement.truth is not None:
         _put_array(file, f"{TRUTH}/object", measurement.truth.object_YX)
         _put_array(file, f"{TRUTH}/probe", measurement.truth.probe_HW)
+
+
+def _put_quality(file: h5py.File, quality: QualityFigures) -> None:
+    for name, number in quality.numbers.items():
+        file[f"{QUALITY}/{name}"] = float(number)
+    for name, curve in quality.curves.items():
+        file[f"{QUALITY}/{name}"] = np.asarray(curve.values, dtype=np.float64)
+        file[f"{QUALITY}/{name}"].attrs["columns"] = ", ".join(curve.columns)
 
 
 def _put_positions(file: h5py.File, positions_m: NDArray[np.float64]) -> None:
@@ -198,6 +211,25 @@ def _truth(file: h5py.File, path: Path) -> Truth | None:
     return Truth(
         object_YX=_array(file, path, f"{TRUTH}/object"),
         probe_HW=_array(file, path, f"{TRUTH}/probe"),
+    )
+
+
+def _quality(file: h5py.File, path: Path) -> QualityFigures:
+    names = [] if QUALITY not in file else [f"{QUALITY}/{name}" for name in file[QUALITY]]
+    curves = [name for name in names if name.rpartition("/")[2] in CURVES]
+    return QualityFigures(
+        numbers={
+            name.rpartition("/")[2]: _number(file, path, name)
+            for name in names
+            if name not in curves
+        },
+        curves={
+            name.rpartition("/")[2]: Curve(
+                columns=tuple(file[name].attrs.get("columns", "").split(", ")),
+                values=_array(file, path, name),
+            )
+            for name in curves
+        },
     )
 
 

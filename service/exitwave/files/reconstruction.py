@@ -79,6 +79,40 @@ class Measurement:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A figure over frequency, as a table.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Names, with units.
+    values : array (rows, columns)
+    """
+
+    columns: tuple[str, ...]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFigures:
+    """How good a result is.
+
+    Attributes
+    ----------
+    numbers : mapping of str to float
+        By name, units in the names, such as ``held_out_poisson``.
+    curves : mapping of str to Curve
+        Those of `CURVES` that there are.
+    """
+
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+
+
+CURVES = ("prtf", "frc")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconstruction:
     """What came out.
@@ -100,6 +134,7 @@ class Reconstruction:
     geometry : Geometry, optional
     box : tuple of int, optional
         Illuminated box (y0, y1, x0, x1) of the object, ends excluded.
+    quality : QualityFigures
     metadata : mapping
         Recipe, scan, software and the like; JSON values.
     """
@@ -112,6 +147,7 @@ class Reconstruction:
     pixel_size_m: float
     geometry: Geometry | None = None
     box: Box | None = None
+    quality: QualityFigures = field(default_factory=QualityFigures)
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -133,6 +169,17 @@ class Reconstruction:
             lit_YX[y : y + height, x : x + width] += power_HW
         dark_YX = lit_YX < ILLUMINATED_SHARE * lit_YX.max()
         return np.where(dark_YX, np.complex64(np.nan), self.object_MYX[0])
+
+
+def flat_numbers(values: Mapping[str, Any], group: str = "") -> dict[str, float]:
+    """The numbers of nested values, by ``group_name``; texts and None are left out."""
+    numbers: dict[str, float] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            numbers |= flat_numbers(value, f"{group}{name}_")
+        elif isinstance(value, (int, float)):
+            numbers[f"{group}{name}"] = float(value)
+    return numbers
 
 
 def check_finite(name: str, values: NDArray[Any]) -> None:

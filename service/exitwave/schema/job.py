@@ -48,7 +48,7 @@ Outcome = Literal["succeeded", "failed", "cancelled", "lost"]
 JobKind = Literal["reconstruction", "frc"]
 
 Halves = Literal["frames", "counts"]
-"""What an FRC splits: every other frame, or every count of every frame by the throw of a coin."""
+"""What an FRC splits: every other frame, or every frame's counts by the throw of a coin."""
 
 
 class Strict(BaseModel):

@@ -15,7 +15,14 @@ from exitwave.files.cxi import (
     write_measurement,
     write_reconstruction,
 )
-from exitwave.files.reconstruction import Measurement, Reconstruction, Truth
+from exitwave.files.reconstruction import (
+    Curve,
+    Measurement,
+    QualityFigures,
+    Reconstruction,
+    Truth,
+    flat_numbers,
+)
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
 
@@ -55,6 +62,22 @@ def result() -> Reconstruction:
         pixel_size_m=9.8e-9,
         geometry=GEOMETRY,
         box=(3, 40, 0, 50),
+        quality=QualityFigures(
+            numbers=flat_numbers(
+                {
+                    "grid_power": 0.02,
+                    "overlap": None,
+                    "held_out": {"poisson": 0.5, "patterns": 7},
+                    "frc": {"halves": "counts", "half_period_nm": 14.5},
+                }
+            ),
+            curves={
+                name: Curve(
+                    columns=("cycles_per_px", name), values=np.arange(6.0).reshape(3, 2)
+                )
+                for name in ("prtf", "frc")
+            },
+        ),
         metadata={"recipe": {"name": "default"}, "scan_id": 7},
     )
 
@@ -185,3 +208,25 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path, result: Reconstruction) -
     with pytest.raises(TypeError):
         write_reconstruction(tmp_path / "b.cxi", broken)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_quality_round_trip(tmp_path: Path, result: Reconstruction) -> None:
+    path = tmp_path / "a.cxi"
+    write_reconstruction(path, result)
+    back = read_reconstruction(path).quality
+    assert back.numbers == {
+        "grid_power": 0.02,
+        "held_out_poisson": 0.5,
+        "held_out_patterns": 7.0,
+        "frc_half_period_nm": 14.5,
+    }
+    assert set(back.curves) == {"prtf", "frc"}
+    assert back.curves["prtf"].columns == ("cycles_per_px", "prtf")
+    np.testing.assert_array_equal(back.curves["frc"].values, [[0, 1], [2, 3], [4, 5]])
+    with h5py.File(path, "r+") as file:
+        assert file["exitwave/quality/prtf"].attrs["columns"] == "cycles_per_px, prtf"
+        file["exitwave/quality/odd"] = "text"
+    with pytest.raises(DataError, match="odd"):
+        read_reconstruction(path)
+    write_reconstruction(path, replace(result, quality=QualityFigures()))
+    assert read_reconstruction(path).quality == QualityFigures()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -13,7 +14,9 @@ import stamina
 import structlog
 from numpy.typing import NDArray
 
+from exitwave.files.reconstruction import Curve
 from exitwave.schema.errors import SinkError
+from exitwave.schema.job import Quality
 
 from .node import Numbers, ResultNode, may_pass
 
@@ -37,6 +40,12 @@ class FinalArrays:
         Epochs done.
     loss : float
         Of the last one.
+    quality : Quality
+        Figures, for the node's metadata.
+    curves : mapping of str to Curve
+        Written below ``quality``.
+    further : mapping of str to ndarray
+        More arrays, by name.
     """
 
     object_MYX: NDArray[np.complex64]
@@ -45,6 +54,9 @@ class FinalArrays:
     illuminated_box: tuple[int, int, int, int]
     epochs: int
     loss: float
+    quality: Quality = field(default_factory=Quality)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    further: Mapping[str, Numbers] = field(default_factory=dict)
 
 
 def deliver(
@@ -98,11 +110,17 @@ def _write(node: ResultNode, final: FinalArrays) -> None:
         )
         _put_checked(node, "probe", final.probe_NHW, scale)
         _put_checked(node, "positions_m", final.positions_m, {"order": "y, x"})
+        for name, values in final.further.items():
+            _put_checked(node, name, values, {})
+        for name, curve in final.curves.items():
+            columns = {"columns": list(curve.columns)}
+            _put_checked(node, f"quality/{name}", curve.values, columns)
         node.update(
             {
                 "epoch": final.epochs,
                 "loss": final.loss,
                 "illuminated_box": list(final.illuminated_box),
+                "quality": final.quality.model_dump(),
                 "complete": True,
             }
         )
@@ -124,14 +142,16 @@ def _spool(node: ResultNode, final: FinalArrays, folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{node.record.job_id}-a{node.record.attempt}.npz"
     being_written = path.with_suffix(".part")
+    arrays: dict[str, Any] = {
+        "object": final.object_MYX,
+        "probe": final.probe_NHW,
+        "positions_m": final.positions_m,
+        **final.further,
+        **{f"quality/{name}": curve.values for name, curve in final.curves.items()},
+        "node": np.array(node.path),
+    }
     with being_written.open("wb") as file:
-        np.savez(
-            file,
-            object=final.object_MYX,
-            probe=final.probe_NHW,
-            positions_m=final.positions_m,
-            node=np.array(node.path),
-        )
+        np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
     return being_written.rename(path)

@@ -1,8 +1,10 @@
 """An attempt's node in Tiled: made when first needed, whatever parts of it exist already.
 
 ``/{results}/{scan_uid}/{job_id}/a{attempt}`` holds ``live/object``, ``live/probe`` and
-``live/progress`` from the first epoch on, ``object``, ``probe`` and ``positions_m`` at the
-end. Each attempt writes below its own node: a stalled one cannot spoil another's result.
+``live/progress`` from the first epoch on, ``object``, ``probe``, ``positions_m`` and curves
+below ``quality`` at the end; of a job of kind frc these are the first half's, and ``second``
+holds the other's. Each attempt writes below its own node: a stalled one cannot spoil
+another's result.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from tiled.structures.array import ArrayStructure, BuiltinDtype
 from tiled.structures.core import StructureFamily
 from tiled.structures.data_source import DataSource
 
-from exitwave.schema.job import ScanRef
+from exitwave.schema.job import JobKind, ScanRef
 from exitwave.settings.service import TiledSettings
 
 SPEC = "PtychoReconstruction"
@@ -49,6 +51,9 @@ class AttemptRecord:
         (y, x) of the centre of the object's pixel (0, 0).
     device : str
         What it was computed on.
+    kind : {"reconstruction", "frc"}
+    parent : str or None
+        The job that an frc belongs to.
     """
 
     scan: ScanRef
@@ -59,6 +64,8 @@ class AttemptRecord:
     pixel_size_m: float
     origin_m: tuple[float, float]
     device: str
+    kind: JobKind = "reconstruction"
+    parent: str | None = None
 
     def metadata(self) -> dict[str, Any]:
         """Metadata of the node as it is made."""
@@ -68,6 +75,8 @@ class AttemptRecord:
             "sample": self.scan.sample,
             "job_id": self.job_id,
             "attempt": self.attempt,
+            "kind": self.kind,
+            "parent": self.parent,
             "recipe": self.recipe,
             "geometry": self.geometry,
             "software": {**software_versions(), "device": self.device},

@@ -8,24 +8,26 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Literal
 
 import stamina
 import torch
 
-from exitwave.engine import EpochState, reconstruct
+from exitwave.engine import reconstruct
 from exitwave.engine.scan import choose_device
 from exitwave.prepare import Prepared, build_dataset
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
-from exitwave.schema.errors import EngineError, TiledUnavailable
+from exitwave.schema.errors import TiledUnavailable
 from exitwave.schema.job import Job, Progress, Result, ScanRef
 from exitwave.schema.recipe import Recipe, recipe_from_mapping
 from exitwave.settings.connection import connection_file
 from exitwave.settings.service import Settings
 
 from .devices import torch_name
+from .finals import Follow, Followed, frc, reconstruction
 
 ALL_CHECKED_S = 0.25
 """While the last pictures go out, the flag is looked at this often."""
@@ -71,28 +73,32 @@ class JobRunner:
         """
         recipe = recipe_from_mapping(job.spec.recipe)
         scan, prepared = self._patiently_read(job, report)
-        report(Progress(phase="reconstructing", epochs=recipe.epochs))
+        runs = 2 if job.spec.kind == "frc" else 1
+        report(Progress(phase="reconstructing", epochs=runs * recipe.epochs))
         node = ResultNode(self._settings.tiled, self._record(job, scan, prepared))
         sink = LiveSink(node, self._settings.worker.publish_s)
+        done = Progress(phase="writing")
+
+        def follow(state: Followed) -> None:
+            nonlocal done
+            sink.offer(state)
+            report(_progress_of(state, "reconstructing"))
+            done = _progress_of(state, "writing")
+
         try:
-            last = self._reconstruct(prepared, recipe, sink, report)
-            done = _progress_of(last, "writing")
+            final = self._compute(job, prepared, recipe, follow)
             sink.end()
             while not sink.done(ALL_CHECKED_S):
                 report(done)
         finally:
             sink.abandon()
-        final = FinalArrays(
-            object_MYX=last.object_MYX(),
-            probe_NHW=last.probe_NHW(),
-            positions_m=prepared.positions_m,
-            illuminated_box=last.illuminated_box(),
-            epochs=last.epoch,
-            loss=last.loss.total,
-        )
         deliver(node, final, self._spool_dir, lambda: report(done))
         return Result(
-            node=node.path, attempt=job.attempt, epochs=last.epoch, loss=last.loss.total
+            node=node.path,
+            attempt=job.attempt,
+            epochs=final.epochs,
+            loss=final.loss,
+            quality=final.quality,
         )
 
     def _patiently_read(self, job: Job, report: Report) -> tuple[ScanRef, Prepared]:
@@ -120,17 +126,14 @@ class JobRunner:
         )
         return ref, prepared
 
-    def _reconstruct(
-        self, prepared: Prepared, recipe: Recipe, sink: LiveSink, report: Report
-    ) -> EpochState:
-        last = None
-        for state in reconstruct(prepared.dataset, recipe, device=str(self._torch_device)):
-            sink.offer(state)
-            report(_progress_of(state, "reconstructing"))
-            last = state
-        if last is None:
-            raise EngineError(f"recipe {recipe.name}: found no epoch; expected at least one")
-        return last
+    def _compute(
+        self, job: Job, prepared: Prepared, recipe: Recipe, follow: Follow
+    ) -> FinalArrays:
+        device = str(self._torch_device)
+        engine = partial(reconstruct, device=device)
+        if job.spec.kind == "frc":
+            return frc(engine, prepared, recipe, job.spec.halves or "counts", follow)
+        return reconstruction(engine, prepared, recipe, device, follow)
 
     def _record(self, job: Job, scan: ScanRef, prepared: Prepared) -> AttemptRecord:
         return AttemptRecord(
@@ -142,10 +145,12 @@ class JobRunner:
             pixel_size_m=prepared.pixel_size_m,
             origin_m=prepared.origin_m,
             device=self.device,
+            kind=job.spec.kind,
+            parent=job.spec.parent,
         )
 
 
-def _progress_of(state: EpochState, phase: Phase) -> Progress:
+def _progress_of(state: Followed, phase: Phase) -> Progress:
     return Progress(
         phase=phase,
         epoch=state.epoch,

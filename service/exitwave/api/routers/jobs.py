@@ -1,4 +1,4 @@
-"""Jobs: submit, list, look at, cancel."""
+"""Jobs: submit, list, look at, cancel; ask for a job's resolution."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from exitwave.api.auth import Access
 from exitwave.api.deps import LedgerDep, ScansDep
+from exitwave.api.frc import accept_frc
 from exitwave.api.submission import accept
 from exitwave.schema.job import Job, JobPage, JobRequest, JobState
 
@@ -67,3 +68,15 @@ async def get(job_id: str, access: Access, ledger: LedgerDep) -> Job:
 async def cancel(job_id: str, access: Access, ledger: LedgerDep) -> Job:
     """End a queued job at once; a running one with its worker's next sign of life."""
     return await ledger.cancel(job_id)
+
+
+@router.post("/{job_id}/frc", status_code=202)
+async def frc(job_id: str, response: Response, access: Access, ledger: LedgerDep) -> Job:
+    """Ask for the Fourier ring correlation of a succeeded job: a linked job, priority 9.
+
+    It reconstructs two halves of the data with the job's own recipe. Asking twice gives
+    the same job.
+    """
+    job = await accept_frc(job_id, ledger)
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    return job

@@ -1,0 +1,93 @@
+"""How good a finished run is: every figure that needs no truth and no second run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from exitwave.engine import Dataset, EpochState
+from exitwave.engine.evaluate import modelled_patterns
+from exitwave.files.reconstruction import Curve, QualityFigures, flat_numbers
+from exitwave.quality import grid_power, overlap, rectangle_of_centres, transfer_function
+from exitwave.schema.errors import InvalidInput
+from exitwave.schema.job import HeldOutFigures, Quality
+from exitwave.schema.recipe import SubPixel
+
+PRTF_PATTERNS = 64
+"""Evenly over the scan, for the transfer function."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessment:
+    """Figures of a run.
+
+    Attributes
+    ----------
+    quality : Quality
+        For people and records.
+    curves : dict of str to Curve
+        By the names that `exitwave.files` knows.
+    """
+
+    quality: Quality
+    curves: dict[str, Curve] = field(default_factory=dict)
+
+    def figures(self) -> QualityFigures:
+        """As a result's file holds them."""
+        return QualityFigures(
+            numbers=flat_numbers(self.quality.model_dump()), curves=self.curves
+        )
+
+
+def assess(
+    dataset: Dataset, last: EpochState, *, subpixel: SubPixel = "auto", device: str = "auto"
+) -> Assessment:
+    """Judge the last state of a run over a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What was reconstructed.
+    last : EpochState
+    subpixel : {"auto", "on", "off"}
+        The recipe's.
+    device : str
+        Where patterns are modelled.
+    """
+    object_MYX, probe_NHW = last.object_MYX(), last.probe_NHW()
+    frames = len(dataset.frames)
+    sample = np.unique(np.linspace(0, frames - 1, min(frames, PRTF_PATTERNS)).astype(np.intp))
+    modelled = modelled_patterns(
+        dataset, object_MYX, probe_NHW, sample, subpixel=subpixel, device=device
+    )
+    prtf = transfer_function(
+        ((part.model_BHW, part.counts_BHW) for part in modelled), dataset.mask_HW
+    )
+    held_out = last.held_out
+    quality = Quality(
+        held_out=None
+        if held_out is None
+        else HeldOutFigures(
+            patterns=held_out.patterns,
+            epoch=held_out.epoch,
+            poisson=held_out.poisson,
+            amplitude=held_out.amplitude,
+        ),
+        grid_power=_grid_power(dataset, last),
+        prtf_cycles_per_px=prtf.crossing_cycles_per_px,
+        overlap=overlap(dataset.positions_px, probe_NHW),
+    )
+    table = np.stack([prtf.frequency_cycles_per_px, prtf.ratio], axis=1)
+    return Assessment(
+        quality=quality,
+        curves={"prtf": Curve(columns=("frequency_cycles_per_px", "ratio"), values=table)},
+    )
+
+
+def _grid_power(dataset: Dataset, last: EpochState) -> float | None:
+    region = rectangle_of_centres(dataset.positions_px, dataset.frames.shape_HW)
+    try:
+        return grid_power(last.object_MYX()[0], dataset.positions_px, region)
+    except InvalidInput:
+        return None  # views that span a few pixels have no spectrum

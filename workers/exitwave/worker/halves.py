@@ -1,0 +1,214 @@
+"""Fourier ring correlation of a scan: two halves of its data, each reconstructed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.engine import ArrayFrames, Dataset, EpochState, FrameSource, LossTerms
+from exitwave.files.reconstruction import Curve
+from exitwave.quality import (
+    ChosenFrames,
+    RingCorrelation,
+    ThinnedFrames,
+    compare_halves,
+    rectangle_of_centres,
+)
+from exitwave.quality.align import Region
+from exitwave.quality.halves import Part
+from exitwave.schema.errors import DataError, EngineError
+from exitwave.schema.job import FrcFigures, Halves
+from exitwave.schema.recipe import Recipe
+
+SLAB = 64
+FRC_COLUMNS = ("frequency_cycles_per_px", "correlation", "half_bit_threshold")
+
+Engine = Callable[[Dataset, Recipe], Iterator[EpochState]]
+"""`reconstruct` with its options."""
+
+
+@dataclass(frozen=True, slots=True)
+class HalfState:
+    """A state of one half's run, with epochs counted over both.
+
+    Attributes
+    ----------
+    half : int
+        0 or 1.
+    state : EpochState
+    shape_YX : (int, int)
+        Of the object of the whole scan: pictures of both halves have it.
+    """
+
+    half: int
+    state: EpochState
+    shape_YX: tuple[int, int]
+
+    @property
+    def epoch(self) -> int:
+        """From 1 over both halves."""
+        return self.half * self.state.epochs + self.state.epoch
+
+    @property
+    def epochs(self) -> int:
+        """Of both halves."""
+        return 2 * self.state.epochs
+
+    @property
+    def seconds(self) -> float:
+        """That the epoch took."""
+        return self.state.seconds
+
+    @property
+    def loss(self) -> LossTerms:
+        """Of this half."""
+        return self.state.loss
+
+    def object_MYX(self) -> NDArray[np.complex64]:
+        """The object; zero beyond what this half has seen."""
+        object_MYX = self.state.object_MYX()
+        return np.pad(object_MYX, ((0, 0), *self._missing(object_MYX.shape[1:])))
+
+    def probe_NHW(self) -> NDArray[np.complex64]:
+        """The probe."""
+        return self.state.probe_NHW()
+
+    def illuminated_YX(self) -> NDArray[np.bool_]:
+        """Where this half knows the object."""
+        known_YX = self.state.illuminated_YX()
+        return np.pad(known_YX, self._missing(known_YX.shape))
+
+    def _missing(self, shape_YX: tuple[int, ...]) -> list[tuple[int, int]]:
+        return [(0, whole - own) for whole, own in zip(self.shape_YX, shape_YX, strict=True)]
+
+
+def half_of(dataset: Dataset, halves: Halves, half: Part, seed: int) -> Dataset:
+    """One of two disjoint halves of a dataset, in its object frame.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    halves : {"frames", "counts"}
+        Every other frame; or all frames with half of their counts (`ThinnedFrames`), which
+        are drawn once and kept in memory.
+    half : {0, 1}
+    seed : int
+        Of the throw of the coin; the same for both halves.
+
+    Raises
+    ------
+    DataError
+        There are not two frames, or what is to be split are no counts.
+    """
+    if halves == "frames":
+        return _every_other(dataset, half)
+    thinned = ThinnedFrames(dataset.frames, half, seed=seed, mask_HW=dataset.mask_HW)
+    return replace(dataset, frames=ArrayFrames(_all_of(thinned)))
+
+
+def reconstruct_halves(
+    engine: Engine, dataset: Dataset, recipe: Recipe, halves: Halves
+) -> Iterator[HalfState]:
+    """Reconstruct one half, then the other, with the same recipe.
+
+    Only the seed differs: noise that both start with would count as agreement.
+
+    Parameters
+    ----------
+    engine : callable
+        `reconstruct`, with its options.
+    dataset : Dataset
+        The whole.
+    recipe : Recipe
+    halves : {"frames", "counts"}
+
+    Raises
+    ------
+    ExitwaveError
+        As `half_of` and `reconstruct`.
+    """
+    both: tuple[Part, Part] = (0, 1)
+    for half in both:
+        own = replace(recipe, seed=(recipe.seed + half) % 2**31)
+        part = half_of(dataset, halves, half, recipe.seed)
+        for state in engine(part, own):
+            yield HalfState(half, state, dataset.object_shape_YX)
+
+
+class Pair:
+    """The last state of each half, as they come."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, HalfState] = {}
+
+    def take(self, state: HalfState) -> None:
+        """Keep a half's newest state."""
+        self._last[state.half] = state
+
+    def both(self) -> tuple[HalfState, HalfState]:
+        """Both halves; `EngineError` where one has no epoch."""
+        if len(self._last) < 2:
+            raise EngineError(f"halves: found {len(self._last)} with an epoch; expected 2")
+        return self._last[0], self._last[1]
+
+    def rings(self) -> RingCorrelation:
+        """FRC of the first object states, where the centres of both halves' views lie."""
+        first, second = self.both()
+        regions = [
+            rectangle_of_centres(half.state.positions_px, half.probe_NHW().shape[-2:])
+            for half in (first, second)
+        ]
+        return compare_halves(first.object_MYX()[0], second.object_MYX()[0], _common(*regions))
+
+
+def frc_figures(rings: RingCorrelation, halves: Halves, pixel_size_m: float) -> FrcFigures:
+    """Where the correlation crosses the half-bit threshold."""
+    crossing = rings.crossing_cycles_per_px
+    return FrcFigures(
+        halves=halves,
+        crossing_cycles_per_px=crossing,
+        half_period_nm=pixel_size_m * 1e9 / (2 * crossing),
+    )
+
+
+def frc_curve(rings: RingCorrelation) -> Curve:
+    """The correlation and its threshold, as a table."""
+    columns = (rings.frequency_cycles_per_px, rings.correlation, rings.threshold)
+    return Curve(columns=FRC_COLUMNS, values=np.stack(columns, axis=1))
+
+
+def _every_other(dataset: Dataset, first: int) -> Dataset:
+    count = len(dataset.frames)
+    if count < 2:
+        raise DataError("frames", f"{count} frame", "two or more, to be halved")
+    chosen = np.arange(first, count, 2, dtype=np.intp)
+    frames: FrameSource = ChosenFrames(dataset.frames, chosen)
+    if isinstance(dataset.frames, ArrayFrames):
+        frames = ArrayFrames(dataset.frames.counts_nHW[first::2])
+    return replace(
+        dataset,
+        frames=frames,
+        positions_px=dataset.positions_px[chosen],
+        scale_n=None if dataset.scale_n is None else dataset.scale_n[chosen],
+    )
+
+
+def _all_of(frames: ThinnedFrames) -> NDArray[Any]:
+    indices = np.arange(len(frames), dtype=np.intp)
+    counts_nHW = np.empty((len(frames), *frames.shape_HW), frames.read(indices[:1]).dtype)
+    for begin in range(0, len(frames), SLAB):
+        counts_nHW[begin : begin + SLAB] = frames.read(indices[begin : begin + SLAB])
+    return counts_nHW
+
+
+def _common(one: Region, other: Region) -> Region:
+    return (
+        max(one[0], other[0]),
+        min(one[1], other[1]),
+        max(one[2], other[2]),
+        min(one[3], other[3]),
+    )
