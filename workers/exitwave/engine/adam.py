@@ -31,8 +31,8 @@ class Adam:
         self.second = torch.zeros_like(self._variable)
         self._steps = torch.zeros((), dtype=torch.float32, device=variable.device)
 
-    def step(self, gradient: Tensor, rate: float) -> None:
-        """One update along a complex gradient."""
+    def step(self, gradient: Tensor, rate: float | Tensor) -> None:
+        """One update along a complex gradient; a rate on the device is not read back."""
         adam_update(
             [self._variable],
             [torch.view_as_real(gradient)],

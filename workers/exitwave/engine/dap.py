@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
 from .clamp import clamp, clip_modulus
-from .feed import Batch
 from .gauge import Variables, pin, scanned_box
+from .graphs import recorded
 from .prior import AdaptivePrior, total_variation
 from .rates import Plateau, rate_share
 from .scan import Scan
 from .schedule import Epoch
 from .state import LossTerms
 from .step import make_step
+from .update import Update
 
 
 class Dap:
@@ -39,7 +39,7 @@ class Dap:
     ) -> None:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
-        self._step = make_step(
+        step = make_step(
             scan,
             object_MYX,
             probe_NHW,
@@ -49,9 +49,11 @@ class Dap:
         self.variables = Variables(
             object_MYX, probe_NHW, beta1=recipe.adam.beta1, beta2=recipe.adam.beta2
         )
-        self._adaptive = None
+        adaptive = None
         if self._prior.balance != "off" and self._prior.ratio > 0:
-            self._adaptive = AdaptivePrior(self._prior, object_MYX)
+            adaptive = AdaptivePrior(self._prior, object_MYX)
+        self._update = Update(step, self.variables, adaptive)
+        self._run_update = recorded(self._update, step, scan)
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
@@ -70,36 +72,19 @@ class Dap:
         )
         if epoch.number <= self._recipe.probe_after:
             probe_rate = 0.0
-        probe_rate *= float(self.probe_NHW.abs().mean())
-        rates = (object_rate, probe_rate)
-        sums: list[Tensor] = []
-        weight = torch.zeros((), device=self.object_MYX.device)
+        update = self._update
+        update.begin_epoch(object_rate, probe_rate)
         for batch in self._scan.feed(epoch.batches):
-            total, weight = self._update(batch, epoch, rates)
-            sums.append(total)
+            self._run_update(batch, stage.loss, epoch.factor)
         frames = sum(len(chosen) for chosen in epoch.batches)
-        data = float(torch.stack(sums).sum()) / frames
+        data = float(update.loss_sum) / frames
         variation = total_variation(self.object_MYX, p=self._prior.p, q=self._prior.q)
-        prior = float(weight) * float(variation)
+        prior = float(update.gamma * variation)
         for plateau in (self._object_plateau, self._probe_plateau):
             plateau.hear(data + prior, stage)
         clamp(self.variables, self._recipe.clamp, self._box)
         pin(self.variables, self._recipe.gauge, self._box)
         return LossTerms(total=data + prior, data=data, prior=prior)
-
-    def _update(
-        self, batch: Batch, epoch: Epoch, rates: tuple[float, float]
-    ) -> tuple[Tensor, Tensor]:
-        """Gradients, prior and a step of both variables: sum of losses, and gamma."""
-        step, variables = self._step, self.variables
-        total = step.run(batch, epoch.stage.loss, epoch.factor)
-        weight = torch.zeros_like(total)
-        if self._adaptive is not None:
-            weight = self._adaptive.add_to(step.object_gradient_MYX, total / len(batch))
-        variables.object_adam.step(step.object_gradient_MYX, rates[0])
-        if rates[1] > 0:
-            variables.probe_adam.step(step.probe_gradient_NHW, rates[1])
-        return total, weight
 
     def tensors(self) -> dict[str, Tensor]:
         """Object, probe and their moments."""

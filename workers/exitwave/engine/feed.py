@@ -137,11 +137,15 @@ class Resident:
     def feed(self, batches: Sequence[Indices]) -> Iterator[Batch]:
         """The batches one after the other."""
         for chosen, index_B in _uploaded(batches, self.device):
+            yield self.batch(chosen, index_B)
 
-            def counts(begin: int, end: int, index_B: Tensor = index_B) -> Tensor:
-                return self._gathered(index_B[begin:end])
+    def batch(self, chosen: Indices, index_B: Tensor) -> Batch:
+        """The patterns of one update, by their indices on the host and on the device."""
 
-            yield Batch(chosen, index_B, counts)
+        def counts(begin: int, end: int) -> Tensor:
+            return self._gathered(index_B[begin:end])
+
+        return Batch(chosen, index_B, counts)
 
     def _gathered(self, index_B: Tensor) -> Tensor:
         chosen_BHW = torch.index_select(self.stored_nHW, 0, index_B)

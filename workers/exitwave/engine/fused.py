@@ -22,7 +22,8 @@ from exitwave.schema.recipe import Loss
 from .feed import Batch
 from .illuminate import shift_ramps
 from .loss import LOSSES, Weigh
-from .patches import make_patches
+from .memory import view_work_bytes
+from .patches import IndexPatches, make_patches
 from .propagate import propagate, propagate_back
 from .scan import Scan
 
@@ -46,6 +47,10 @@ class FusedStep:
     ----------
     object_gradient_MYX, probe_gradient_NHW : Tensor
         d loss / d Re + i d loss / d Im, as torch has it; overwritten by `run`.
+    needs_no_host : bool
+        `run` reads a batch's indices on the device only.
+    waves_per_view : int
+        Complex numbers of the exit waves of a view.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class FusedStep:
             scan.window_HW,
             deterministic=deterministic,
         )
+        self.needs_no_host = isinstance(self._patches, IndexPatches)
         self._ramps: tuple[Tensor, Tensor] | None = None
         if scan.shifts_n2 is not None:
             ramp_nH, ramp_nW = shift_ramps(scan.shifts_n2.double(), scan.window_HW)
@@ -78,8 +84,12 @@ class FusedStep:
     def _make_buffers(self, object_states: int) -> None:
         states, height, width = self._probe_NHW.shape
         self._pairs = object_states * states
-        limit = CHUNK_CPU if self._scan.device.type == "cpu" else CHUNK_GPU
-        chunk = max(1, min(len(self._scan), limit // (self._pairs * height * width)))
+        self.waves_per_view = self._pairs * height * width
+        most = CHUNK_CPU if self._scan.device.type == "cpu" else CHUNK_GPU
+        chunk = self._scan.views_at_once(
+            view_work_bytes((height, width), object_states, states),
+            max(1, min(len(self._scan), most // self.waves_per_view)),
+        )
         wave, real = self._probe_NHW, self._probe_NHW.real
         self._chunk = chunk
         self._cut_BMHW = wave.new_empty((chunk, object_states, height, width))

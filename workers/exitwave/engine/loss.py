@@ -64,7 +64,7 @@ def weigh_gaussian(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     dark = counts == 0
     excess = model - counts
     slope = (excess / counts).masked_fill_(dark, 1)
-    return slope, excess.mul_(slope).mul_(torch.where(dark, 1.0, 0.5))
+    return slope, excess.mul_(slope).mul_(dark.to(excess.dtype).add_(1).mul_(0.5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

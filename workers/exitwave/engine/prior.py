@@ -18,7 +18,7 @@ from exitwave.schema.recipe import Prior
 EPSILON = 1e-6
 """Below the root; the object's mean modulus is 1."""
 FLOOR = 1e-30
-"""Of the squared norm of the prior's gradient, which a flat object makes zero."""
+"""Of the norm of the prior's gradient, which a flat object makes zero."""
 
 
 def total_variation(object_MYX: Tensor, *, p: float, q: float) -> Tensor:
@@ -144,9 +144,10 @@ class AdaptivePrior:
 
 def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float) -> Tensor:
     """Weight gamma = ratio ||data gradient|| / ||prior gradient||, a 0-dim tensor."""
-    data, prior = (as_pairs(part).view(-1) for part in (data_gradient, prior_gradient))
-    squared = torch.dot(data, data) / torch.dot(prior, prior).clamp_min(FLOOR)
-    return ratio * squared.sqrt()
+    data, prior = (
+        torch.linalg.vector_norm(as_pairs(part)) for part in (data_gradient, prior_gradient)
+    )
+    return ratio * data / prior.clamp_min(FLOOR)
 
 
 def as_pairs(values_MYX: Tensor) -> Tensor:

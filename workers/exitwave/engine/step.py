@@ -14,6 +14,7 @@ from .feed import Batch
 from .forward import data_loss
 from .fused import FusedStep
 from .loss import LOSSES
+from .memory import view_work_bytes
 from .scan import Scan
 
 CHUNK = 2**20
@@ -63,7 +64,10 @@ class AutogradStep:
         self.object_gradient_MYX = torch.zeros_like(object_MYX)
         self.probe_gradient_NHW = torch.zeros_like(probe_NHW)
         waves = object_MYX.shape[0] * probe_NHW.numel()
-        self._chunk = max(1, CHUNK // waves)
+        states = object_MYX.shape[0], probe_NHW.shape[0]
+        # Autograd keeps what each operation has made until the gradients are there.
+        bytes_per_view = 3 * view_work_bytes(scan.window_HW, *states)
+        self._chunk = scan.views_at_once(bytes_per_view, max(1, CHUNK // waves))
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
         """As in `Step`."""
