@@ -10,7 +10,7 @@ import torch
 from exitwave.schema.errors import EngineError
 from exitwave.schema.recipe import Recipe
 
-from .dataset import ArrayFrames, Dataset
+from .dataset import Dataset
 
 GIGABYTE = 10**9
 
@@ -95,8 +95,7 @@ def room_for(
             f"memory_GB: found {total / GIGABYTE:.3g} GB of device memory; object, probe and "
             f"{LEAST_VIEWS} views need {(total - left + needed) / GIGABYTE:.3g} GB"
         )
-    in_host = device.type == "cpu" and isinstance(dataset.frames, ArrayFrames)
-    frames = 0 if in_host else len(dataset.frames) * frame_bytes
+    frames = 0 if device.type == "cpu" else len(dataset.frames) * frame_bytes
     streamed = left - frames < max(needed, ROOMY_SHARE * total)
     if not streamed:
         left -= frames

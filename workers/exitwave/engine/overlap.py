@@ -26,6 +26,7 @@ FAR_WIDTHS = 2.0
 _HIGHEST_NOISE = 0.05
 _NOISE_ONLY = (0.95, 1.05)
 _MASKED_SHARE = 0.02
+_LEAST_WIDTH_PX = 3.0  # below it the patterns are flat: noise, and no beam at all
 
 
 def check_overlap(dataset: Dataset) -> None:
@@ -83,7 +84,7 @@ def beam_width_px(dataset: Dataset) -> float | None:
     )
     width_px = float(lag_HW[spots_HW > max(2 * noise, 1e-3)].max())
     beyond = spots_HW[lag_HW > width_px]
-    if noise > _HIGHEST_NOISE or not beyond.size:
+    if noise > _HIGHEST_NOISE or not beyond.size or width_px < _LEAST_WIDTH_PX:
         return None
     low, high = (share * noise for share in _NOISE_ONLY)
-    return max(width_px, 1.0) if low < beyond.mean() < high else None
+    return width_px if low < beyond.mean() < high else None

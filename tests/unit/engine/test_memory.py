@@ -1,0 +1,102 @@
+"""A bound on device memory is kept, and refused where it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from tests.unit.engine.test_feed import FileFrames, same
+from torch.profiler import ProfilerActivity, profile
+
+from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine.memory import room_for
+from exitwave.engine.step import AutogradStep
+from exitwave.schema.errors import EngineError
+from exitwave.schema.recipe import Recipe, Stage
+
+CPU = torch.device("cpu")
+RANDOM = np.random.default_rng(6)
+COUNTS = RANDOM.poisson(5.0, (200, 48, 48)).astype(np.uint16)
+POSITIONS = RANDOM.uniform(0, 100, (200, 2))
+WHOLE = Recipe(stages=(Stage(epochs=1, batches=(0.5,)),), probe_states=2)
+
+
+def dataset(*, streamed: bool) -> Dataset:
+    frames = FileFrames(COUNTS) if streamed else ArrayFrames(COUNTS)
+    return Dataset(frames=frames, positions_px=POSITIONS)
+
+
+def peak_bytes(work: Callable[[], object]) -> int:
+    """The most that torch had allocated at once."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
+        work()
+    changes = [
+        event.nbytes()
+        for event in recorded.profiler.kineto_results.events()
+        if event.name() == "[memory]"
+    ]
+    return int(np.cumsum(changes).max())
+
+
+def run(memory_GB: float | None, *, streamed: bool = True, recipe: Recipe = WHOLE) -> None:
+    for _ in reconstruct(dataset(streamed=streamed), recipe, device="cpu", memory_GB=memory_GB):
+        pass
+
+
+@pytest.mark.parametrize("subpixel", ["on", "off"])
+def test_a_run_keeps_to_its_bound(subpixel: str) -> None:
+    recipe = Recipe(stages=WHOLE.stages, probe_states=2, subpixel=subpixel)
+    free = peak_bytes(lambda: run(None, recipe=recipe))
+    for memory_GB in (0.8e-9 * free, 0.007):
+        assert memory_GB * 1e9 < free, "the bound would mean nothing"
+        bounded = peak_bytes(lambda bound=memory_GB: run(bound, recipe=recipe))  # type: ignore[misc]
+        assert bounded < memory_GB * 1e9
+
+
+def test_the_reference_step_keeps_to_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = lambda scan, o, p, losses, **more: AutogradStep(scan, o, p)  # noqa: E731
+    monkeypatch.setattr("exitwave.engine.dap.make_step", kind)
+    assert peak_bytes(lambda: run(None)) > 15e6
+    assert peak_bytes(lambda: run(0.012)) < 12e6
+
+
+def test_streamed_frames_give_the_same_run_under_the_same_bound() -> None:
+    runs = [
+        list(reconstruct(dataset(streamed=streamed), WHOLE, device="cpu", memory_GB=0.01))
+        for streamed in (False, True)
+    ]
+    assert same(*runs)
+
+
+@pytest.mark.parametrize("memory_GB", [0.001, 1e-9])
+def test_a_bound_that_is_too_small_says_what_is_needed(memory_GB: float) -> None:
+    with pytest.raises(
+        EngineError, match=r"of device memory; object, probe and 4 views"
+    ) as told:
+        run(memory_GB)
+    needed_GB = float(str(told.value).split()[-2])
+    run(1.01 * needed_GB)
+
+
+@pytest.mark.parametrize("memory_GB", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_bound_is_a_positive_number(memory_GB: float) -> None:
+    with pytest.raises(EngineError, match="gigabytes above 0"):
+        run(memory_GB)
+
+
+def test_frames_stay_on_the_device_where_there_is_room() -> None:
+    device = torch.device("cuda")
+    frame_bytes = COUNTS[0].nbytes
+    rooms = {
+        memory_GB: room_for(
+            dataset(streamed=False), WHOLE, frame_bytes, device, memory_GB, shifted=True
+        )
+        for memory_GB in (0.1, 0.006)
+    }
+    assert not rooms[0.1].streamed and rooms[0.006].streamed
+    for memory_GB, room in rooms.items():
+        assert room.work_bytes is not None and 0 < room.work_bytes < memory_GB * 1e9
+    in_host = room_for(dataset(streamed=False), WHOLE, frame_bytes, CPU, 0.006, shifted=True)
+    assert not in_host.streamed
