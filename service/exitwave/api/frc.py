@@ -8,11 +8,9 @@ import structlog
 
 from exitwave.ledger import AsyncLedger
 from exitwave.schema.errors import TransitionNotAllowed
-from exitwave.schema.job import Halves, Job, JobSpec, JobState
+from exitwave.schema.job import Job, JobSpec, JobState, halves_for
 
 PRIORITY = 9
-FRAMES_FROM_OVERLAP = 0.6
-"""Below it half of the frames would hardly overlap, and halves of the counts are taken."""
 
 _log = structlog.get_logger(__name__)
 
@@ -53,25 +51,20 @@ async def accept_frc(parent_id: str, ledger: AsyncLedger) -> Job:
 
 
 def _spec(parent: Job) -> JobSpec:
-    scan = parent.spec.scan
-    if scan.n_frames is None and parent.result is not None:
+    scan, result = parent.spec.scan, parent.result
+    quality = None if result is None else result.quality
+    if scan.n_frames is None and result is not None:
         # Tiled was away when the parent came, and what its user typed may by now mean a
         # newer scan. The node's path ends with the scan, the job and the attempt.
-        uid = parent.result.node.split("/")[-3]
+        uid = result.node.split("/")[-3]
         scan = scan.model_copy(update={"uid": uid})
     return parent.spec.model_copy(
         update={
             "scan": scan,
             "kind": "frc",
             "parent": parent.id,
-            "halves": _halves(parent),
+            "halves": halves_for(quality.overlap if quality is not None else None),
             "priority": PRIORITY,
             "tags": [],
         }
     )
-
-
-def _halves(parent: Job) -> Halves:
-    quality = None if parent.result is None else parent.result.quality
-    overlap = None if quality is None else quality.overlap
-    return "counts" if overlap is None or overlap < FRAMES_FROM_OVERLAP else "frames"

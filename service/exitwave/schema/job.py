@@ -50,6 +50,17 @@ JobKind = Literal["reconstruction", "frc"]
 Halves = Literal["frames", "counts"]
 """What an FRC splits: every other frame, or every frame's counts by the throw of a coin."""
 
+FRAMES_FROM_OVERLAP = 0.6
+
+
+def halves_for(overlap: float | None) -> Halves:
+    """What an FRC of a scan splits.
+
+    Half of the frames of a sparse scan would hardly overlap: below 60 % overlap, or where it
+    is not known, the counts are split.
+    """
+    return "counts" if overlap is None or overlap < FRAMES_FROM_OVERLAP else "frames"
+
 
 class Strict(BaseModel):
     """Unknown keys are errors; records do not change."""
@@ -124,7 +135,7 @@ class HeldOutFigures(Strict):
     """How well patterns that were left out of the fit are modelled."""
 
     patterns: int
-    epoch: int = Field(description="After which they were judged; later ones may fit them.")
+    epoch: int = Field(description="After which they were judged.")
     poisson: float = Field(description="Mean loss per pixel: missing log likelihood.")
     amplitude: float = Field(description="Mean loss per pixel.")
 

@@ -60,6 +60,26 @@ def test_the_printed_figure_is_that_of_the_file(
     assert read_reconstruction(out).metadata["recipe"]["seed"] == 5
 
 
+def test_how_good_it_is_is_printed_and_kept(
+    simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = simulated.with_name("q.cxi")
+    assert run(monkeypatch, "reconstruct", simulated, "--out", out, "--frc", *SHORT) == 0
+    said = capsys.readouterr().out
+    quality = read_reconstruction(out).quality
+    numbers = quality.numbers
+    assert f"{numbers['prtf_cycles_per_px']:.3g} cycles/px" in said
+    assert f"overlap {100 * numbers['overlap']:.0f} %" in said
+    assert f"half period {numbers['frc_half_period_nm']:.3g} nm, halves of the" in said
+    assert "held out" not in said, "16 patterns are too few to leave any out"
+    assert "grid power" not in said, "the centres span three steps only"
+    crossing = numbers["frc_crossing_cycles_per_px"]
+    assert numbers["frc_half_period_nm"] == pytest.approx(10 / (2 * crossing), rel=1e-3)
+    frequency, correlation, threshold = quality.curves["frc"].values.T
+    assert (correlation >= threshold)[(frequency < crossing) & (frequency > 3 / 54)].all()
+    assert quality.curves["prtf"].values.shape == (32, 2)
+
+
 def test_half_the_frames_in_the_same_frame(
     simulated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
+from exitwave.cli.tables import quality_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
 from exitwave.files.cxi import read_measurement, write_reconstruction
 from exitwave.files.reconstruction import Measurement, Reconstruction, Truth
-from exitwave.prepare import build_dataset
+from exitwave.prepare import Prepared, build_dataset
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError
+from exitwave.schema.job import halves_for
 from exitwave.schema.overrides import split_sections
 from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.recipes import resolve_recipe
+from exitwave.worker.assess import Assessment, assess
+from exitwave.worker.halves import Pair, frc_curve, frc_figures, reconstruct_halves
 
+from .bars import epoch_bar
 from .file_scan import FileScan
 from .starting import Begin
 
@@ -44,11 +41,12 @@ def reconstruct_file(
     overrides: Mapping[str, Any],
     device: str,
     begin: Begin,
+    frc: bool = False,
 ) -> Reconstruction:
-    """Reconstruct the scan in a CXI file into another one; says what it does.
+    """Reconstruct the scan in a CXI file into another one; says what it does, and how well.
 
     The result's file holds the measurement (and its truth) too. Of a run that diverges the
-    last good epoch is written.
+    last good epoch is written. With `frc` two halves of the data are reconstructed as well.
 
     Raises
     ------
@@ -70,6 +68,9 @@ def reconstruct_file(
         f"pixel {prepared.pixel_size_m * 1e9:.4g} nm, recipe {chosen.name}"
     )
     state, loss, diverged = _run(prepared.dataset, chosen, device, begin)
+    assessed = assess(prepared.dataset, state, subpixel=chosen.subpixel, device=device)
+    if frc and diverged is None:
+        assessed = _with_frc(assessed, prepared, chosen, device)
     result = Reconstruction(
         object_MYX=state.object_MYX(),
         probe_NHW=state.probe_NHW(),
@@ -79,6 +80,7 @@ def reconstruct_file(
         pixel_size_m=prepared.pixel_size_m,
         geometry=prepared.geometry,
         box=state.illuminated_box(),
+        quality=assessed.figures(),
         metadata={
             "source": str(file),
             "recipe": recipe_to_mapping(chosen),
@@ -89,6 +91,8 @@ def reconstruct_file(
     )
     write_reconstruction(out, result, measurement)
     typer.echo(f"{out}: loss {loss[-1]:.5g} after {len(loss)} epochs")
+    for name, line in quality_rows(assessed.quality):
+        typer.echo(f"{name} {line}")
     if measurement.truth is not None and _same_pixels(result, measurement):
         typer.echo(f"|cPCC| {compare_with_truth(result, measurement.truth):.4f}")
     if diverged is not None:
@@ -119,31 +123,39 @@ def _run(
 
     With a bar on a terminal.
     """
-    console = Console(stderr=True)
     state: EpochState | None = None
     diverged: Diverged | None = None
     start, loss = begin.beginning(dataset, recipe)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("loss {task.fields[loss]}"),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bars:
-        task = bars.add_task("epochs", total=recipe.epochs, loss="")
+    with epoch_bar("epochs", recipe.epochs) as show:
         try:
             for state in reconstruct(dataset, recipe, start, device=device):
                 loss.append(state.loss.total)
                 begin.keep(state, loss)
-                bars.update(task, completed=state.epoch, loss=f"{state.loss.total:.4g}")
+                show(state.epoch, state.loss.total)
         except Diverged as error:
             diverged = error
     if state is None:
         raise diverged or EngineError("no epoch is left to run; the checkpoint is the last one")
     return state, loss, diverged
+
+
+def _with_frc(
+    assessed: Assessment, prepared: Prepared, recipe: Recipe, device: str
+) -> Assessment:
+    """The same, and the FRC of two halves."""
+    halves = halves_for(assessed.quality.overlap)
+    engine = partial(reconstruct, device=device)
+    pair = Pair()
+    with epoch_bar(f"halves of the {halves}", 2 * recipe.epochs) as show:
+        for state in reconstruct_halves(engine, prepared.dataset, recipe, halves):
+            pair.take(state)
+            show(state.epoch, state.loss.total)
+    rings = pair.rings()
+    found = frc_figures(rings, halves, prepared.pixel_size_m)
+    return Assessment(
+        quality=assessed.quality.model_copy(update={"frc": found}),
+        curves={**assessed.curves, "frc": frc_curve(rings)},
+    )
 
 
 def _same_pixels(result: Reconstruction, measurement: Measurement) -> bool:

@@ -64,10 +64,17 @@ def reconstruct(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
+    frc: Annotated[
+        bool,
+        typer.Option(
+            "--frc", help="Tell the resolution: reconstruct two halves, compare them."
+        ),
+    ] = False,
 ) -> None:
     """Reconstruct a file, with no service at all.
 
-    Where the file carries the truth of a simulation, prints |cPCC| against it.
+    Prints how good the result is, as far as that can be told; where the file carries the
+    truth of a simulation, |cPCC| against it.
     """
     overrides = parse_settings(settings or [])
     if seed is not None:
@@ -86,6 +93,7 @@ def reconstruct(
         overrides=overrides,
         device=device,
         begin=Begin(start=start, checkpoint=checkpoint, resume=resume),
+        frc=frc,
     )
 
 

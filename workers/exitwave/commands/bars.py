@@ -1,0 +1,34 @@
+"""A bar of epochs, where the output is a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+@contextmanager
+def epoch_bar(name: str, epochs: int) -> Iterator[Callable[[int, float], None]]:
+    """Gives what is to be called with the number and the loss of each epoch done."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("loss {task.fields[loss]}"),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bars:
+        task = bars.add_task(name, total=epochs, loss="")
+        yield lambda epoch, loss: bars.update(task, completed=epoch, loss=f"{loss:.4g}")
