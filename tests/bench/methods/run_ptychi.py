@@ -24,6 +24,7 @@ except RuntimeError:
 
 import ptychi.api as api
 from ptychi.api.task import PtychographyTask
+from ptychi.utils import rescale_probe
 
 
 def main(settings_path: str, out: str) -> None:
@@ -41,7 +42,7 @@ def main(settings_path: str, out: str) -> None:
         out,
         recorder,
         task.get_data_to_cpu("object", as_numpy=True)[0],
-        task.get_data_to_cpu("probe", as_numpy=True)[0],
+        task.get_data_to_cpu("probe", as_numpy=True)[0] * np.sqrt(probe_NHW[0].size),
         packages=("ptychi", "torch", "numpy"),
         threads=torch.get_num_threads(),
     )
@@ -62,6 +63,8 @@ def make_options(settings: dict[str, Any], scan: Scan, probe_NHW: np.ndarray) ->
     thing.determine_position_origin_coords_by = api.ObjectPosOriginCoordsMethods.SPECIFIED
     thing.position_origin_coords = [0.0, 0.0]
     beam = options.probe_options
+    # Its transform has no factor: the probe is scaled to the patterns by its own helper.
+    probe_NHW = rescale_probe(probe_NHW.astype(np.complex64), scan.patterns_nHW)
     beam.initial_guess = torch.from_numpy(probe_NHW[None].astype(np.complex64))
     for part, name in ((thing, "object"), (beam, "probe")):
         part.optimizer = api.Optimizers(wanted["optimizer"])
@@ -83,7 +86,6 @@ def make_options(settings: dict[str, Any], scan: Scan, probe_NHW: np.ndarray) ->
         run.momentum_acceleration_gain = wanted["momentum"]
     else:
         run.loss_function = api.LossFunctions(wanted["loss"])
-            thing.remove_object_probe_ambiguity.enabled = False
     return options
 
 

@@ -1,0 +1,79 @@
+"""The benchmark's bookkeeping: rows are found again, merged and shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.bench import mixed, rows, tables
+
+
+def row(**values: object) -> rows.Row:
+    plain: rows.Row = {
+        "part": "a",
+        "set": "o50-1e4-n1",
+        "method": "exitwave default",
+        "seed": 1,
+        "device": "",
+        "status": "ok",
+        "date": "2026-11-22T20:00:00+00:00",
+        "machine": "some processor",
+        "commit": "abc",
+        "threads": 1,
+    }
+    return plain | values
+
+
+def test_a_row_is_found_again_until_anything_it_depends_on_changes(tmp_path: Path) -> None:
+    settings = {"options": {"rate": 0.1}, "code": "1"}
+    key = rows.row_key("a", "o50-1e4-n1", "m", settings)
+    store = rows.Store(tmp_path)
+    assert store.find(key) is None
+    store.put(key, row(cpcc=0.9))
+    assert rows.Store(tmp_path).find(key) == row(cpcc=0.9)
+    for other in ({**settings, "code": "2"}, {**settings, "options": {"rate": 0.2}}):
+        assert store.find(rows.row_key("a", "o50-1e4-n1", "m", other)) is None
+
+
+def test_publishing_keeps_the_newest_row_of_each_run_and_other_devices(tmp_path: Path) -> None:
+    rows.publish([row(cpcc=0.9), row(cpcc=0.8, device="a GPU")], tmp_path)
+    newer = row(cpcc=0.95, date="2026-11-22T21:00:00+00:00")
+    rows.publish([newer], tmp_path)
+    published = json.loads((tmp_path / "a.json").read_text())
+    assert sorted(entry["cpcc"] for entry in published) == [0.8, 0.95]
+
+
+def test_the_table_says_what_was_reached_beside_what_is_demanded() -> None:
+    made = [row(seed=seed, cpcc=0.98 + 0.003 * seed, epochs_s=3.0) for seed in (1, 2, 3)]
+    page = tables.page(made)
+    assert "**0.9860** ± 0.0030 (0.985)" in page
+    assert "0 of 16 cells" in page
+    assert "1 of 16 cells" in tables.page([row(cpcc=0.98)])
+
+
+def test_a_failure_is_a_row_that_says_so() -> None:
+    failed = row(part="b", start="disk", status="failed", error="NaN encountered")
+    assert "failed: NaN encountered" in tables.page([failed])
+
+
+def test_the_exponent_of_the_cost() -> None:
+    assert tables.exponent([(n, 0.01 * n**1.05) for n in (128, 512, 2048)]) == pytest.approx(
+        1.05
+    )
+
+
+@pytest.mark.parametrize("kind", ["mll", "fzp"])
+def test_mixed_scans_are_the_sum_of_orthogonal_states(kind: mixed.Kind) -> None:
+    scan = mixed.simulate_mixed(kind, 1e5, seed=1, grid=3)
+    again = mixed.simulate_mixed(kind, 1e5, seed=1, grid=3)
+    assert np.array_equal(scan.counts_nHW, again.counts_nHW)
+    flat = scan.probe_NHW.reshape(len(scan.probe_NHW), -1).astype(complex)
+    powers = np.abs(flat.conj() @ flat.T)
+    shares = np.diag(powers) / np.trace(powers)
+    assert shares == pytest.approx(mixed.SHAPES[kind].powers, rel=1e-4)
+    assert np.abs(powers - np.diag(np.diag(powers))).max() < 1e-3 * powers.max()
+    assert scan.counts_nHW.sum(axis=(1, 2)).mean() == pytest.approx(1e5, rel=0.01)
+    far = scan.positions_px.max(axis=0) + scan.counts_nHW.shape[1:]
+    assert (far <= scan.object_YX.shape).all() and scan.positions_px.min() == mixed.MARGIN_PX
