@@ -304,6 +304,21 @@ def test_bad_jobs_fail_with_their_reason_and_the_next_one_runs(
     assert h5py.is_hdf5(frames)  # the file's beginning was sound: only reading can tell
 
 
+def test_a_run_that_diverges_fails_and_its_last_good_epoch_is_kept(
+    worker: Worker, scan: ScanRef, tiled_server: TiledServer
+) -> None:
+    stages = [{"epochs": 2}, {"epochs": 4, "object_rate": 10, "probe_rate": 10}]
+    job = worker.until_ended(worker.submit(scan, {"stages": stages}))
+    assert job.state == JobState.FAILED and job.failure is not None
+    assert job.failure.slug == "diverged"
+    assert "epoch 3: " in job.failure.message
+    assert "epoch 2, the last good one, is kept in ptycho/" in job.failure.message
+    root = from_uri(tiled_server.uri, api_key=tiled_server.api_key)
+    node = root[job.failure.message.split(" is kept in ")[1]]
+    assert node.metadata["complete"] is False and node.metadata["epoch"] == 2
+    assert np.isfinite(node["object"].read()).all()
+
+
 def test_cancelled_in_the_middle_of_a_run(worker: Worker, scan: ScanRef) -> None:
     job_id = worker.submit(scan, ENDLESS)
     worker.until_computing(job_id)

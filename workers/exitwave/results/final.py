@@ -46,6 +46,8 @@ class FinalArrays:
         Written below ``quality``.
     further : mapping of str to ndarray
         More arrays, by name.
+    diverged : str
+        Why these are the arrays of the last good epoch and not of the last; else empty.
     """
 
     object_MYX: NDArray[np.complex64]
@@ -57,12 +59,13 @@ class FinalArrays:
     quality: Quality = field(default_factory=Quality)
     curves: Mapping[str, Curve] = field(default_factory=dict)
     further: Mapping[str, Numbers] = field(default_factory=dict)
+    diverged: str = ""
 
 
 def deliver(
     node: ResultNode, final: FinalArrays, spool_dir: Path, go_on: Callable[[], None]
 ) -> None:
-    """Write the final arrays, read them back and mark the node complete.
+    """Write the final arrays, read them back and, unless diverged, mark the node complete.
 
     While Tiled is away the arrays lie in `spool_dir`; this tries again until it is back.
 
@@ -121,7 +124,7 @@ def _write(node: ResultNode, final: FinalArrays) -> None:
                 "loss": final.loss,
                 "illuminated_box": list(final.illuminated_box),
                 "quality": final.quality.model_dump(),
-                "complete": True,
+                "complete": not final.diverged,
             }
         )
     except httpx.HTTPError:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 from exitwave.engine import EpochState
 from exitwave.prepare import Prepared
 from exitwave.quality import overlap
 from exitwave.results import FinalArrays
 from exitwave.results.sink import Snapshot
-from exitwave.schema.errors import EngineError
+from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import Halves, Quality
 from exitwave.schema.recipe import Recipe
 
@@ -28,14 +28,26 @@ class Followed(Snapshot, Protocol):
 Follow = Callable[[Followed], None]
 """Takes note of an epoch; raises where the job is to stop."""
 
-S = TypeVar("S", bound=Followed)
-
 
 def reconstruction(
     engine: Engine, prepared: Prepared, recipe: Recipe, device: str, follow: Follow
 ) -> FinalArrays:
-    """Reconstruct a scan and judge the result."""
-    last: EpochState = _last(engine(prepared.dataset, recipe), recipe, follow)
+    """Reconstruct a scan and judge the result; of a run that diverges its last good epoch.
+
+    Raises
+    ------
+    Diverged
+        In the first epoch.
+    """
+    last: EpochState | None = None
+    diverged: Diverged | None = None
+    try:
+        for last in engine(prepared.dataset, recipe):
+            follow(last)
+    except Diverged as error:
+        diverged = error
+    if last is None:
+        raise diverged or _no_epoch(recipe)
     assessed = assess(prepared.dataset, last, subpixel=recipe.subpixel, device=device)
     return FinalArrays(
         object_MYX=last.object_MYX(),
@@ -46,6 +58,7 @@ def reconstruction(
         loss=last.loss.total,
         quality=assessed.quality,
         curves=assessed.curves,
+        diverged="" if diverged is None else str(diverged),
     )
 
 
@@ -57,13 +70,13 @@ def frc(
     The final arrays are the first half's; the other's are below ``second``.
     """
     pair = Pair()
-
-    def follow_half(state: HalfState) -> None:
-        pair.take(state)
-        follow(state)
-
     both = reconstruct_halves(engine, prepared.dataset, recipe, halves)
-    _last(both, recipe, follow_half)
+    last: HalfState | None = None
+    for last in both:
+        pair.take(last)
+        follow(last)
+    if last is None:
+        raise _no_epoch(recipe)
     first, second = pair.both()
     rings = pair.rings()
     views = [slice(None)] * 2 if halves == "counts" else [slice(0, None, 2), slice(1, None, 2)]
@@ -87,10 +100,5 @@ def frc(
     )
 
 
-def _last(states: Iterable[S], recipe: Recipe, follow: Callable[[S], None]) -> S:
-    last = None
-    for last in states:
-        follow(last)
-    if last is None:
-        raise EngineError(f"recipe {recipe.name}: found no epoch; expected at least one")
-    return last
+def _no_epoch(recipe: Recipe) -> EngineError:
+    return EngineError(f"recipe {recipe.name}: found no epoch; expected at least one")

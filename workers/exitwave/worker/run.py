@@ -20,7 +20,7 @@ from exitwave.prepare import Prepared, build_dataset
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
-from exitwave.schema.errors import TiledUnavailable
+from exitwave.schema.errors import Diverged, TiledUnavailable
 from exitwave.schema.job import Job, Progress, Result, ScanRef
 from exitwave.schema.recipe import Recipe, recipe_from_mapping
 from exitwave.settings.connection import connection_file
@@ -93,6 +93,11 @@ class JobRunner:
         finally:
             sink.abandon()
         deliver(node, final, self._spool_dir, lambda: report(done))
+        if final.diverged:
+            raise Diverged(
+                f"{final.diverged}; epoch {final.epochs}, the last good one, is kept in "
+                f"{node.path}"
+            )
         return Result(
             node=node.path,
             attempt=job.attempt,
