@@ -10,7 +10,7 @@ import numpy as np
 from tiled.client import from_uri
 
 from exitwave.ledger import Ledger
-from exitwave.schema.job import Failure, Job, JobSpec, Progress, Result, ScanRef
+from exitwave.schema.job import Failure, Job, JobSpec, Progress, Quality, Result, ScanRef
 
 FIELDS = ["epoch", "loss", "data_loss", "prior_loss", "seconds", "picture_version"]
 PIXEL_M = 2e-8
@@ -119,9 +119,11 @@ class LiveJob:
         )
         return self.ledger.beat(self.job.id, self.job.attempt, "test-worker", progress)
 
-    def succeed(self) -> None:
+    def succeed(self, quality: Quality | None = None) -> None:
         path = "/".join(["ptycho", self.job.spec.scan.uid, self.job.id, f"a{self.job.attempt}"])
-        result = Result(node=path, attempt=self.job.attempt, epochs=self.epoch, loss=1.0)
+        result = Result(
+            node=path, attempt=self.job.attempt, epochs=self.epoch, loss=1.0, quality=quality
+        )
         self.ledger.finish(self.job.id, self.job.attempt, "succeeded", result=result)
 
     def fail(self, message: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 
+import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,6 +14,7 @@ from tests.browser.pixels import coloured, picture, plot_of, saturation, screens
 from tests.live_api import KEY, LiveApi
 from tests.live_job import LiveJob, star
 
+from exitwave.schema.job import FrcFigures, HeldOutFigures, Quality
 from exitwave.web.colours import palette
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -223,6 +225,40 @@ def test_cancel_asks_first_and_then_reaches_the_worker(
     job.cancelled()
     expect(page.get_by_test_id("job-state")).to_have_text("cancelled")
     expect(page.get_by_test_id("cancel")).to_be_hidden()
+
+
+def test_a_finished_job_tells_how_good_it_is(open_page: OpenPage, api: LiveApi) -> None:
+    page = open_page()
+    job = running_job(api)
+    job.paint(40)
+    expect(page.get_by_test_id("quality")).to_be_hidden()
+    job.succeed(
+        Quality(
+            held_out=HeldOutFigures(patterns=16, epoch=110, poisson=0.5123, amplitude=0.131),
+            grid_power=0.0123,
+            prtf_cycles_per_px=0.41,
+            overlap=0.634,
+        )
+    )
+    line = page.get_by_test_id("quality")
+    told = ["Held-out Poisson loss 0.512", "PRTF above 1/e to 0.41 cycles/px"]
+    told += ["Grid power 1.2 %", "Overlap 63 %"]
+    expect(line.locator("span")).to_have_text(told)
+    answer = httpx.post(f"{api.url}/api/v1/jobs/{job.job.id}/frc", headers=api.headers)
+    assert answer.status_code == 202, answer.text
+    frc = api.claim()
+    expect(page.get_by_test_id("job-item")).to_have_count(2)
+    expect(page.get_by_test_id("job-item").first).to_contain_text("frc default")
+    expect(page.get_by_test_id("job-ids")).to_contain_text(f"frc of job {job.job.id}")
+    frc.paint(40)
+    figures = FrcFigures(halves="frames", crossing_cycles_per_px=0.29, half_period_nm=34.48)
+    frc.succeed(Quality(overlap=0.634, frc=figures))
+    expect(line).to_contain_text("FRC half period 34.5 nm")
+    expect(line).not_to_contain_text("Held-out")
+    page.get_by_test_id("job-item").last.get_by_role("button").click()
+    expect(line).to_contain_text("Held-out")
+    expect(line).to_contain_text("FRC half period 34.5 nm")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
 
 
 def test_a_failure_is_told_in_its_own_words(open_page: OpenPage, api: LiveApi) -> None:

@@ -1,18 +1,24 @@
 /** The chosen job's head: title, state, facts, failure, what can be done with it. */
 
-import { scanName, stateName } from "./jobs.js";
+import { recipeName, scanName, stateName } from "./jobs.js";
 
 const $ = (id) => document.getElementById(id);
 
-/** @param {import("./jobs.js").Job} job */
-export function drawDetails(job) {
+/**
+ * @param {import("./jobs.js").Job} job
+ * @param {import("./jobs.js").Job} [frc] the finished job that tells its resolution
+ */
+export function drawDetails(job, frc) {
   const { sample } = job.spec.scan;
   $("job-title").textContent = sample ? `${scanName(job)} · ${sample}` : scanName(job);
   const state = stateName(job);
   $("job-state").textContent = state;
   $("job-state").dataset.state = state;
-  $("job-ids").textContent = `scan ${job.spec.scan.uid}   job ${job.id}`;
+  const linked = job.spec.parent ? `   frc of job ${job.spec.parent}` : "";
+  $("job-ids").textContent = `scan ${job.spec.scan.uid}   job ${job.id}${linked}`;
   drawFacts(facts(job));
+  const quality = job.result?.quality;
+  drawQuality(quality && { ...quality, frc: quality.frc ?? frc?.result.quality.frc });
   const failure = failureText(job);
   $("failure").textContent = failure;
   $("failure").hidden = !failure;
@@ -34,11 +40,57 @@ function facts(job) {
     ["Epoch", epochs ? `${progress.epoch} / ${epochs}` : progress?.phase ?? "–"],
     ["Per epoch", seconds ? `${seconds.toPrecision(seconds < 1 ? 2 : 3)} s` : "–"],
     ["Left", left === null ? "–" : duration(left)],
-    ["Recipe", spec.recipe.name ?? "–"],
+    ["Recipe", recipeName(job) || "–"],
     ["Patterns", spec.scan.n_frames === null ? "–" : String(spec.scan.n_frames)],
     ["Attempt", job.attempt ? String(job.attempt) : "–"],
     ["Device", last?.device || "–", last?.worker],
   ];
+}
+
+/** A line under the facts: how good the result is, as far as it is known. */
+function drawQuality(quality) {
+  const line = $("quality");
+  const entries = quality ? qualityTexts(quality) : [];
+  line.hidden = !entries.length;
+  line.replaceChildren(...entries.map(([name, value, more]) => {
+    const entry = document.createElement("span");
+    const bold = document.createElement("b");
+    bold.textContent = value;
+    entry.append(`${name} `, bold);
+    entry.title = more;
+    return entry;
+  }));
+}
+
+/** Name, value, and what it means. @returns {[string, string, string][]} */
+function qualityTexts({ held_out, grid_power, prtf_cycles_per_px, overlap, frc }) {
+  const texts = [];
+  if (held_out) {
+    const { patterns, poisson, amplitude } = held_out;
+    texts.push(["Held-out Poisson loss", poisson.toPrecision(3),
+      `Per pixel of ${patterns} patterns that were not fitted; amplitude loss ${amplitude.toPrecision(3)}`]);
+  }
+  if (frc) {
+    texts.push(["FRC half period", `${frc.half_period_nm.toPrecision(3)} nm`,
+      `Above half a bit up to ${frc.crossing_cycles_per_px.toFixed(3)} cycles/px, between two halves of the ${frc.halves}`]);
+  }
+  if (prtf_cycles_per_px !== null) {
+    texts.push(["PRTF above 1/e to", `${prtf_cycles_per_px.toFixed(2)} cycles/px`,
+      "Modelled over measured amplitude; 0.5 is the detector's edge"]);
+  }
+  if (grid_power !== null) {
+    texts.push(["Grid power", percent(grid_power),
+      "Share of the object's spectral power on the raster's reciprocal lattice"]);
+  }
+  if (overlap !== null) {
+    texts.push(["Overlap", percent(overlap), "1 - step / probe diameter, estimated"]);
+  }
+  return texts;
+}
+
+/** @param {number} share */
+function percent(share) {
+  return `${(100 * share).toFixed(Math.abs(share) < 0.1 ? 1 : 0)} %`;
 }
 
 /** @param {number} seconds */

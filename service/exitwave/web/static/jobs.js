@@ -26,6 +26,11 @@ export class Jobs extends EventTarget {
     return this.all.find((job) => job.state === "running") ?? this.all[0];
   }
 
+  /** The finished job that tells the resolution of this one. @param {string} id */
+  frcOf(id) {
+    return this.all.find(({ spec, state }) => spec.parent === id && state === "succeeded");
+  }
+
   /** Read the list afresh. */
   async load() {
     const page = await call(`/jobs?limit=${KEPT}`);
@@ -105,6 +110,11 @@ export function scanName({ spec: { scan } }) {
   return scan.scan_id === null ? `Scan ${scan.uid.slice(0, 8)}` : `Scan ${scan.scan_id}`;
 }
 
+/** Name of its recipe; a job of another kind than a reconstruction says so. @param {Job} job */
+export function recipeName({ spec: { kind, recipe } }) {
+  return kind === "frc" ? `frc ${recipe.name ?? ""}` : recipe.name ?? "";
+}
+
 /** State for people: a cancel that was asked for shows. @param {Job} job */
 export function stateName(job) {
   return job.cancel_requested && job.state === "running" ? "cancelling" : job.state;
@@ -129,7 +139,7 @@ function fill(item, job, chosen) {
   part(".chip").textContent = state;
   part(".chip").dataset.state = state;
   part(".sample").textContent = job.spec.scan.sample || job.spec.scan.uid.slice(0, 8);
-  part(".recipe").textContent = job.spec.recipe.name ?? "";
+  part(".recipe").textContent = recipeName(job);
   part("progress").value = done;
   part(".epoch").textContent = epochText(job);
   const time = new Date(job.submitted_at);

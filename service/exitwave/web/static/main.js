@@ -87,7 +87,7 @@ function redraw() {
     $("note").hidden = true;
     live.subscribe([{ job: chosen, planes: [...Object.keys(PLANES), "loss"] }]);
   }
-  drawDetails(wanted);
+  drawDetails(wanted, jobs.frcOf(wanted.id));
 }
 
 function showFrame({ detail: { header, data } }) {
