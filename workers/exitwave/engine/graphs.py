@@ -60,10 +60,11 @@ class GraphedUpdate:
     def __init__(self, update: Update, patterns: Resident, largest: int) -> None:
         self._update, self._patterns, self._largest = update, patterns, largest
         # Recording needs a stream of its own, and so does what comes before it.
-        self._stream = torch.cuda.Stream(patterns.device)
+        self._stream = torch.cuda.Stream(patterns.device)  # type: ignore[no-untyped-call]  # torch's
         self._seen: set[Key] = set()
         self._graphs: dict[Key, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
-        self._pool: tuple[int, int] | None = None
+        # Graphs run one after the other and leave nothing in their memory: one pool for all.
+        self._pool = torch.cuda.graph_pool_handle()
 
     def run(self, batch: Batch, loss: Loss, factor: float) -> None:
         """One update with a batch."""
@@ -97,10 +98,8 @@ class GraphedUpdate:
         nowhere = np.full(len(batch), -1, dtype=np.intp)
         graph = torch.cuda.CUDAGraph()
         # Other threads may use the GPU meanwhile: they write results.
-        # Graphs run one after the other and leave nothing in their memory: one pool for all.
         with torch.cuda.graph(
             graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
         ):
             self._update.run(self._patterns.batch(nowhere, index_B), loss, factor)
-        self._pool = graph.pool()
         return graph, index_B

@@ -147,7 +147,8 @@ def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float)
     data, prior = (
         torch.linalg.vector_norm(as_pairs(part)) for part in (data_gradient, prior_gradient)
     )
-    return ratio * data / prior.clamp_min(FLOOR)
+    weight: Tensor = ratio * data / prior.clamp_min(FLOOR)
+    return weight
 
 
 def as_pairs(values_MYX: Tensor) -> Tensor:

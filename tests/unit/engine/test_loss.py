@@ -1,0 +1,172 @@
+"""Losses: values, slopes against finite differences, switches between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+import torch
+from tests.unit.engine.scene import Scene, make_scene
+
+from exitwave.engine.detect import detect
+from exitwave.engine.forward import data_loss
+from exitwave.engine.fused import FusedStep
+from exitwave.engine.illuminate import exit_waves
+from exitwave.engine.loss import LOSSES, limit_ratio, pattern_losses, stage_factors
+from exitwave.engine.propagate import propagate
+from exitwave.engine.step import AutogradStep
+from exitwave.schema.recipe import Loss, Stage
+
+ALL: list[Loss] = ["amplitude", "poisson", "gaussian"]
+CHOSEN = np.array([4, 0, 6], dtype=np.intp)
+
+
+def test_values_by_hand() -> None:
+    model = torch.tensor([[[4.0, 1.0], [9.0, 2.0]]], dtype=torch.float64)
+    counts = torch.tensor([[[1.0, 1.0], [16.0, 0.0]]], dtype=torch.float64)
+    terms = {
+        "amplitude": [1, 0, 1, 2],
+        "poisson": [4 - 1 + np.log(1 / 4), 0, 9 - 16 + 16 * np.log(16 / 9), 2],
+        "gaussian": [9 / 2, 0, 49 / 32, 2],
+    }
+    mask = torch.tensor([[True, True], [True, False]])
+    for loss in ALL:
+        found = pattern_losses(model, counts, loss, epsilon=0.0)
+        assert float(found) == pytest.approx(sum(terms[loss]) / 4)
+        masked = pattern_losses(model, counts, loss, epsilon=0.0, mask_HW=mask, pairs=2)
+        assert float(masked) == pytest.approx(sum(terms[loss][:3]) / 6)
+        assert float(pattern_losses(model, model, loss, epsilon=0.0)) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("loss", ALL)
+def test_slope_is_that_of_the_terms_also_where_nothing_was_measured(loss: Loss) -> None:
+    counts, model = torch.meshgrid(
+        torch.tensor([0.0, 1.0, 7.0, 300.0], dtype=torch.float64),
+        torch.tensor([1e-2, 0.3, 7.0, 1e3], dtype=torch.float64),
+        indexing="ij",
+    )
+    terms, step = LOSSES[loss].terms, 1e-7 * model
+    difference = (terms(model + step, counts) - terms(model - step, counts)) / (2 * step)
+    variable = model.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(terms(variable, counts).sum(), variable)
+    weigh = LOSSES[loss].weigh
+    assert weigh is not None
+    slope, values = weigh(model.clone(), counts.clone())
+    torch.testing.assert_close(gradient, difference, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(slope, gradient)
+    torch.testing.assert_close(values, terms(model, counts))
+
+
+def directional_difference(value: Callable[[], torch.Tensor], variable: torch.Tensor) -> float:
+    """d value / d t along a fixed random direction, and that direction."""
+    direction = torch.randn_like(variable)
+    slopes = []
+    step = 1e-6
+    for sign in (1, -1):
+        variable.add_(direction, alpha=sign * step)
+        slopes.append(float(value()))
+        variable.sub_(direction, alpha=sign * step)
+    variable.grad = direction
+    return (slopes[0] - slopes[1]) / (2 * step)
+
+
+@pytest.mark.parametrize("kind", [FusedStep, AutogradStep])
+@pytest.mark.parametrize("loss", ALL)
+def test_gradients_equal_finite_differences_of_the_value(kind: type, loss: Loss) -> None:
+    """Every effect on: object and probe states, shifts, flux, mask."""
+    torch.manual_seed(0)
+    scene = make_scene(object_states=2, states=2)
+    (batch,) = scene.scan.feed([CHOSEN])
+    with torch.no_grad():
+        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
+
+        def mean_loss() -> torch.Tensor:
+            return step.run(batch, loss, 0.5) / len(batch)
+
+        for variable, gradient in (
+            (scene.object_MYX, step.object_gradient_MYX),
+            (scene.probe_NHW, step.probe_gradient_NHW),
+        ):
+            found = directional_difference(mean_loss, variable)
+            mean_loss()
+            along = torch.view_as_real(variable.grad) * torch.view_as_real(gradient)
+            assert float(along.sum()) == pytest.approx(found, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [FusedStep, AutogradStep])
+@pytest.mark.parametrize("loss", ALL)
+def test_masked_pixels_have_no_say(kind: type, loss: Loss) -> None:
+    scene = make_scene(states=1)
+    outcomes = []
+    for lit in (0, 50):
+        stored = scene.scan.patterns.stored_nHW
+        stored[:, ~scene.scan.mask_HW] = lit
+        (batch,) = scene.scan.feed([CHOSEN])
+        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
+        outcomes.append((step.run(batch, loss), step.object_gradient_MYX.clone()))
+    for here, there in zip(*outcomes, strict=True):
+        torch.testing.assert_close(here, there, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("loss", ALL)
+def test_mixed_states_loss_equals_the_mean_over_split_patterns(loss: Loss) -> None:
+    """The paper's split I^mn = I D^mn / D, held constant, in value and gradient."""
+    scene: Scene = make_scene(
+        object_states=2, states=3, shifted=False, masked=False, scaled=False
+    )
+    counts = scene.scan.intensities(np.arange(len(scene.scan))).double() + 0.5
+    corners = scene.scan.corners_n2
+    gradients, values = [], []
+    for split in (False, True):
+        variables = [v.clone().requires_grad_() for v in (scene.object_MYX, scene.probe_NHW)]
+        if split:
+            far = propagate(exit_waves(variables[0], variables[1], corners))
+            parts = far.abs().square().flatten(1, 2).transpose(0, 1)
+            shares = (counts * parts / detect(far)).detach()
+            losses = [
+                pattern_losses(part, share, loss, epsilon=0.0).mean()
+                for part, share in zip(parts, shares, strict=True)
+            ]
+            assert len(losses) == 6
+            value = torch.stack(losses).mean()
+        else:
+            value = data_loss(variables[0], variables[1], corners, counts, loss, epsilon=0.0)
+        values.append(value.detach())
+        gradients.append(torch.autograd.grad(value, variables))
+    torch.testing.assert_close(values[0], values[1], rtol=1e-8, atol=1e-12)
+    for ours, papers in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, papers, rtol=1e-8, atol=1e-10)
+
+
+def test_factors_at_a_switch_are_those_of_the_paper() -> None:
+    ratios = {
+        ("amplitude", "poisson"): 0.5,
+        ("amplitude", "gaussian"): 0.5,
+        ("poisson", "gaussian"): 1.0,
+    }
+    for (before, after), ratio in ratios.items():
+        assert limit_ratio(before, after) == ratio
+        assert limit_ratio(after, before) == 1 / ratio
+
+
+def test_gradients_do_not_jump_at_a_switch() -> None:
+    """Close to the data, each loss times its factor has the slope of the one before."""
+    counts = torch.full((1, 4, 4), 50.0, dtype=torch.float64)
+    model = (counts * 1.001).requires_grad_()
+    slopes = {}
+    for before, after in product(ALL, ALL):
+        stages = tuple(Stage(loss=loss) for loss in (before, after))
+        for stage, factor in zip(stages, stage_factors(stages), strict=True):
+            value = factor * pattern_losses(model, counts, stage.loss, epsilon=0.0).sum()
+            (slopes[stage.loss],) = torch.autograd.grad(value, model)
+        torch.testing.assert_close(slopes[before], slopes[after], rtol=2e-3, atol=0)
+
+
+def test_stage_factors_multiply_along_the_chain() -> None:
+    chain: tuple[Loss, ...] = ("amplitude", "poisson", "gaussian", "gaussian", "amplitude")
+    factors = stage_factors(tuple(Stage(loss=loss) for loss in chain))
+    assert factors == [1.0, 0.5, 0.5, 0.5, 1.0]
+    for i, (before, after) in enumerate(pairwise(chain)):
+        assert factors[i + 1] == factors[i] * limit_ratio(before, after)
