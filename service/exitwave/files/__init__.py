@@ -5,4 +5,5 @@
 - `phase`: take ramp and piston out of an object's phase
 - `png`: pictures with a scale bar
 - `reconstruction`: what all of them hold
+- `stored`: a measurement whose patterns stay in their file
 """

@@ -34,6 +34,7 @@ from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 
 from .reconstruction import CURVES, Curve, Measurement, QualityFigures, Reconstruction, Truth
+from .stored import AnyMeasurement, StoredCounts, StoredMeasurement
 
 JOULES_PER_EV = 1.602176634e-19
 COUNTS = "entry_1/data_1/data"
@@ -60,13 +61,33 @@ def read_measurement(path: Path) -> Measurement:
     """
     with _opened(path) as file:
         counts_nHW = _array(file, path, COUNTS)
+    stored = open_measurement(path)
+    return Measurement(
+        counts_nHW=counts_nHW,
+        positions_m=stored.positions_m,
+        geometry=stored.geometry,
+        mask_HW=stored.mask_HW,
+        truth=stored.truth,
+    )
+
+
+def open_measurement(path: Path) -> StoredMeasurement:
+    """Read the scan in a CXI file but for its patterns, which stay there.
+
+    Raises
+    ------
+    DataError, GeometryError
+        As `read_measurement`, but counts are not looked at.
+    """
+    with _opened(path) as file:
+        _dataset(file, path, COUNTS)
         translation = _array(file, path, TRANSLATION)
         if translation.ndim != 2 or translation.shape[1] not in {2, 3}:
             raise DataError(
                 f"{path}:/{TRANSLATION}", f"shape {translation.shape}", "shape (n, 3): x, y, z"
             )
-        return Measurement(
-            counts_nHW=counts_nHW,
+        return StoredMeasurement(
+            counts_nHW=StoredCounts(path, COUNTS),
             positions_m=np.ascontiguousarray(translation[:, 1::-1], dtype=np.float64),
             geometry=_geometry(file, path),
             mask_HW=_array(file, path, MASK) == 0 if MASK in file else None,
@@ -102,14 +123,14 @@ def read_reconstruction(path: Path) -> Reconstruction:
         )
 
 
-def write_measurement(path: Path, measurement: Measurement) -> None:
+def write_measurement(path: Path, measurement: AnyMeasurement) -> None:
     """Write a scan; the file appears under its name only once it is whole."""
     with _created(path) as file:
         _put_measurement(file, measurement)
 
 
 def write_reconstruction(
-    path: Path, result: Reconstruction, measurement: Measurement | None = None
+    path: Path, result: Reconstruction, measurement: AnyMeasurement | None = None
 ) -> None:
     """Write a result, and where it is at hand the measurement it came from.
 
@@ -137,8 +158,11 @@ def write_reconstruction(
             group.attrs["illuminated_box"] = np.asarray(result.box, dtype=np.int64)
 
 
-def _put_measurement(file: h5py.File, measurement: Measurement) -> None:
-    _put_array(file, COUNTS, measurement.counts_nHW, one_frame=True)
+def _put_measurement(file: h5py.File, measurement: AnyMeasurement) -> None:
+    if isinstance(measurement.counts_nHW, StoredCounts):
+        measurement.counts_nHW.copy_to(file, COUNTS)
+    else:
+        _put_array(file, COUNTS, measurement.counts_nHW, one_frame=True)
     _put_positions(file, measurement.positions_m)
     _put_geometry(file, measurement.geometry)
     if measurement.mask_HW is not None:
@@ -240,10 +264,15 @@ def _number(file: h5py.File, path: Path, name: str) -> float:
     return float(value.reshape(-1)[0])
 
 
-def _array(file: h5py.File, path: Path, name: str) -> NDArray[Any]:
+def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     node = file.get(name)
     if not isinstance(node, h5py.Dataset):
         raise DataError(f"{path}:/{name}", "no such dataset", "a CXI file with this dataset")
+    return node
+
+
+def _array(file: h5py.File, path: Path, name: str) -> NDArray[Any]:
+    node = _dataset(file, path, name)
     try:
         values: NDArray[Any] = np.asarray(node[()])
     except OSError as error:

@@ -58,25 +58,9 @@ class Measurement:
     truth: Truth | None = None
 
     def __post_init__(self) -> None:
-        counts, positions = self.counts_nHW, self.positions_m
-        if counts.ndim != 3 or 0 in counts.shape:
-            raise DataError("frames", f"shape {counts.shape}", "shape (n, H, W)")
-        if counts.dtype.kind not in "uif":
-            raise DataError("frames", f"values of type {counts.dtype}", "counts")
-        if positions.ndim != 2 or positions.shape[1] != 2:
-            raise DataError("positions", f"shape {positions.shape}", "shape (n, 2)")
-        if len(positions) != len(counts):
-            raise DataError(
-                "positions",
-                f"{len(positions)} positions for {len(counts)} frames",
-                "one position per frame",
-            )
-        check_finite("positions", positions)
+        counts = self.counts_nHW
+        check_scan(counts.shape, counts.dtype, self.positions_m, self.mask_HW)
         check_finite("frames", counts)
-        if self.mask_HW is not None and self.mask_HW.shape != counts.shape[1:]:
-            raise DataError(
-                "mask", f"shape {self.mask_HW.shape}", f"that of a frame, {counts.shape[1:]}"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +164,30 @@ def flat_numbers(values: Mapping[str, Any], group: str = "") -> dict[str, float]
         elif isinstance(value, (int, float)):
             numbers[f"{group}{name}"] = float(value)
     return numbers
+
+
+def check_scan(
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    positions_m: NDArray[np.float64],
+    mask_HW: NDArray[np.bool_] | None,
+) -> None:
+    """Raise `DataError` where patterns of this shape and type do not go with the rest."""
+    if len(shape) != 3 or 0 in shape:
+        raise DataError("frames", f"shape {shape}", "shape (n, H, W)")
+    if dtype.kind not in "uif":
+        raise DataError("frames", f"values of type {dtype}", "counts")
+    if positions_m.ndim != 2 or positions_m.shape[1] != 2:
+        raise DataError("positions", f"shape {positions_m.shape}", "shape (n, 2)")
+    if len(positions_m) != shape[0]:
+        raise DataError(
+            "positions",
+            f"{len(positions_m)} positions for {shape[0]} frames",
+            "one position per frame",
+        )
+    check_finite("positions", positions_m)
+    if mask_HW is not None and mask_HW.shape != shape[1:]:
+        raise DataError("mask", f"shape {mask_HW.shape}", f"that of a frame, {shape[1:]}")
 
 
 def check_finite(name: str, values: NDArray[Any]) -> None:

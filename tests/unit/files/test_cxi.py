@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from exitwave.files.cxi import (
+    COUNTS,
+    open_measurement,
     read_measurement,
     read_reconstruction,
     write_measurement,
@@ -230,3 +233,94 @@ def test_quality_round_trip(tmp_path: Path, result: Reconstruction) -> None:
         read_reconstruction(path)
     write_reconstruction(path, replace(result, quality=QualityFigures()))
     assert read_reconstruction(path).quality == QualityFigures()
+
+
+def stored_as(path: Path, counts: np.ndarray, **how: object) -> None:
+    """Replace the patterns of a CXI file by some that are stored in another way."""
+    with h5py.File(path, "r+") as file:
+        del file[COUNTS]
+        file.create_dataset(COUNTS, data=counts, **how)
+
+
+def test_patterns_can_stay_in_their_file(tmp_path: Path, measurement: Measurement) -> None:
+    path = tmp_path / "a.cxi"
+    write_measurement(path, measurement)
+    stored = open_measurement(path)
+    assert stored.counts_nHW.shape == (5, 16, 16) and len(stored.counts_nHW) == 5
+    assert stored.counts_nHW.dtype == np.uint16
+    np.testing.assert_array_equal(stored.counts_nHW[1:4], measurement.counts_nHW[1:4])
+    np.testing.assert_array_equal(stored.positions_m, measurement.positions_m)
+    assert stored.geometry.energy_eV == pytest.approx(GEOMETRY.energy_eV)
+    assert stored.mask_HW is not None and not stored.mask_HW[3, 4]
+    assert stored.truth is not None
+    path.unlink()
+    with pytest.raises(DataError, match=r"a.cxi:/entry_1/data_1/data"):
+        stored.counts_nHW[:1]
+
+
+def test_patterns_go_from_file_to_file_without_memory(
+    tmp_path: Path, measurement: Measurement, result: Reconstruction
+) -> None:
+    source, copy = tmp_path / "a.cxi", tmp_path / "b.cxi"
+    write_measurement(source, measurement)
+    counts = np.random.default_rng(2).integers(0, 99, (500, 64, 64), dtype=np.uint32)
+    large = replace(
+        measurement, counts_nHW=counts, positions_m=np.zeros((500, 2)), mask_HW=None
+    )
+    write_measurement(source, large)
+    stored_as(source, counts, chunks=(7, 64, 64), compression="lzf")
+    tracemalloc.start()
+    write_reconstruction(copy, result, open_measurement(source))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < counts.nbytes / 4
+    np.testing.assert_array_equal(read_measurement(copy).counts_nHW, counts)
+    with h5py.File(copy) as file:
+        assert (file[COUNTS].chunks, file[COUNTS].compression) == ((7, 64, 64), "lzf")
+
+
+def test_a_measurement_may_be_replaced_by_its_result(
+    tmp_path: Path, measurement: Measurement, result: Reconstruction
+) -> None:
+    path = tmp_path / "a.cxi"
+    write_measurement(path, measurement)
+    write_reconstruction(path, result, open_measurement(path))
+    np.testing.assert_array_equal(read_measurement(path).counts_nHW, measurement.counts_nHW)
+    np.testing.assert_array_equal(read_reconstruction(path).probe_NHW, result.probe_NHW)
+
+
+def test_patterns_that_lie_in_yet_other_files_are_copied_themselves(
+    tmp_path: Path, measurement: Measurement, result: Reconstruction
+) -> None:
+    detector, master = tmp_path / "detector.h5", tmp_path / "master.cxi"
+    write_measurement(master, measurement)
+    with h5py.File(detector, "w") as file:
+        file["counts"] = measurement.counts_nHW
+    layout = h5py.VirtualLayout((5, 16, 16), np.uint16)
+    layout[:] = h5py.VirtualSource(detector, "counts", (5, 16, 16))
+    with h5py.File(master, "r+") as file:
+        del file[COUNTS]
+        file.create_virtual_dataset(COUNTS, layout)
+    write_reconstruction(tmp_path / "b.cxi", result, open_measurement(master))
+    detector.unlink()
+    back = read_measurement(tmp_path / "b.cxi").counts_nHW
+    np.testing.assert_array_equal(back, measurement.counts_nHW)
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        (np.ones((4, 16, 16)), "5 positions for 4 frames"),
+        (np.ones((5, 16)), r"shape \(5, 16\)"),
+        (np.ones((5, 8, 8)), "mask: found shape"),
+        (np.ones((5, 16, 16), complex), "values of type complex128"),
+    ],
+)
+def test_patterns_that_do_not_fit_are_refused_unread(
+    tmp_path: Path, measurement: Measurement, counts: np.ndarray, says: str
+) -> None:
+    path = tmp_path / "a.cxi"
+    write_measurement(path, measurement)
+    stored_as(path, counts)
+    with pytest.raises(DataError, match=says):
+        open_measurement(path)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.files.reconstruction import Measurement
+from exitwave.files.stored import AnyMeasurement
 from exitwave.scans import Orientation
 from exitwave.schema.data import GeometryOverrides
 from exitwave.schema.geometry import Geometry
@@ -17,9 +17,9 @@ from exitwave.schema.job import ScanRef
 
 
 class FileScan:
-    """The scan of a measurement that is in memory."""
+    """The scan of a measurement, in memory or in its file."""
 
-    def __init__(self, path: Path, measurement: Measurement) -> None:
+    def __init__(self, path: Path, measurement: AnyMeasurement) -> None:
         self._measurement = measurement
         self.start: dict[str, Any] = {}
         self.stop: dict[str, Any] | None = None

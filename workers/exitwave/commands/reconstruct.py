@@ -14,8 +14,9 @@ import typer
 
 from exitwave.cli.tables import quality_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
-from exitwave.files.cxi import read_measurement, write_reconstruction
-from exitwave.files.reconstruction import Measurement, Reconstruction, Truth
+from exitwave.files.cxi import open_measurement, write_reconstruction
+from exitwave.files.reconstruction import Reconstruction, Truth
+from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_dataset
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
@@ -56,7 +57,7 @@ def reconstruct_file(
     configure_logging("warning")
     sections = split_sections(overrides)
     chosen = resolve_recipe(recipe, sections["recipe"])
-    measurement = read_measurement(file)
+    measurement = open_measurement(file)
     scan = FileScan(file, measurement)
     prepared = build_dataset(
         scan,
@@ -158,7 +159,7 @@ def _with_frc(
     )
 
 
-def _same_pixels(result: Reconstruction, measurement: Measurement) -> bool:
+def _same_pixels(result: Reconstruction, measurement: AnyMeasurement) -> bool:
     """Whether neither a crop nor another geometry has changed the pixel of the truth."""
     true_m = measurement.geometry.pixel_size_m(measurement.counts_nHW.shape[-1])
     return bool(np.isclose(result.pixel_size_m, true_m, rtol=1e-6))
