@@ -34,22 +34,22 @@ LSQML = {
 AUTODIFF = {
     "engine": "autodiff",
     "loss": "mse_sqrt",
-    "optimizer": "adam",
-    "object_step_size": 0.01,
-    "probe_step_size": 0.01,
-    "batch_size": 32,
+    "optimizer": "sgd",
+    "object_step_size": 0.5,
+    "probe_step_size": 0.5,
+    "batch_size": 16,
 }
 PHASER = {
     "backend": "jax",
     "noise_model": "amplitude",
     "grouping": 16,
     "object_rate": 0.01,
-    "probe_rate": 0.5,
+    "probe_rate": 0.4,
     "tv_cost": 1.0,
 }
 PEERS: dict[str, tuple[str, dict[str, Any], int]] = {
     "pty-chi LSQML": ("ptychi", LSQML, 150),
-    "pty-chi autodiff": ("ptychi", AUTODIFF, 200),
+    "pty-chi autodiff": ("ptychi", AUTODIFF, 120),
     "phaser AD + TV": ("phaser", PHASER, 200),
 }
 

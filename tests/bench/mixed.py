@@ -1,7 +1,7 @@
 """Two simulated scans in the image of the paper's Figs. 4 and 5, with several probe states.
 
 MLL-like: a square pupil out of focus, two states, steps of 10 nm that overlap nearly wholly.
-FZP-like: an annular pupil, four states, steps of 60 % of the beam's width. Both are sums
+FZP-like: an annular pupil, four states, steps of two thirds of the beam's width. Both are sums
 over incoherent states, positions lie on whole pixels near a raster. The paper's own scans
 are larger (201 x 201 x 220^2 and 101 x 101 x 128^2); `grid` sets the crop.
 """
@@ -37,7 +37,7 @@ class Shape:
 
 SHAPES: dict[Kind, Shape] = {
     "mll": Shape(128, 5e-9, 2, 0, (0.8, 0.2)),
-    "fzp": Shape(128, 10e-9, 24, 2, (0.7, 0.14, 0.1, 0.06)),
+    "fzp": Shape(128, 10e-9, 30, 2, (0.7, 0.14, 0.1, 0.06)),
     "mllfull": Shape(220, 10e-9 / 3, 3, 0, (0.8, 0.2)),
 }
 
@@ -130,7 +130,7 @@ def photographs(side_px: int) -> Complex:
         return stretched
 
     object_YX: Complex = (
-        (0.5 + 0.5 * grey("coffee")) * np.exp(2j * (grey("rocket") - 0.5))
+        (0.5 + 0.5 * grey("coffee")) * np.exp(2j * (grey("cat") - 0.5))
     ).astype(np.complex64)
     return object_YX
 

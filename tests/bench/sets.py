@@ -175,31 +175,41 @@ def measurement(
 def starting_probe(name: str, scan: Measurement, states: int) -> NDArray[np.complex64]:
     """(N, H, W) with the mean pattern's counts: a flat disk of diameter + 4 px, edge 3 px.
 
-    The test sets' probe is 36 px wide. Where no diameter is known, the width of the
-    autocorrelation of the mean pattern stands in for it. Further states are the disk times
-    x, y, xy at a tenth of its power.
+    The diameter is that of the truth; nobody measured the star's beam, and there the mean of
+    |FT^-1 sqrt I| over the views takes the disk's place. Further states are the first one
+    times x, y, xy at a tenth of its power.
     """
-    mean_HW = scan.counts_nHW.mean(axis=0)
-    diameter = float(DIAMETER_PX) if name.startswith("o") else spot_px(mean_HW)
-    height, width = mean_HW.shape
+    height, width = scan.counts_nHW.shape[1:]
     y, x = np.mgrid[:height, :width] - np.array([height // 2, width // 2])[:, None, None]
-    edge = START_EDGE_PX / (2 * np.log(9))  # from 90 % to 10 % over the edge
-    radius = (diameter + START_WIDER_PX) / 2
-    disk = 1 / (1 + np.exp(np.minimum((np.hypot(y, x) - radius) / edge, 60)))
-    shapes = [disk, disk * x, disk * y, disk * x * y][:states]
+    if scan.truth is None:
+        first = autocorrelation(scan.counts_nHW)
+    else:
+        edge = START_EDGE_PX / (2 * np.log(9))  # from 90 % to 10 % over the edge
+        radius = (beam_px(name, scan.truth.probe_HW) + START_WIDER_PX) / 2
+        first = 1 / (1 + np.exp(np.minimum((np.hypot(y, x) - radius) / edge, 60)))
+    shapes = [first, first * x, first * y, first * x * y][:states]
     powers = [1.0] + [0.1] * (states - 1)
     made = [
         shape * np.sqrt(p / (shape**2).sum()) for shape, p in zip(shapes, powers, strict=True)
     ]
-    scaled = np.stack(made) * np.sqrt(mean_HW.sum() / sum(powers))
+    scaled = np.stack(made) * np.sqrt(scan.counts_nHW.mean(axis=0).sum() / sum(powers))
     return scaled.astype(np.complex64)
 
 
-def spot_px(mean_HW: NDArray[np.float64]) -> float:
-    """Diameter of a disk with the second moment of the mean pattern's autocorrelation."""
-    spot = np.abs(np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(np.sqrt(mean_HW)))))
-    spot = np.where(spot > 0.02 * spot.max(), spot, 0) ** 2
-    height, width = spot.shape
+def beam_px(name: str, probe_HW: NDArray[np.complex64]) -> float:
+    """Diameter of the beam: of the test sets' disk, else that of a disk of equal spread."""
+    if name.startswith("o"):
+        return float(DIAMETER_PX)
+    power = np.abs(probe_HW) ** 2
+    height, width = power.shape
     y, x = np.mgrid[:height, :width] - np.array([height // 2, width // 2])[:, None, None]
-    moment = float(((y**2 + x**2) * spot).sum() / spot.sum())
-    return 2 * np.sqrt(2 * moment)
+    return 2 * float(np.sqrt(2 * ((y**2 + x**2) * power).sum() / power.sum()))
+
+
+def autocorrelation(counts_nHW: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean over views of |FT^-1 sqrt I|, centred in the window."""
+    total = np.zeros(counts_nHW.shape[1:])
+    for counts_HW in counts_nHW:
+        total += np.abs(np.fft.ifft2(np.fft.ifftshift(np.sqrt(counts_HW.astype(float)))))
+    centred: NDArray[np.float64] = np.fft.fftshift(total) / len(counts_nHW)
+    return centred

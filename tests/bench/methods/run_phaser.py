@@ -2,7 +2,8 @@
 
 The engine is driven as `phaser run` drives it, with a state made here in place of files.
 Options: `backend` (jax or torch), `grouping` (patterns per update), `object_rate`,
-`probe_rate`, `noise_model`, `tv_cost`.
+`noise_model`, and in units of the starting probe's root mean square, which follows the dose:
+`probe_rate`, `tv_cost`.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def main(settings_path: str, out: str) -> None:
     scan = read_scan(settings["scan"], settings["origin_m"])
     ffts = ffts_beside(settings, scan.patterns_nHW.shape)
     recorder = Recorder(settings["snapshot_every"], f"{out}.snapshots", ffts)
+    probe_NHW = np.load(settings["start"])
     prepared = prepare(settings, scan, np.load(settings["start"]), Watcher(recorder, scan))
-    done = execute_engine(prepared, engine(settings)).state
+    done = execute_engine(prepared, engine(settings, rms(probe_NHW))).state
     write_result(
         out,
         recorder,
@@ -95,7 +97,11 @@ def prepare(
     return PreparedRecons(patterns, state, "bench", ObserverSet((watcher,)))
 
 
-def engine(settings: dict[str, Any]) -> EngineHook:
+def rms(probe_NHW: np.ndarray) -> float:
+    return float(np.sqrt((np.abs(probe_NHW) ** 2).sum(axis=0).mean()))
+
+
+def engine(settings: dict[str, Any], probe_rms: float) -> EngineHook:
     wanted = settings["options"]
     plan: dict[str, Any] = {
         "type": "gradient",
@@ -105,9 +111,9 @@ def engine(settings: dict[str, Any]) -> EngineHook:
         "noise_model": {"type": wanted["noise_model"]},
         "solvers": {
             "object": {"type": "adam", "learning_rate": wanted["object_rate"]},
-            "probe": {"type": "adam", "learning_rate": wanted["probe_rate"]},
+            "probe": {"type": "adam", "learning_rate": wanted["probe_rate"] * probe_rms},
         },
-        "regularizers": [{"type": "obj_tv", "cost": wanted["tv_cost"]}],
+        "regularizers": [{"type": "obj_tv", "cost": wanted["tv_cost"] * probe_rms}],
         "group_constraints": [],
         "iter_constraints": [],
     }
