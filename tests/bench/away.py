@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,21 @@ from tests.bench.rows import Row, commit, row_key
 from tests.bench.sets import Sets
 from tests.bench.venvs import versions
 
+from exitwave.files.cxi import read_measurement, write_measurement
 
-def pack(folder: Path, parts: str, device: str) -> None:
-    """Write scans and settings; one file of jobs per kind of scan keeps results small."""
-    sets = Sets(folder)
+
+def pack(folder: Path, sets: Sets, parts: str, device: str) -> None:
+    """Write scans and settings; one file of jobs per kind of scan keeps results small.
+
+    The scans leave their truth at home: it is most of their size.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     groups: dict[str, list[dict[str, Any]]] = {}
     for job in jobs(parts, device):
-        sets.get(job.set, job.states)
+        scan = folder / f"{job.set}.cxi"
+        if not scan.exists():
+            whole = read_measurement(sets.get(job.set).scan)
+            write_measurement(scan, replace(whole, truth=None))
         group = job.set.partition("-")[0] if job.part == "a" else "speed"
         groups.setdefault(group, []).append(
             {
@@ -40,8 +49,6 @@ def pack(folder: Path, parts: str, device: str) -> None:
         )
     for group, entries in groups.items():
         (folder / f"jobs-{group}.json").write_text(json.dumps(entries))
-    for start in folder.glob("*-start*.npy"):
-        start.unlink()  # ours starts from the patterns
     print(f"{folder}: {sum(map(len, groups.values()))} jobs in {len(groups)} files")
 
 
@@ -53,19 +60,19 @@ def jobs(parts: str, device: str) -> list[Job]:
     return wanted
 
 
-def collect(folder: Path) -> list[Row]:
-    """Rows of all results (``*.h5``) in a folder, scored against its scans."""
+def collect(folder: Path, sets: Sets) -> list[Row]:
+    """Rows of all results (``*.h5``) in a folder, scored against the truth."""
     asked: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("jobs-*.json")):
         asked |= {entry["name"]: entry for entry in json.loads(path.read_text())}
     rows = []
     for path in sorted(folder.glob("*.h5")):
         with h5py.File(path, "r") as file:
-            rows += [_row(folder, name, file[name], asked[name]) for name in file]
+            rows += [_row(sets, name, file[name], asked[name]) for name in file]
     return rows
 
 
-def _row(folder: Path, name: str, group: h5py.Group, asked: dict[str, Any]) -> Row:
+def _row(sets: Sets, name: str, group: h5py.Group, asked: dict[str, Any]) -> Row:
     part, set_name, method, seed = name.split("|")
     about = json.loads(group.attrs.get("about", "{}"))
     row: Row = {
@@ -86,8 +93,8 @@ def _row(folder: Path, name: str, group: h5py.Group, asked: dict[str, Any]) -> R
     result = {"about": json.dumps(about)}
     row |= {"status": "ok", **score.facts(result)}
     row |= score.speed(group["epoch_s"][...], group["fft_s"][...])
-    truth = score.truth_of(folder / asked["scan"])
-    if truth is not None and not is_for_timing(set_name):
+    truth = None if is_for_timing(set_name) else score.truth_of(sets.get(set_name).scan)
+    if truth is not None:
         planes = group["object"][...].astype(np.float32)
         row |= score.quality(planes[0] + 1j * planes[1], truth)[0]
     return row

@@ -21,6 +21,7 @@ from tests.bench import away, pictures, real, tables
 from tests.bench.jobs import Job, all_jobs, quick
 from tests.bench.launch import Launcher, Place
 from tests.bench.rows import Row, Store, publish
+from tests.bench.sets import Sets
 from tests.bench.venvs import versions
 
 ROOT = Path(".bench")
@@ -31,12 +32,12 @@ PARTS = "abcde"
 def main() -> None:
     asked = arguments()
     place = Place(ROOT, asked.threads)
-    store = Store(ROOT / "rows")
+    store, sets = Store(ROOT / "rows"), Sets(ROOT / "sets")
     if asked.pack:
-        away.pack(asked.pack, asked.only, asked.device)
+        away.pack(asked.pack, sets, asked.only, asked.device)
         return
     if asked.collect:
-        rows = away.collect(asked.collect)
+        rows = away.collect(asked.collect, sets)
         for row in rows:
             store.put(row["key"], row)
     elif asked.publish:
@@ -47,7 +48,7 @@ def main() -> None:
         print(tables.page(rows))
         return
     published = publish(rows, DOCS / "benchmarks")
-    pictures.write_all(published, place.results, ROOT / "sets", DOCS / "images/bench")
+    pictures.write_all(published, place.results, sets, DOCS / "images/bench")
     page = tables.page(published)
     (DOCS / "benchmarks.md").write_text(page)
     print(page)

@@ -22,28 +22,27 @@ COLUMNS = 4
 Picture = NDArray[np.complex64]
 
 
-def write_all(rows: Sequence[Row], results: Path, sets: Path, folder: Path) -> None:
+def write_all(rows: Sequence[Row], results: Path, sets: Sets, folder: Path) -> None:
     """The pictures that the page shows, of those rows whose objects lie here."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = Sets(sets)
     here = [row for row in rows if (results / f"{row['key']}.npz").exists()]
     here = [row for row in here if row["status"] == "ok"]
     for name in ("o25-1e4-n1", "o50-1e3-n1"):
         of_set = [row for row in here if row["part"] == "b" and row["set"] == name]
         if of_set:
             best_first = sorted(of_set, key=lambda row: -row["cpcc"])
-            write_beside_truth(best_first, results, made, folder / f"peers-{name}.png")
+            write_beside_truth(best_first, results, sets, folder / f"peers-{name}.png")
     quarter = [
         row
         for row in here
         if row["part"] == "a" and row["set"].startswith("o25") and row["seed"] == 1
     ]
     if quarter:
-        write_beside_truth(quarter, results, made, folder / "default-25.png", one_truth=True)
+        write_beside_truth(quarter, results, sets, folder / "default-25.png", one_truth=True)
     for name in ("mll-5800", "mll-385000", "fzp-100000"):
         of_set = [row for row in here if row["set"] == name]
         if of_set:
-            write_beside_truth(of_set, results, made, folder / f"{name}.png")
+            write_beside_truth(of_set, results, sets, folder / f"{name}.png")
     stars = [row for row in here if row["set"] == "star"]
     if stars:
         write_star(stars, results, folder / "star.png")
