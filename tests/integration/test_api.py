@@ -293,10 +293,20 @@ def test_an_frc_that_ended_without_a_result_can_be_asked_for_again(
     assert api.client.post(path).json()["id"] == second["id"]
 
 
+def test_an_frc_stays_with_the_scan_that_was_reconstructed(api_alone: Api) -> None:
+    """Tiled is away: what was typed may by the time of the FRC mean a newer scan."""
+    take_all(api_alone)
+    parent = api_alone.submit(scan=4242)
+    succeed(api_alone, 0.7)
+    spec = api_alone.client.post(f"/api/v1/jobs/{parent['id']}/frc").json()["spec"]
+    assert parent["spec"]["scan"]["uid"] == "4242"
+    assert spec["scan"]["uid"] == "the-uid"
+
+
 def succeed(api: Api, overlap: float | None) -> None:
     """Do the next job as a worker."""
     job = api.ledger.claim("w", "cpu")
     assert job is not None
     quality = Quality(overlap=overlap)
-    result = Result(node=f"ptycho/u/{job.id}/a1", attempt=1, epochs=3, quality=quality)
+    result = Result(node=f"ptycho/the-uid/{job.id}/a1", attempt=1, epochs=3, quality=quality)
     api.ledger.finish(job.id, 1, "succeeded", result=result)

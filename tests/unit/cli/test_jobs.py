@@ -15,7 +15,17 @@ from exitwave.cli import main, tables
 from exitwave.cli.extras import needs
 from exitwave.cli.jobs import parse_scan, parse_settings
 from exitwave.schema.errors import UsageError
-from exitwave.schema.job import Attempt, Failure, Job, JobState, Progress
+from exitwave.schema.job import (
+    Attempt,
+    Failure,
+    FrcFigures,
+    HeldOutFigures,
+    Job,
+    JobState,
+    Progress,
+    Quality,
+    Result,
+)
 
 
 @pytest.mark.parametrize(
@@ -171,3 +181,31 @@ def test_the_record_says_why_it_failed() -> None:
         assert part in text
     assert tables.outcome(failed) == "job j1 failed: positions: NaN"
     assert tables.outcome(job(state=JobState.CANCELLED)) == "job j1 cancelled"
+
+
+def test_the_record_says_how_good_the_result_is() -> None:
+    quality = Quality(
+        held_out=HeldOutFigures(patterns=16, epoch=110, poisson=0.51234, amplitude=0.131),
+        grid_power=0.0123,
+        prtf_cycles_per_px=0.5,
+        overlap=0.634,
+        frc=FrcFigures(halves="counts", crossing_cycles_per_px=0.29, half_period_nm=34.48),
+    )
+    result = Result(node="ptycho/u/j1/a1", attempt=1, epochs=120, quality=quality)
+    text = printed(tables.job_record(job(state="succeeded", result=result)))
+    for part in (
+        "Poisson 0.5123, amplitude 0.131 per pixel, of 16 patterns not fitted",
+        "1.2 % of the object's",
+        "above 1/e up to the end of the band, 0.5 cycles/px",
+        "63 % of the probe's diameter",
+        "up to 0.29 cycles/px: half period 34.5 nm, halves of the counts",
+    ):
+        assert part in text
+    assert tables.quality_rows(None) == tables.quality_rows(Quality()) == []
+
+
+def test_a_linked_job_names_its_parent() -> None:
+    spec = job().spec.model_copy(update={"kind": "frc", "parent": "j0", "halves": "counts"})
+    linked = job(spec=spec.model_dump())
+    assert "frc default" in printed(tables.job_list([linked]))
+    assert "j0, two halves of the counts" in printed(tables.job_record(linked))

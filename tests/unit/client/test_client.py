@@ -20,6 +20,7 @@ from exitwave.schema.errors import (
     JobNotFound,
     RecipeError,
     ResultNotFound,
+    TransitionNotAllowed,
     Unavailable,
 )
 from exitwave.schema.job import Event, Job, JobState
@@ -164,6 +165,21 @@ def test_a_refused_value_keeps_its_parts() -> None:
         client.submit("7f0c")
     assert str(caught.value) == told
     assert (caught.value.key, caught.value.expected) == ("recipe.seed", "0 or more")
+
+
+async def test_a_job_is_asked_for_its_resolution() -> None:
+    told = "job j1: found running; expected a reconstruction that has succeeded"
+    refused = pytest.raises(TransitionNotAllowed, match=told)
+    answers = Answer(job("queued"), 202), problem(409, "transition-not-allowed", told)
+    with serving(*answers, Answer(job("queued"), 202)) as server:
+        with server.client() as client:
+            assert client.frc("j1").state is JobState.QUEUED
+            with refused:
+                client.frc("j1")
+        async with AsyncClient(server.url, KEY) as client:
+            assert (await client.frc("j/1")).state is JobState.QUEUED
+    lines = [line for line, _, _ in server.seen]
+    assert lines == ["POST /api/v1/jobs/j1/frc"] * 2 + ["POST /api/v1/jobs/j%2F1/frc"]
 
 
 def test_what_is_no_such_service_is_said_so() -> None:

@@ -20,7 +20,7 @@ from exitwave.quality import (
 )
 from exitwave.quality.align import Region
 from exitwave.quality.halves import Part
-from exitwave.schema.errors import DataError, EngineError
+from exitwave.schema.errors import EngineError
 from exitwave.schema.job import FrcFigures, Halves
 from exitwave.schema.recipe import Recipe
 
@@ -102,7 +102,7 @@ def half_of(dataset: Dataset, halves: Halves, half: Part, seed: int) -> Dataset:
     Raises
     ------
     DataError
-        There are not two frames, or what is to be split are no counts.
+        Too few frames to be halved, or what is to be split are no counts.
     """
     if halves == "frames":
         return _every_other(dataset, half)
@@ -182,10 +182,7 @@ def frc_curve(rings: RingCorrelation) -> Curve:
 
 
 def _every_other(dataset: Dataset, first: int) -> Dataset:
-    count = len(dataset.frames)
-    if count < 2:
-        raise DataError("frames", f"{count} frame", "two or more, to be halved")
-    chosen = np.arange(first, count, 2, dtype=np.intp)
+    chosen = np.arange(first, len(dataset.frames), 2, dtype=np.intp)
     frames: FrameSource = ChosenFrames(dataset.frames, chosen)
     if isinstance(dataset.frames, ArrayFrames):
         frames = ArrayFrames(dataset.frames.counts_nHW[first::2])
