@@ -66,6 +66,12 @@ class WorkerSettings(Section):
     """One worker: an agent and its engine process."""
 
     device: str = Field("auto", description="auto, cpu, or a CUDA device or UUID.")
+    device_memory_gb: float | None = Field(
+        None,
+        gt=0,
+        description="Device memory a job keeps to, in 1e9 bytes; default 80 % of what is free "
+        "on a GPU. Frames that do not fit are streamed.",
+    )
     name: str = Field("", description="Shown in attempts; default host name and process id.")
     beat_s: float = Field(1.0, gt=0, description="Time between two signs of life.")
     publish_s: float = Field(

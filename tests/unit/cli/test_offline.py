@@ -120,6 +120,11 @@ def test_the_truth_is_found_wherever_the_object_begins(simulated: Path) -> None:
         (["reconstruct", "a.cxi", "--out", "b.cxi", "--recipe", "x"], 1, "expected one of"),
         (["reconstruct", "a.cxi", "--out", "b.cxi", "--set", "recipe.x=1"], 1, "recipe.x"),
         (["reconstruct", "a.cxi", "--out", "b.cxi", "--set", "x=1"], 1, "overrides.x"),
+        (
+            ["reconstruct", "a.cxi", "--out", "b.cxi", "--memory-gb", "0.001"],
+            1,
+            "found 0.001 GB of device memory",
+        ),
         (["simulate", "--out", "b.cxi", "--photons", "many"], 2, "--photons"),
         (["simulate", "--out", "b.cxi", "--overlap", "1.5"], 1, "overlap"),
         (["simulate", "--out", "b.cxi", "--object", "camera"], 2, "--object"),

@@ -25,12 +25,19 @@ def test_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     config.write_text("api: {port: 9001, host: 127.0.0.2}\n")
     monkeypatch.setenv("EXITWAVE_CONFIG", str(config))
     monkeypatch.setenv("EXITWAVE__API__PORT", "9002")
+    monkeypatch.setenv("EXITWAVE__WORKER__DEVICE_MEMORY_GB", "12.5")
     settings = load_settings()
     assert (settings.api.port, settings.api.host) == (9002, "127.0.0.2")
+    assert settings.worker.device_memory_gb == 12.5
 
 
 @pytest.mark.parametrize(
-    ("text", "key"), [("api: {prot: 1}", "api.prot"), ("worker: {beat_s: 0}", "worker.beat_s")]
+    ("text", "key"),
+    [
+        ("api: {prot: 1}", "api.prot"),
+        ("worker: {beat_s: 0}", "worker.beat_s"),
+        ("worker: {device_memory_gb: 0}", "worker.device_memory_gb"),
+    ],
 )
 def test_a_wrong_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, key: str

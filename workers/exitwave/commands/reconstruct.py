@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -27,7 +27,7 @@ from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.recipes import resolve_recipe
 from exitwave.worker.assess import Assessment, assess
-from exitwave.worker.halves import Pair, frc_curve, frc_figures, reconstruct_halves
+from exitwave.worker.halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 
 from .bars import epoch_bar
 from .file_scan import FileScan
@@ -43,6 +43,7 @@ def reconstruct_file(
     device: str,
     begin: Begin,
     frc: bool = False,
+    memory_GB: float | None = None,
 ) -> Reconstruction:
     """Reconstruct the scan in a CXI file into another one; says what it does, and how well.
 
@@ -68,10 +69,11 @@ def reconstruct_file(
         f"{file}: {len(prepared.dataset.frames)} patterns, "
         f"pixel {prepared.pixel_size_m * 1e9:.4g} nm, recipe {chosen.name}"
     )
-    state, loss, diverged = _run(prepared.dataset, chosen, device, begin)
+    engine = partial(reconstruct, device=device, memory_GB=memory_GB)
+    state, loss, diverged = _run(engine, prepared.dataset, chosen, begin)
     assessed = assess(prepared.dataset, state, subpixel=chosen.subpixel, device=device)
     if frc and diverged is None:
-        assessed = _with_frc(assessed, prepared, chosen, device)
+        assessed = _with_frc(engine, assessed, prepared, chosen)
     result = Reconstruction(
         object_MYX=state.object_MYX(),
         probe_NHW=state.probe_NHW(),
@@ -118,7 +120,7 @@ def compare_with_truth(result: Reconstruction, truth: Truth) -> float:
 
 
 def _run(
-    dataset: Dataset, recipe: Recipe, device: str, begin: Begin
+    engine: partial[Iterator[EpochState]], dataset: Dataset, recipe: Recipe, begin: Begin
 ) -> tuple[EpochState, list[float], Diverged | None]:
     """The last good state, the loss of every epoch, and why the run ended early, if so.
 
@@ -129,7 +131,7 @@ def _run(
     start, loss = begin.beginning(dataset, recipe)
     with epoch_bar("epochs", recipe.epochs) as show:
         try:
-            for state in reconstruct(dataset, recipe, start, device=device):
+            for state in engine(dataset, recipe, start):
                 loss.append(state.loss.total)
                 begin.keep(state, loss)
                 show(state.epoch, state.loss.total)
@@ -141,11 +143,10 @@ def _run(
 
 
 def _with_frc(
-    assessed: Assessment, prepared: Prepared, recipe: Recipe, device: str
+    engine: Engine, assessed: Assessment, prepared: Prepared, recipe: Recipe
 ) -> Assessment:
     """The same, and the FRC of two halves."""
     halves = halves_for(assessed.quality.overlap)
-    engine = partial(reconstruct, device=device)
     pair = Pair()
     with epoch_bar(f"halves of the {halves}", 2 * recipe.epochs) as show:
         for state in reconstruct_halves(engine, prepared.dataset, recipe, halves):

@@ -48,6 +48,13 @@ def reconstruct(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    memory_GB: Annotated[
+        float | None,
+        typer.Option(
+            "--memory-gb",
+            help="Device memory to keep to, in 1e9 bytes; frames that do not fit are streamed.",
+        ),
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -94,6 +101,7 @@ def reconstruct(
         device=device,
         begin=Begin(start=start, checkpoint=checkpoint, resume=resume),
         frc=frc,
+        memory_GB=memory_GB,
     )
 
 

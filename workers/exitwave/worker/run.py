@@ -135,7 +135,9 @@ class JobRunner:
         self, job: Job, prepared: Prepared, recipe: Recipe, follow: Follow
     ) -> FinalArrays:
         device = str(self._torch_device)
-        engine = partial(reconstruct, device=device)
+        engine = partial(
+            reconstruct, device=device, memory_GB=self._settings.worker.device_memory_gb
+        )
         if job.spec.kind == "frc":
             return frc(engine, prepared, recipe, job.spec.halves or "counts", follow)
         return reconstruction(engine, prepared, recipe, device, follow)
