@@ -9,8 +9,9 @@ import pytest
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
+from exitwave.engine.evaluate import modelled_patterns
 from exitwave.files.reconstruction import Curve
-from exitwave.quality import RingCorrelation
+from exitwave.quality import RingCorrelation, transfer_function
 from exitwave.quality.frc import half_bit_threshold
 from exitwave.schema.errors import DataError, EngineError
 from exitwave.schema.job import halves_for
@@ -46,7 +47,7 @@ def dataset(lazy: bool = False) -> Dataset:
     scan = simulate(0.5, 1e4, 1, grid=5)
     counts = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)).copy()
     mask = np.ones((64, 64), bool)
-    mask[20:24, 30] = False
+    mask[20:24, 30] = mask[:3, :2] = False
     counts[:, ~mask] = np.iinfo(counts.dtype).max
     return Dataset(
         frames=Lazy(counts) if lazy else ArrayFrames(counts),
@@ -148,7 +149,8 @@ def test_what_is_told_of_a_run_without_raster_or_spared_patterns() -> None:
         positions_px=whole.positions_px + random.uniform(-4, 4, (25, 2)),
         mask_HW=whole.mask_HW,
     )
-    assessed = assess(free, last_of(free, RECIPE), device="cpu")
+    last = last_of(free, RECIPE)
+    assessed = assess(free, last, device="cpu")
     assert assessed.quality.held_out is None
     assert assessed.quality.grid_power is None
     assert assessed.quality.overlap is not None
@@ -156,8 +158,13 @@ def test_what_is_told_of_a_run_without_raster_or_spared_patterns() -> None:
     assert set(numbers) == {"prtf_cycles_per_px", "overlap"}
     prtf = assessed.curves["prtf"].values
     assert prtf.shape == (32, 2)
-    # Masked pixels hold the largest number there is; a single one would drown the ring.
-    assert prtf[5:25, 1].min() > 0.2
+    patterns = modelled_patterns(
+        free, last.object_MYX(), last.probe_NHW(), np.arange(25), device="cpu"
+    )
+    expected = transfer_function(
+        ((part.model_BHW, part.counts_BHW) for part in patterns), free.mask_HW
+    )
+    np.testing.assert_array_equal(prtf[:, 1], expected.ratio)
 
 
 def test_patterns_left_out_are_told() -> None:
