@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tests.bench import real, score
 from tests.bench.jobs import Job
-from tests.bench.rows import Row, Store, circumstances, row_key
+from tests.bench.rows import QUIET_LOAD, Row, Store, circumstances, row_key
 from tests.bench.sets import Sets
 from tests.bench.venvs import NoPeerError, python_of
 
@@ -78,6 +78,8 @@ class Launcher:
         except subprocess.TimeoutExpired:
             row |= {"status": "failed", "error": f"not done after {LIMIT_S:g} s"}
         row["wall_s"] = time.perf_counter() - began
+        row["load_after"] = round(os.getloadavg()[0], 2)
+        row["loaded"] |= row["load_after"] > self._place.threads + QUIET_LOAD
         self._store.put(key, row)
         return row
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tests.bench import score
 from tests.bench.rows import Row
 from tests.bench.sets import STAR_FILE, Sets
+from tests.bench.tables import PICTURED
 
 from exitwave.files.cxi import read_measurement
 from exitwave.quality import align, rectangle_of_centres
@@ -27,11 +28,12 @@ def write_all(rows: Sequence[Row], results: Path, sets: Sets, folder: Path) -> N
     folder.mkdir(parents=True, exist_ok=True)
     here = [row for row in rows if (results / f"{row['key']}.npz").exists()]
     here = [row for row in here if row["status"] == "ok"]
-    for name in ("o25-1e4-n1", "o50-1e3-n1"):
-        of_set = [row for row in here if row["part"] == "b" and row["set"] == name]
+    for name in PICTURED:
+        part = "b" if name.startswith("o") else "c"
+        of_set = [row for row in here if row["part"] == part and row["set"] == name]
         if of_set:
             best_first = sorted(of_set, key=lambda row: -row["cpcc"])
-            write_beside_truth(best_first, results, sets, folder / f"peers-{name}.png")
+            write_beside_truth(best_first, results, sets, folder / f"{name}.png")
     quarter = [
         row
         for row in here
@@ -39,10 +41,6 @@ def write_all(rows: Sequence[Row], results: Path, sets: Sets, folder: Path) -> N
     ]
     if quarter:
         write_beside_truth(quarter, results, sets, folder / "default-25.png", one_truth=True)
-    for name in ("mll-5800", "mll-385000", "fzp-100000"):
-        of_set = [row for row in here if row["set"] == name]
-        if of_set:
-            write_beside_truth(of_set, results, sets, folder / f"{name}.png")
     stars = [row for row in here if row["set"] == "star"]
     if stars:
         write_star(stars, results, folder / "star.png")

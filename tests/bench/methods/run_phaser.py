@@ -33,6 +33,7 @@ from phaser.utils.num import Sampling, block_until_ready, get_backend_module, to
 from phaser.utils.object import ObjectSampling
 
 M_TO_ANGSTROM = 1e10
+NOISE_FREE_COUNTS = 1e6
 
 
 def main(settings_path: str, out: str) -> None:
@@ -41,7 +42,8 @@ def main(settings_path: str, out: str) -> None:
     scan = read_scan(settings["scan"], settings["origin_m"])
     ffts = ffts_beside(settings, scan.patterns_nHW.shape)
     recorder = Recorder(settings["snapshot_every"], f"{out}.snapshots", ffts)
-    probe_NHW = np.load(settings["start"])
+    gain = counts_gain(scan)
+    probe_NHW = np.load(settings["start"]) * np.sqrt(gain)
     prepared = prepare(settings, scan, np.load(settings["start"]), Watcher(recorder, scan))
     done = execute_engine(prepared, engine(settings, rms(probe_NHW))).state
     write_result(
@@ -92,9 +94,16 @@ def prepare(
         ),
         scan=ScanState(positions, positions.copy()),
     ).to_xp(backend)
-    counts_nHW = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)).astype(np.float32)
-    patterns = Patterns(counts_nHW, np.ones(shape_HW, np.float32))
+    counts_nHW = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)) * counts_gain(scan)
+    patterns = Patterns(counts_nHW.astype(np.float32), np.ones(shape_HW, np.float32))
     return PreparedRecons(patterns, state, "bench", ObserverSet((watcher,)))
+
+
+def counts_gain(scan: Scan) -> float:
+    """Its costs are in particles: patterns without noise count as a million of them each."""
+    if scan.patterns_nHW.dtype.kind != "f":
+        return 1.0
+    return NOISE_FREE_COUNTS / float(scan.patterns_nHW.sum(axis=(1, 2)).max())
 
 
 def rms(probe_NHW: np.ndarray) -> float:
