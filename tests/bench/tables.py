@@ -29,11 +29,12 @@ HEAD = """
 # Benchmarks
 
 Made by `make bench`; the rows behind the tables are in [benchmarks/](benchmarks/). The sets
-are simulated from photographs (15 x 15 views of 64 x 64 pixels, a probe of 36 px) unless a section says otherwise.
+are simulated from photographs (15 x 15 views of 64 x 64 pixels, a probe of 36 px) unless a
+section says otherwise.
 
-- *cPCC*: magnitude of the complex Pearson correlation with the truth on the rectangle of
-  the view centres, after shift, phase ramp and factor are removed. *Grid*: share of the error's spectral power on the raster's reciprocal
-  lattice.
+- *cPCC*: magnitude of the complex Pearson correlation with the truth on the rectangle of the
+  view centres, after shift, phase ramp and factor are removed. *Grid*: share of the error's
+  spectral power on the raster's reciprocal lattice.
 - *to 0.95, to 0.97*: epochs and seconds, set-up included, until that cPCC was reached.
 - *x FFTs*: mean time of an epoch over that of its bare Fourier transforms (2 x frames x
   states), measured beside it on the same threads.
