@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,16 @@ def test_a_bound_that_is_too_small_says_what_is_needed(memory_GB: float) -> None
         run(memory_GB)
     needed_GB = float(str(told.value).split()[-2])
     run(1.01 * needed_GB)
+
+
+def test_a_run_that_cannot_end_does_not_begin() -> None:
+    """With no bound at all: what 8 states of 16000 px take is not in this machine."""
+    apart = np.where(np.arange(200)[:, None] < 100, 0.0, 16_000.0)
+    far = Dataset(frames=ArrayFrames(COUNTS), positions_px=POSITIONS + apart)
+    for recipe in (WHOLE, Recipe(algorithm="dm", probe_states=2)):
+        states = replace(recipe, object_states=8)
+        with pytest.raises(EngineError, match=r"memory in this machine; object, probe"):
+            room_for(far, states, 1, CPU, None, shifted=True)
 
 
 @pytest.mark.parametrize("memory_GB", [0.0, -1.0, float("nan"), float("inf")])

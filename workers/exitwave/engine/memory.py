@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 
 import torch
@@ -24,6 +25,9 @@ VIEW_BYTES = 64
 """Positions, indices and flux of a view."""
 LEAST_VIEWS = 4
 """A step that works on fewer views together would only wait."""
+
+WAVES_KEPT = {"dap": 0, "epie": 0, "dm": 1, "admm": 2}
+"""Of every view and probe state, from epoch to epoch."""
 
 WORK_SHARE = 0.7
 """Of what is left, for a step's buffers; the rest is for parts of streamed patterns on
@@ -75,16 +79,19 @@ def room_for(
     Raises
     ------
     EngineError
-        The bound is too small for object, probe and a few views.
+        The bound, or the machine's memory, is too small for what the algorithm keeps and a
+        few views.
     """
     if memory_GB is not None and not (math.isfinite(memory_GB) and memory_GB > 0):
         raise EngineError(f"memory_GB: found {memory_GB}; expected gigabytes above 0")
+    bounded = memory_GB is not None or device.type == "cuda"
     if memory_GB is not None:
         total = int(memory_GB * GIGABYTE)
     elif device.type == "cuda":
         total = int(FREE_SHARE * torch.cuda.mem_get_info(device)[0])
     else:
-        return Room(streamed=False, work_bytes=None)
+        # No bound, but a run that cannot end must not begin.
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     left = total - variable_bytes(dataset, recipe, shifted=shifted)
     view_bytes = view_work_bytes(
         dataset.frames.shape_HW, recipe.object_states, recipe.probe_states
@@ -92,9 +99,12 @@ def room_for(
     needed = math.ceil(LEAST_VIEWS * view_bytes / WORK_SHARE)
     if left < needed:
         raise EngineError(
-            f"memory_GB: found {total / GIGABYTE:.3g} GB of device memory; object, probe and "
+            f"memory_GB: found {total / GIGABYTE:.3g} GB of "
+            f"{'device memory' if bounded else 'memory in this machine'}; {_kept(recipe)} and "
             f"{LEAST_VIEWS} views need {(total - left + needed) / GIGABYTE:.3g} GB"
         )
+    if not bounded:
+        return Room(streamed=False, work_bytes=None)
     frames = 0 if device.type == "cpu" else len(dataset.frames) * frame_bytes
     streamed = left - frames < max(needed, ROOMY_SHARE * total)
     if not streamed:
@@ -108,7 +118,14 @@ def variable_bytes(dataset: Dataset, recipe: Recipe, *, shifted: bool) -> int:
     pixels = OBJECT_COPIES * recipe.object_states * math.prod(dataset.object_shape_YX)
     pixels += PROBE_COPIES * recipe.probe_states * height * width
     ramps = 2 * 8 * (height + width) if shifted else 0
-    return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps)
+    waves = 8 * WAVES_KEPT[recipe.algorithm] * recipe.probe_states * height * width
+    return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps + waves)
+
+
+def _kept(recipe: Recipe) -> str:
+    if WAVES_KEPT[recipe.algorithm]:
+        return f"object, probe, the waves of all views ({recipe.algorithm} keeps them)"
+    return "object, probe"
 
 
 def view_work_bytes(window_HW: tuple[int, int], object_states: int, probe_states: int) -> int:
