@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -46,6 +48,23 @@ def test_factor_shift_and_ramp_are_removed() -> None:
     np.testing.assert_allclose(found.shift_px, (-3.3, 5.6), atol=0.02)
     np.testing.assert_allclose(found.ramp_cycles_per_px, (-0.011, 0.004), atol=1e-4)
     np.testing.assert_allclose(found.picture, found.reference, atol=0.05)
+
+
+def test_a_large_region_is_searched_in_its_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = textured()
+    picture = 0.3j * moved(truth, (3.3, -5.6), (0.011, -0.004))
+    small = align(picture, truth, REGION)
+    module = sys.modules["exitwave.quality.align"]  # the package's own name is the function
+    monkeypatch.setattr(module, "LARGEST_SEARCH_PX", 50)
+    found = align(picture, truth, REGION)
+    assert found.picture.shape == small.picture.shape == (80, 84)
+    assert found.cpcc > 0.999
+    np.testing.assert_allclose(found.shift_px, small.shift_px, atol=0.03)
+    np.testing.assert_allclose(found.ramp_cycles_per_px, small.ramp_cycles_per_px, atol=2e-4)
+    # With a middle that tells nothing, what is right already stays right.
+    picture = truth.copy()
+    picture[55:105, 55:109] = truth[55:105, 55:109] = 1
+    assert align(picture, truth, REGION).cpcc > 0.9999
 
 
 def test_nothing_else_is_removed() -> None:

@@ -26,6 +26,8 @@ Region = tuple[int, int, int, int]
 MARGIN_PX = 36
 """Kept around the region, so that a shift brings in measured pixels."""
 MAX_SHIFT_PX = 24.0
+LARGEST_SEARCH_PX = 768
+"""Of a larger region the middle alone is searched; the whole is then used to refine."""
 RAMP_SEARCH_CYCLES = 3
 """Ramps of up to so many cycles over the region are tried before the fine search."""
 
@@ -81,15 +83,26 @@ def align(picture_YX: Picture, reference_YX: Picture, region: Region) -> Alignme
 
     # Search in units in which each move matters about alike: pixels, cycles over the region.
     units = np.array([1.0, 1.0, 1.0 / (y1 - y0), 1.0 / (x1 - x0)])
-    candidates = [np.zeros(4), *_coarse_moves(mover, reference)]
+    candidates, sizes, trials = [np.zeros(4)], (0.4, 0.1), 120
+    if (middle := _middle(region)) == region:
+        candidates += _coarse_moves(mover, reference)
+    else:
+        rough = align(picture_YX, reference_YX, middle)
+        candidates.append(np.array([*rough.shift_px, *rough.ramp_cycles_per_px]))
+        sizes, trials = (0.1,), 50
     found = min(candidates, key=badness) / units
-    for size in (0.4, 0.1):
+    for size in sizes:
         simplex = found + size * np.vstack([np.zeros(4), np.eye(4)])
         found = optimize.minimize(
             lambda scaled: badness(scaled * units),
             found,
             method="Nelder-Mead",
-            options={"initial_simplex": simplex, "xatol": 1e-3, "fatol": 1e-7, "maxfev": 120},
+            options={
+                "initial_simplex": simplex,
+                "xatol": 1e-3,
+                "fatol": 1e-7,
+                "maxfev": trials,
+            },
         ).x
     moves = found * units
     moved = mover.moved(moves)
@@ -116,6 +129,18 @@ def rectangle_of_centres(
         int(high[0]) + half[0],
         int(low[1]) + half[1],
         int(high[1]) + half[1],
+    )
+
+
+def _middle(region: Region) -> Region:
+    """The region's middle of at most `LARGEST_SEARCH_PX` a side."""
+    y0, y1, x0, x1 = region
+    cut_y, cut_x = (max(0, size - LARGEST_SEARCH_PX) // 2 for size in (y1 - y0, x1 - x0))
+    return (
+        y0 + cut_y,
+        min(y1, y0 + cut_y + LARGEST_SEARCH_PX),
+        x0 + cut_x,
+        min(x1, x0 + cut_x + LARGEST_SEARCH_PX),
     )
 
 
