@@ -83,13 +83,13 @@ def align(picture_YX: Picture, reference_YX: Picture, region: Region) -> Alignme
 
     # Search in units in which each move matters about alike: pixels, cycles over the region.
     units = np.array([1.0, 1.0, 1.0 / (y1 - y0), 1.0 / (x1 - x0)])
-    candidates, sizes, trials = [np.zeros(4)], (0.4, 0.1), 120
+    candidates, sizes, trials = [np.zeros(4)], [0.4, 0.1], 120
     if (middle := _middle(region)) == region:
         candidates += _coarse_moves(mover, reference)
     else:
         rough = align(picture_YX, reference_YX, middle)
         candidates.append(np.array([*rough.shift_px, *rough.ramp_cycles_per_px]))
-        sizes, trials = (0.1,), 50
+        sizes, trials = [0.1], 50
     found = min(candidates, key=badness) / units
     for size in sizes:
         simplex = found + size * np.vstack([np.zeros(4), np.eye(4)])
