@@ -18,7 +18,7 @@ def scan() -> SimulatedScan:
     return simulate(0.6, 1e5, 2, grid=6)
 
 
-@pytest.mark.parametrize("loss", ["amplitude", "poisson"])
+@pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
 @pytest.mark.parametrize("subpixel", ["on", "off"])
 def test_the_first_epoch_is_the_cpus(scan: SimulatedScan, loss: Loss, subpixel: str) -> None:
     """Later ones drift apart: sums of floats come in another order."""

@@ -30,6 +30,8 @@ from .scan import Scan
 CHUNK_CPU = 2**18
 """Complex numbers worked on at a time: a few MB, so that chunks stay near the cache."""
 CHUNK_GPU = 2**25
+RAMP_SLAB = 1024
+"""Views whose ramps are in double precision at a time."""
 
 
 class FusedStep:
@@ -74,8 +76,7 @@ class FusedStep:
         self.needs_no_host = isinstance(self._patches, IndexPatches)
         self._ramps: tuple[Tensor, Tensor] | None = None
         if scan.shifts_n2 is not None:
-            ramp_nH, ramp_nW = shift_ramps(scan.shifts_n2.double(), scan.window_HW)
-            self._ramps = (ramp_nH.to(probe_NHW.dtype), ramp_nW.to(probe_NHW.dtype))
+            self._ramps = _ramps(scan.shifts_n2, scan.window_HW, probe_NHW.dtype)
         self._root_scale_n = None if scan.scale_n is None else scan.scale_n.sqrt()
         real = probe_NHW.real
         self._mask_HW = None if scan.mask_HW is None else scan.mask_HW.to(real.dtype)
@@ -230,3 +231,15 @@ class _Part:
 
     def counts(self) -> Tensor:
         return self.batch.counts(self.begin, self.end)
+
+
+def _ramps(
+    shifts_n2: Tensor, window_HW: tuple[int, int], dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Fourier ramps (n, H) and (n, W) of all views, rounded from double precision."""
+    slabs = [
+        [ramp.to(dtype) for ramp in shift_ramps(part_B2.double(), window_HW)]
+        for part_B2 in shifts_n2.split(RAMP_SLAB)
+    ]
+    ramp_nH, ramp_nW = (torch.cat(parts) for parts in zip(*slabs, strict=True))
+    return ramp_nH, ramp_nW

@@ -1,0 +1,134 @@
+"""Steps and updates on a GPU: right, recorded, without a look back, repeatable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.unit.engine.scene import Scene, make_scene
+from tests.unit.engine.test_fused import assert_equals_reference
+from tests.unit.engine.test_reconstruct import as_dataset
+
+from exitwave.beamline.simulate import SimulatedScan, simulate
+from exitwave.engine import reconstruct
+from exitwave.engine.feed import Batch, Resident
+from exitwave.engine.fused import FusedStep
+from exitwave.engine.gauge import Variables
+from exitwave.engine.graphs import GraphedUpdate, recorded
+from exitwave.engine.prior import AdaptivePrior
+from exitwave.engine.scan import Scan
+from exitwave.engine.update import Update
+from exitwave.schema.recipe import Loss, Prior, Recipe, Stage
+
+DEVICE = torch.device("cuda")
+LOSSES: list[Loss] = ["amplitude", "poisson", "gaussian"]
+
+
+def on_gpu(scene: Scene) -> Scene:
+    def moved(values: torch.Tensor | None) -> torch.Tensor | None:
+        return None if values is None else values.to(DEVICE)
+
+    scan = replace(
+        scene.scan,
+        patterns=Resident(scene.scan.patterns.stored_nHW.to(DEVICE)),
+        corners_n2=moved(scene.scan.corners_n2),
+        shifts_n2=moved(scene.scan.shifts_n2),
+        scale_n=moved(scene.scan.scale_n),
+        mask_HW=moved(scene.scan.mask_HW),
+    )
+    return Scene(scan, scene.object_MYX.to(DEVICE), scene.probe_NHW.to(DEVICE))
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("effects", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_fused_step_equals_autograd(loss: Loss, effects: bool, deterministic: bool) -> None:
+    scene = on_gpu(make_scene(object_states=2, shifted=effects, masked=effects, scaled=effects))
+    step = FusedStep(scene.scan, scene.object_MYX, scene.probe_NHW, deterministic=deterministic)
+    assert step.needs_no_host is not deterministic
+    assert_equals_reference(step, scene, loss)
+
+
+def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Variables, FusedStep, Scan]:
+    scene = on_gpu(loss_scene)
+    variables = Variables(scene.object_MYX, scene.probe_NHW, beta1=0.5, beta2=0.99)
+    step = FusedStep(scene.scan, scene.object_MYX, scene.probe_NHW)
+    prior = AdaptivePrior(Prior(balance=balance), scene.object_MYX)
+    return Update(step, variables, prior), variables, step, scene.scan
+
+
+def epoch_of_batches(scan: Scan, number: int) -> list[Batch]:
+    """Sizes 3, 2, 2: each is met several times over the epochs."""
+    order = np.random.default_rng(number).permutation(len(scan))
+    return list(scan.feed(np.array_split(order, 3)))
+
+
+@pytest.mark.parametrize("balance", ["gradient", "loss"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_recorded_updates_equal_plain_ones(loss: Loss, balance: str) -> None:
+    outcomes = []
+    for graphed in (True, False):
+        scene = make_scene(object_states=2, dtype=torch.complex64)
+        with torch.no_grad():
+            update, variables, step, scan = make_update(scene, balance)
+            run = recorded(update, step, scan) if graphed else update.run
+            for number in range(4):
+                # Rates change between epochs, and the probe stands still in the first.
+                update.begin_epoch(0.02 / (number + 1), 0.01 * number)
+                for batch in epoch_of_batches(scan, number):
+                    run(batch, loss, 0.5)
+        if graphed:
+            recorder = run.__self__
+            assert isinstance(recorder, GraphedUpdate)
+            assert {key[0] for key in recorder._graphs} == {2, 3}
+        outcomes.append((variables.object_MYX, variables.probe_NHW, update.loss_sum))
+    for here, there in zip(*outcomes, strict=True):
+        torch.testing.assert_close(here, there, rtol=1e-3, atol=1e-3)
+
+
+@contextmanager
+def no_looking_back() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("graphed", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_host_never_waits_within_an_epochs_updates(loss: Loss, graphed: bool) -> None:
+    with torch.no_grad():
+        update, _, step, scan = make_update(make_scene(dtype=torch.complex64), "gradient")
+        run = recorded(update, step, scan) if graphed else update.run
+        for number in range(3):
+            batches = epoch_of_batches(scan, number)
+            update.begin_epoch(0.01, 0.01)
+            if number < 2:  # libraries make their plans, then graphs are recorded
+                for batch in batches:
+                    run(batch, loss, 1.0)
+                continue
+            with no_looking_back():
+                for batch in batches:
+                    run(batch, loss, 1.0)
+            with no_looking_back(), pytest.raises(RuntimeError, match="synchroniz"):
+                float(update.loss_sum)
+
+
+@pytest.fixture(scope="module")
+def small() -> SimulatedScan:
+    return simulate(0.6, 1e5, 2, grid=6)
+
+
+def test_deterministic_runs_are_equal_bit_for_bit(small: SimulatedScan) -> None:
+    recipe = Recipe(stages=(Stage(epochs=4, batches=(4.0, 12.0)),), deterministic=True)
+    runs = []
+    for _ in range(2):
+        *_, state = reconstruct(as_dataset(small), recipe, device="cuda")
+        runs.append((state.object_MYX(), state.probe_NHW(), state.loss.total))
+    for here, there in zip(*runs, strict=True):
+        assert np.array_equal(here, there)
