@@ -34,7 +34,14 @@ class DifferenceMap:
 
     epochs: int = knob(200, "iterations", unit="epoch", low=1, high=100_000)
     overlap_fits: int = knob(
-        2, "times that object and probe are fitted to the exit waves in turn", low=1, high=100
+        1, "times that object and probe are fitted to the exit waves in turn", low=1, high=100
+    )
+    relax: float = knob(
+        0.04,
+        "deviation of a pattern's amplitudes that counts as met, rms over the root of the "
+        "mean count: patterns are noisy",
+        low=0,
+        high=1,
     )
     object_inertia: float = knob(
         1e-3,
@@ -47,7 +54,7 @@ class DifferenceMap:
         1e-6, "weight of the probe's past, share of the greatest weight", low=0, high=10
     )
     average: int = knob(
-        20,
+        30,
         "iterations over which the object is averaged (running mean): single ones fluctuate",
         unit="epoch",
         low=1,

@@ -15,6 +15,7 @@ from exitwave.schema.errors import EngineError
 from exitwave.schema.recipe import Recipe
 
 from .algorithm import Algorithm
+from .baselines import Admm, DifferenceMap, Epie
 from .checkpoint import Checkpoint, fingerprint_of, take_checkpoint
 from .dap import Dap
 from .dataset import Dataset
@@ -142,7 +143,12 @@ class _Run:
         )
 
 
-_ALGORITHMS: dict[str, Callable[[Scan, Recipe, Tensor, Tensor], Algorithm]] = {"dap": Dap}
+_ALGORITHMS: dict[str, Callable[[Scan, Recipe, Tensor, Tensor], Algorithm]] = {
+    "dap": Dap,
+    "epie": Epie,
+    "dm": DifferenceMap,
+    "admm": Admm,
+}
 
 
 def _make(scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor) -> Algorithm:

@@ -1,0 +1,11 @@
+"""What DAP is compared with: ePIE, difference map and ADMM.
+
+They share the dataset, states, start, gauges and checkpoints of the engine; a recipe asks
+for one of them by ``algorithm``. Their object has one state.
+"""
+
+from .admm import Admm
+from .difference_map import DifferenceMap
+from .epie import Epie
+
+__all__ = ["Admm", "DifferenceMap", "Epie"]

@@ -1,0 +1,47 @@
+"""Difference map for ptychography.
+
+Thibault, Dierolf, Bunk, Menzel, Pfeiffer, Ultramicroscopy 109, 338 (2009),
+doi 10.1016/j.ultramic.2008.12.011.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from exitwave.schema.recipe import Recipe
+
+from ..propagate import propagate, propagate_back
+from ..scan import Scan
+from .modulus import gain, power, relaxed
+from .splitting import Splitting
+
+
+class DifferenceMap(Splitting):
+    """An `Algorithm`: psi += Pi_F(2 P O - psi) - P O for all views (eq. 9, beta = 1).
+
+    Object and probe are fitted to all psi before. Iterates fluctuate where noise lets no
+    solution satisfy both constraints, so the object given out is a running mean.
+
+    It holds a complex wave for every view and probe state: 8 V N H W bytes, 31 GB for
+    40401 views of 220 x 220 px and two states, beside the counts.
+    """
+
+    def __init__(
+        self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
+    ) -> None:
+        super().__init__(scan, recipe, object_MYX, probe_NHW, recipe.dm)
+        self._bound = recipe.dm.relax**2 * scan.mean_count
+        pixels = scan.window_HW[0] * scan.window_HW[1]
+        self._valid = pixels if scan.mask_HW is None else int(scan.mask_HW.sum())
+
+    def measure(
+        self, index_B: Tensor, exits_BNHW: Tensor, far_BNHW: Tensor, roots_BHW: Tensor
+    ) -> None:
+        """The difference map of some views."""
+        waves_BNHW = self.waves_VNHW[index_B]
+        reflected_BNHW = propagate(2 * exits_BNHW - waves_BNHW)
+        model_BHW = power(reflected_BNHW)
+        gain_BHW = gain(model_BHW, roots_BHW, self._scan.mask_HW)
+        gain_BHW = relaxed(gain_BHW, model_BHW, self._bound, self._valid)
+        measured_BNHW = propagate_back(reflected_BNHW.mul_(gain_BHW[:, None]))
+        self.waves_VNHW[index_B] = waves_BNHW.add_(measured_BNHW).sub_(exits_BNHW)

@@ -1,0 +1,145 @@
+"""ePIE, the extended ptychographical iterative engine.
+
+Maiden & Rodenburg, Ultramicroscopy 109, 1256 (2009), doi 10.1016/j.ultramic.2009.05.012;
+with several probe states as Thibault & Menzel, Nature 494, 68 (2013),
+doi 10.1038/nature11806.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from exitwave.schema.recipe import Recipe
+
+from ..feed import Batch
+from ..gauge import pin, scanned_box
+from ..loss import pattern_losses
+from ..propagate import propagate, propagate_back
+from ..scan import Scan
+from ..schedule import Epoch
+from ..state import LossTerms
+from .iterate import Iterate, refuse_object_states
+from .modulus import gain, power
+from .shifter import Shifter
+
+SLAB = 64
+"""Patterns fetched together; updates are one pattern at a time all the same."""
+
+
+class Epie:
+    """An `Algorithm`: one view after the other, in random order.
+
+    With d = Pi_F(psi) - psi, the change that the measured modulus asks of the exit wave
+    psi = P O, and n the probe's states (eqs. 5 and 6):
+
+        O += alpha sum_n P_n* d_n / max(sum_n |P_n|^2)
+        P_n += beta O* d_n / max |O|^2
+
+    where both right-hand sides are those before the update.
+
+    Parameters
+    ----------
+    scan : Scan
+    recipe : Recipe
+    object_MYX, probe_NHW : Tensor, complex
+        Where to begin; changed in place.
+
+    Raises
+    ------
+    RecipeError
+        The recipe asks for several object states.
+    """
+
+    def __init__(
+        self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
+    ) -> None:
+        refuse_object_states(recipe)
+        self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
+        self._scan, self._recipe, self._knobs = scan, recipe, recipe.epie
+        self._iterate = Iterate(object_MYX, probe_NHW)
+        self._shifter = Shifter(scan, probe_NHW.dtype)
+        height, width = scan.window_HW
+        self._views = [
+            object_MYX[0, y : y + height, x : x + width] for y, x in scan.corners_n2.tolist()
+        ]
+        self._slab = scan.views_at_once(5 * 4 * height * width, SLAB)
+        self._models = probe_NHW.real.new_empty((self._slab, height, width))
+        self._box = scanned_box(
+            scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
+        )
+
+    def epoch(self, epoch: Epoch) -> LossTerms:
+        """Visit every view once, then pin the gauges."""
+        done = (epoch.number - 1) / max(1, self._knobs.epochs - 1)
+        share = self._knobs.final_step**done
+        moves = epoch.number > self._recipe.probe_after
+        steps = (share * self._knobs.object_step, share * self._knobs.probe_step * moves)
+        order = np.concatenate(epoch.batches)
+        slabs = np.array_split(order, math.ceil(len(order) / self._slab))
+        sums = [self._visit(batch, steps) for batch in self._scan.feed(slabs)]
+        pin(self._iterate, self._recipe.gauge, self._box)
+        loss = float(torch.stack(sums).sum()) / len(order)
+        return LossTerms(total=loss, data=loss, prior=0.0)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Object and probe."""
+        return {"object": self.object_MYX, "probe": self.probe_NHW}
+
+    def numbers(self) -> dict[str, float]:
+        """None."""
+        return {}
+
+    def restore_numbers(self, numbers: Mapping[str, float]) -> None:
+        """Nothing to take back."""
+
+    def _visit(self, batch: Batch, steps: tuple[float, float]) -> Tensor:
+        """Visit some views one by one; the sum of their losses as they were met."""
+        scan, count = self._scan, len(batch)
+        counts_BHW = batch.counts(0, count).to(self._models.dtype)
+        if scan.scale_n is not None:
+            # A view in s times the light is one of unit light with 1 / s of the counts.
+            counts_BHW.div_(scan.scale_n[batch.index_B][:, None, None])
+        roots_BHW = counts_BHW.sqrt()
+        for i, view in enumerate(batch.chosen.tolist()):
+            self._update(self._views[view], batch.index_B[i : i + 1], roots_BHW, i, steps)
+        losses_B = pattern_losses(
+            self._models[:count],
+            counts_BHW,
+            "amplitude",
+            epsilon=scan.epsilon,
+            mask_HW=scan.mask_HW,
+            pairs=self.probe_NHW.shape[0],
+        )
+        if scan.scale_n is not None:
+            losses_B = losses_B * scan.scale_n[batch.index_B]
+        return losses_B.sum()
+
+    def _update(
+        self,
+        object_HW: Tensor,
+        index_1: Tensor,
+        roots_BHW: Tensor,
+        i: int,
+        steps: tuple[float, float],
+    ) -> None:
+        """Object and probe after the i-th view of a slab."""
+        probes_1NHW = self._shifter.to_views(self.probe_NHW, index_1)
+        far_1NHW = propagate(probes_1NHW * object_HW)
+        model_1HW = self._models[i : i + 1]
+        torch.sum(far_1NHW.real.square() + far_1NHW.imag.square(), 1, out=model_1HW)
+        gain_1HW = gain(model_1HW, roots_BHW[i : i + 1], self._scan.mask_HW)
+        change_1NHW = propagate_back(far_1NHW.mul_(gain_1HW.sub_(1)[:, None]))
+        for_object_HW = (probes_1NHW.conj() * change_1NHW).sum((0, 1))
+        object_step = steps[0] / power(probes_1NHW).max()
+        if steps[1] > 0:
+            probe_step = steps[1] / (object_HW.real.square() + object_HW.imag.square()).max()
+            for_probe_NHW = self._shifter.from_views(
+                change_1NHW.mul_(object_HW.conj()), index_1
+            )
+            self.probe_NHW.add_(for_probe_NHW.mul_(probe_step))
+        object_HW.add_(for_object_HW.mul_(object_step))

@@ -1,0 +1,56 @@
+"""The measurement as a constraint: waves whose far field has the measured modulus.
+
+With several probe states it is the root of their summed intensity that is measured, so all
+of them are multiplied by the same real number (Thibault & Menzel, Nature 494, 68 (2013),
+doi 10.1038/nature11806). Masked pixels keep what they are.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+TINY = 1e-30
+"""Counts, added before dividing: a dark modelled pixel stays dark, having no phase."""
+
+
+def power(far_BNHW: Tensor) -> Tensor:
+    """Counts (B, H, W) of mutually incoherent far fields."""
+    return (far_BNHW.real.square() + far_BNHW.imag.square()).sum(1)
+
+
+def gain(model_BHW: Tensor, roots_BHW: Tensor, mask_HW: Tensor | None) -> Tensor:
+    """What far fields are multiplied by to have the measured modulus, (B, H, W).
+
+    Parameters
+    ----------
+    model_BHW : Tensor
+        Counts of the far fields, from `power`.
+    roots_BHW : Tensor
+        Roots of the measured counts.
+    mask_HW : Tensor of bool, optional
+        True = valid; elsewhere the gain is 1.
+    """
+    gain_BHW = roots_BHW * (model_BHW + TINY).rsqrt()
+    return gain_BHW if mask_HW is None else torch.where(mask_HW, gain_BHW, 1.0)
+
+
+def relaxed(gain_BHW: Tensor, model_BHW: Tensor, bound: float, valid: int) -> Tensor:
+    """A gain that leaves a pattern's amplitudes off by up to what noise explains.
+
+    Where the mean square deviation of the amplitudes exceeds `bound` it is brought down to
+    it, else the pattern counts as met (Giewekemeyer et al., PNAS 107, 529 (2010),
+    doi 10.1073/pnas.0905846107).
+
+    Parameters
+    ----------
+    gain_BHW, model_BHW : Tensor
+        From `gain` and `power`.
+    bound : float
+        Counts per pixel.
+    valid : int
+        Valid pixels of a pattern.
+    """
+    deviation_B = (gain_BHW - 1).square().mul_(model_BHW).sum((1, 2)) / valid
+    share_B = (bound / (deviation_B + TINY)).sqrt().clamp_max(1)
+    return torch.lerp(gain_BHW, torch.ones_like(gain_BHW), share_B[:, None, None])
