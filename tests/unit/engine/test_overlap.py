@@ -53,6 +53,16 @@ def test_sparse_but_overlapping_scans_are_not(sample: str, photons: float | None
     check_overlap(scan_of(12, 10, photons, sample))
 
 
+def test_numbers_that_are_no_counts_leave_the_width_open() -> None:
+    """Without the noise of counts a wide beam on a diffuser looks as narrow as its grains."""
+    waves = scan_of(36, 30, None, "diffuser")
+    for total in (1e3, 3e3, 1e4):
+        counts = waves.frames.read(np.arange(49))
+        counts = counts * np.float32(total / counts.sum(axis=(1, 2)).mean())
+        scaled = Dataset(frames=ArrayFrames(counts), positions_px=waves.positions_px)
+        assert beam_width_px(scaled) is None
+
+
 @pytest.mark.parametrize("photons", [1e2, 1e3, 1e5, None])
 @pytest.mark.parametrize("probe", ["disk", "astigmatic"])
 def test_simulated_sets_are_not(photons: float | None, probe: str) -> None:
