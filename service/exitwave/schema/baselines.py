@@ -20,9 +20,9 @@ class Epie:
     )
     probe_step: float = knob(1.0, "beta: likewise the probe", low=0, high=2)
     final_step: float = knob(
-        0.1,
-        "both steps decay exponentially to this share: the last patterns seen else leave "
-        "their noise; 1 keeps them, as published",
+        0.05,
+        "both steps decay exponentially to this share over the last quarter of the epochs: "
+        "the patterns seen last else leave their noise; 1 keeps them, as published",
         low=1e-6,
         high=1,
     )
@@ -88,5 +88,9 @@ class Admm:
         1e-6, "weight of the probe's past, share of the greatest weight", low=0, high=10
     )
     average: int = knob(
-        1, "iterations over which the object is averaged (running mean)", low=1, high=10_000
+        10,
+        "iterations over which the object is averaged (running mean); 1 gives out the last one",
+        unit="epoch",
+        low=1,
+        high=10_000,
     )

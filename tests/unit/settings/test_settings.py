@@ -93,6 +93,18 @@ def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
     assert recipes["fzp"].probe_states == 4
     assert [stage.loss for stage in recipes["paper"].stages] == ["amplitude", "poisson"]
     assert recipes["paper"].prior.balance == "loss"
+    # Those of the baselines spell out their group's defaults.
+    for name, algorithm, probe_after in (
+        ("epie", "epie", 0),
+        ("dm", "dm", 2),
+        ("admm", "admm", 2),
+    ):
+        assert recipes[name] == Recipe(
+            name=name,
+            description=recipes[name].description,
+            algorithm=algorithm,
+            probe_after=probe_after,
+        )
 
 
 def test_the_example_file_lists_every_setting_with_its_default(

@@ -30,6 +30,9 @@ from .shifter import Shifter
 SLAB = 64
 """Patterns fetched together; updates are one pattern at a time all the same."""
 
+SETTLES_AT = 0.75
+"""Share of the epochs after which the steps decay."""
+
 
 class Epie:
     """An `Algorithm`: one view after the other, in random order.
@@ -75,8 +78,8 @@ class Epie:
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """Visit every view once, then pin the gauges."""
-        done = (epoch.number - 1) / max(1, self._knobs.epochs - 1)
-        share = self._knobs.final_step**done
+        done = epoch.number / self._knobs.epochs
+        share = self._knobs.final_step ** max(0.0, (done - SETTLES_AT) / (1 - SETTLES_AT))
         moves = epoch.number > self._recipe.probe_after
         steps = (share * self._knobs.object_step, share * self._knobs.probe_step * moves)
         order = np.concatenate(epoch.batches)
