@@ -24,8 +24,8 @@ from .memory import view_work_bytes
 from .propagate import propagate_back
 from .scan import Scan
 
-SLAB = 64
-"""Frames worked on at a time, or fewer where memory is short."""
+SLAB = 16
+"""Frames worked on at a time, or fewer where memory is short: more of them leave the cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
