@@ -3,7 +3,7 @@
     make bench                     all parts; rows that are there already are not run again
     make bench ARGS="--only ab"    some parts; --fresh runs their rows again
     make bench QUICK=1             a few rows of each, under ten minutes; nothing is published
-    make bench ARGS="--only f"     two epochs at the size of an MLL scan (16 GB of memory)
+    .venv/bin/python -m tests.bench.size --publish     two epochs at the size of an MLL scan
 
 A GPU machine without a network needs torch, numpy and h5py only. `--pack DIR` writes scans
 and settings into a folder; there, `methods/run_exitwave.py DIR/jobs.json DIR/out.h5` runs
@@ -102,9 +102,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--only", default=PARTS, help="parts by letter (default: abcde; f is the size)"
-    )
+    parser.add_argument("--only", default=PARTS, help="parts by letter (default: abcde)")
     parser.add_argument("--match", default="", help="only jobs whose set and method hold this")
     parser.add_argument("--fresh", action="store_true", help="run rows again that are there")
     parser.add_argument("--quick", action="store_true", help="a few rows, nothing published")

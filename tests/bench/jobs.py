@@ -156,7 +156,10 @@ def peer_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
 
 
 def paper_jobs(device: str) -> Iterator[Job]:
-    """(c) the paper's losses beside ePIE and ADMM, and scans like its two examples."""
+    """(c) the paper's losses, and scans like its two examples beside ePIE and ADMM.
+
+    ePIE and ADMM on the sets of its Fig. 3 are among (b).
+    """
     for dose in DOSES:
         name = f"o50-{dose}-n1"
         for loss in LOSSES:
@@ -170,8 +173,6 @@ def paper_jobs(device: str) -> Iterator[Job]:
                 device=device,
                 changes={"stages": stages},
             )
-        for recipe in ("epie", "admm"):
-            yield ours("c", name, recipe, start=True, device=device)
     for name, recipe in MIXED_SETS.items():
         own = ours("c", name, recipe, device=device, snapshot_every=10)
         yield own
@@ -222,19 +223,6 @@ def speed_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
     yield ours("e", "o50-1e4-n1", "fast", seed=1, device=device, snapshot_every=1)
 
 
-def size_jobs(device: str) -> Iterator[Job]:
-    """(f) two epochs at the size of the paper's MLL scan; not run unless asked for."""
-    whole = ours("f", "mllfull-385000", "mll", device=device, snapshot_every=0)
-    recipe = dict(whole.options["recipe"])
-    stage = {
-        **recipe["stages"][-1],
-        "epochs": 2,
-        "batches": recipe["stages"][-1]["batches"][-1:],
-    }
-    recipe["stages"] = [stage]
-    yield replace(whole, options={**whole.options, "recipe": recipe}, epochs=2)
-
-
 def quick(jobs: Iterator[Job]) -> Iterator[Job]:
     """A few rows of every part, to see in minutes that all works."""
     kept: dict[str, Callable[[Job], bool]] = {
@@ -242,7 +230,6 @@ def quick(jobs: Iterator[Job]) -> Iterator[Job]:
         "b": lambda job: job.set.startswith("o50-1e4") and job.method in QUICK_METHODS,
         "c": lambda job: job.set.startswith("o50-1e4"),
         "d": lambda job: False,
-        "f": lambda job: False,
         "e": lambda job: (
             job.set in {"big-2025", "n128", "n1024"}
             and job.method != "pty-chi autodiff, batch 64"
@@ -259,7 +246,6 @@ def all_jobs(parts: str, device: str, versions: Mapping[str, str]) -> Iterator[J
         "c": lambda: paper_jobs(device),
         "d": lambda: star_jobs(device, versions),
         "e": lambda: speed_jobs(device, versions),
-        "f": lambda: size_jobs(device),
     }
     for part, jobs in made.items():
         if part in parts:

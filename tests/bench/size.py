@@ -138,6 +138,7 @@ def _report(scan: Path, arguments: argparse.Namespace) -> None:
         "device": "cpu",
         **circumstances(),
         "code": engine_code(),
+        "status": "ok",
     }
     done = subprocess.run(
         [*_self(), "--grid", grid, "--run"], check=True, stdout=subprocess.PIPE, text=True

@@ -20,7 +20,7 @@ def page(rows: Sequence[Row]) -> str:
     sections = (_quality, _peers, _paper, _star, _speed, _size)
     written = [
         section([row for row in rows if row["part"] == part])
-        for part, section in zip("abcdef", sections, strict=True)
+        for part, section in zip([*"abcde", "size"], sections, strict=True)
     ]
     return "\n\n".join([HEAD.strip(), *filter(None, written), _conditions(rows)]) + "\n"
 
@@ -338,17 +338,22 @@ def exponent(sizes: Sequence[tuple[int, float]]) -> float:
 
 
 def _size(rows: list[Row]) -> str:
-    ok = [row for row in rows if row["status"] == "ok"]
-    if not ok:
-        return "\n\n".join(f"## Size\n\nfailed: {row['error']}" for row in rows)
-    row = ok[0]
-    frames_GB = 40401 * 220 * 220 * 2 / 1e9
+    """Of `tests.bench.size`: its largest scan."""
+    if not rows:
+        return ""
+    row = max(rows, key=lambda row: row["frames"])
+    height, width = row["window_px"]
+    frames_GB, peak_GB = row["frames_bytes"] / 1e9, row["peak_bytes"] / 1e9
+    start_s = row["seconds_before_first_epoch"]
+    epochs_s = " and ".join(f"{seconds:.0f} s" for seconds in row["seconds_per_epoch"])
     return f"""## Size
 
-40401 patterns of 220 x 220 pixels, uint16 ({frames_GB:.2f} GB), two probe states, two epochs:
-peak memory {row["peak_MB"] / MB_PER_GB:.2f} GB, which is frames +
-{row["peak_MB"] / MB_PER_GB - frames_GB:.2f} GB (at most 2 GB are asked for);
-{row["s_per_epoch"]:.0f} s per epoch, {row.get("fft_ratio", 0):.1f} x its FFTs."""
+{row["frames"]} patterns of {height} x {width} pixels, uint16 ({frames_GB:.2f} GB), and
+{row["probe_states"]} probe states, from the CXI file through {row["epochs"]} epochs of the
+recipe `mll` on {row["threads"]} threads: peak resident memory {peak_GB:.2f} GB, all included,
+which is the frames + {peak_GB - frames_GB:.2f} GB (at most 2 GB are asked for). Reading took
+{row["seconds_reading"]:.0f} s, checks and start {start_s:.0f} s, the epochs
+{epochs_s}{_mark([row])} (`python -m tests.bench.size --publish`)."""
 
 
 def _conditions(rows: Sequence[Row]) -> str:
