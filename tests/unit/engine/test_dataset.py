@@ -70,6 +70,8 @@ def test_dataset_refuses(arguments: dict[str, Any], says: str) -> None:
         (np.where(np.eye(8), 65535, COUNTS).astype(np.uint16), "8 pixels, the first (0, 0)"),
         (np.where(np.eye(8), 4095, COUNTS).astype(np.float32), "full scale 4095: saturated"),
         (COUNTS * 0, "no count in any valid pixel"),
+        (with_value(COUNTS, (1, 2, 2), 1e30), "frames: found 1e+30 counts in a pixel"),
+        (np.where(np.arange(8) == COUNTS, 2**64 - 1, COUNTS).astype("u8"), "saturated"),
         (COUNTS.astype(complex), "values of type complex128"),
     ],
 )
@@ -87,6 +89,16 @@ def test_marks_of_dead_pixels_under_the_mask_are_not_counts() -> None:
             counts[:, 2, 2] = 2**32 - 1
         state = next(reconstruct(make(counts, mask_HW=mask), Recipe(), device="cpu"))
         assert np.isfinite(state.loss.total) and state.loss.data < 10
+
+
+@pytest.mark.parametrize("dtype", [np.uint64, np.float32, np.float64])
+def test_one_impossible_count_is_refused(dtype: type) -> None:
+    counts = COUNTS.astype(dtype)
+    counts[1, 2, 3] = 2**63 + 2**62
+    with pytest.raises(
+        DataError, match=r"1.38e\+19 counts in a pixel; expected at most 1e\+15"
+    ):
+        next(reconstruct(make(counts), Recipe(), device="cpu"))
 
 
 def test_start_of_the_wrong_shape_is_refused() -> None:

@@ -45,6 +45,7 @@ class ArrayFrames:
     """
 
     def __init__(self, counts_nHW: Counts) -> None:
+        counts_nHW = np.asarray(counts_nHW)
         if counts_nHW.ndim != 3:
             raise DataError(
                 "frames", f"an array of shape {counts_nHW.shape}", "shape (n, H, W)"

@@ -16,6 +16,9 @@ from .dataset import Counts, Dataset
 SLAB_BYTES = 1 << 24
 """Of patterns looked at together."""
 
+MOST_COUNTS = 1e15
+"""More in one pixel is a mark, and no longer a number to single precision's arithmetic."""
+
 LIT_COUNTS = 100
 """Half of the patterns must hold so many counts before an empty one is called dark."""
 
@@ -78,6 +81,12 @@ def look_over(dataset: Dataset) -> Survey:
         raise DataError("frames", "no frame", "at least one")
     _check_light(totals_n)
     _check_saturation(dataset, highest_HW, dtype)
+    if highest_HW.max() > MOST_COUNTS:
+        raise DataError(
+            "frames",
+            f"{highest_HW.max():.3g} counts in a pixel",
+            f"at most {MOST_COUNTS:g}; pixels that do not count belong into mask_HW as False",
+        )
     return Survey(
         dtype=dtype,
         largest=float(highest_HW.max()),
