@@ -39,6 +39,13 @@ class Stage:
         low=1e-6,
         high=1e6,
     )
+    band: float = knob(
+        1.0,
+        "share of the patterns' radius that is fitted, at 1 all of it with the corners; "
+        "a coarse picture first keeps views out of wrong minima",
+        low=0.01,
+        high=1,
+    )
     object_rate: float = knob(
         0.15, "Adam step of the object, whose mean modulus is 1", low=1e-6, high=10
     )
@@ -141,7 +148,14 @@ class Gauge:
 
 def _default_stages() -> tuple[Stage, ...]:
     return (
-        Stage(epochs=30, batches=(0.04, 0.008, 0.02), final_rate=0.3),
+        Stage(epochs=30, batches=(0.04, 0.008, 0.02), band=0.25, final_rate=0.3),
+        Stage(
+            epochs=30,
+            batches=(0.04, 0.008, 0.02),
+            band=0.5,
+            final_rate=0.3,
+            fresh_moments=True,
+        ),
         Stage(epochs=90, batches=(0.022, 0.067, 0.2), fresh_moments=True),
     )
 

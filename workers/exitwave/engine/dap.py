@@ -16,7 +16,7 @@ from .gauge import Variables, pin, scanned_box
 from .graphs import recorded
 from .prior import AdaptivePrior, total_variation
 from .rates import Plateau, rate_share
-from .scan import Scan
+from .scan import Scan, inner_band
 from .schedule import Epoch
 from .state import LossTerms
 from .step import make_step
@@ -39,21 +39,13 @@ class Dap:
     ) -> None:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
-        step = make_step(
-            scan,
-            object_MYX,
-            probe_NHW,
-            [stage.loss for stage in recipe.stages],
-            deterministic=recipe.deterministic,
-        )
         self.variables = Variables(
             object_MYX, probe_NHW, beta1=recipe.adam.beta1, beta2=recipe.adam.beta2
         )
-        adaptive = None
+        self._adaptive = None
         if self._prior.balance != "off" and self._prior.ratio > 0:
-            adaptive = AdaptivePrior(self._prior, object_MYX)
-        self._update = Update(step, self.variables, adaptive)
-        self._run_update = recorded(self._update, step, scan)
+            self._adaptive = AdaptivePrior(self._prior, object_MYX)
+        self._fit_band(recipe.stages[0].band)
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
@@ -62,6 +54,8 @@ class Dap:
     def epoch(self, epoch: Epoch) -> LossTerms:
         """All updates of an epoch, then clamps and gauges."""
         stage = epoch.stage
+        if stage.band != self._band:
+            self._fit_band(stage.band)
         if epoch.begins_stage:
             self._begin_stage(epoch)
         object_rate = stage.object_rate * rate_share(
@@ -77,9 +71,9 @@ class Dap:
         for batch in self._scan.feed(epoch.batches):
             self._run_update(batch, stage.loss, epoch.factor)
         frames = sum(len(chosen) for chosen in epoch.batches)
-        data = float(update.loss_sum) / frames
+        data = float(update.loss_sum) / frames * self._share
         variation = total_variation(self.object_MYX, p=self._prior.p, q=self._prior.q)
-        prior = float(update.gamma * variation)
+        prior = float(update.gamma * variation) * self._share
         for plateau in (self._object_plateau, self._probe_plateau):
             plateau.hear(data + prior, stage)
         clamp(self.variables, self._recipe.clamp, self._box)
@@ -111,6 +105,21 @@ class Dap:
 
     def _plateaus(self) -> dict[str, Plateau]:
         return {"object": self._object_plateau, "probe": self._probe_plateau}
+
+    def _fit_band(self, band: float) -> None:
+        """Make the updates that fit this share of the patterns."""
+        self._band, scan = band, inner_band(self._scan, band)
+        # Losses are told per pixel of the whole pattern.
+        self._share = scan.valid_pixels / self._scan.valid_pixels
+        step = make_step(
+            scan,
+            self.object_MYX,
+            self.probe_NHW,
+            [stage.loss for stage in self._recipe.stages],
+            deterministic=self._recipe.deterministic,
+        )
+        self._update = Update(step, self.variables, self._adaptive)
+        self._run_update = recorded(self._update, step, scan)
 
     def _begin_stage(self, epoch: Epoch) -> None:
         for plateau in self._plateaus().values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -66,6 +66,12 @@ class Scan:
         return self.patterns.window_HW
 
     @property
+    def valid_pixels(self) -> int:
+        """Of a pattern."""
+        height, width = self.window_HW
+        return height * width if self.mask_HW is None else int(self.mask_HW.sum())
+
+    @property
     def device(self) -> torch.device:
         """Where counts and variables are."""
         return self.patterns.device
@@ -96,6 +102,17 @@ class Scan:
         if self.work_bytes is None:
             return most
         return max(1, min(most, self.work_bytes // bytes_per_view))
+
+
+def inner_band(scan: Scan, share: float) -> Scan:
+    """The scan without what lies beyond a share of the patterns' radius; at 1 as it is."""
+    if share >= 1:
+        return scan
+    y_H, x_W = (2 * torch.fft.fftfreq(size, device=scan.device) for size in scan.window_HW)
+    inner_HW = y_H[:, None].square() + x_W.square() <= share**2
+    if scan.mask_HW is not None:
+        inner_HW &= scan.mask_HW
+    return replace(scan, mask_HW=inner_HW)
 
 
 def load(
