@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from exitwave.engine import prior
 from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
 from exitwave.schema.recipe import Prior
 
@@ -23,8 +24,12 @@ def gradient_by_autograd(picture: torch.Tensor, p: float, q: float) -> torch.Ten
     return torch.autograd.grad(total_variation(variable, p=p, q=q), variable)[0]
 
 
+@pytest.mark.parametrize("rows", [1, 3, 7, 20])
 @pytest.mark.parametrize(("p", "q"), POWERS)
-def test_gradient_equals_autograd(p: float, q: float) -> None:
+def test_gradient_equals_autograd(
+    p: float, q: float, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prior, "SLAB", rows * 9)
     picture = picture_with_a_flat_part()
     variation = TotalVariation(picture, p=p, q=q)
     for _ in range(2):  # the second call must not see what the first left behind
@@ -40,9 +45,9 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     data_loss = torch.tensor(0.7, dtype=torch.float64)
-    prior = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture)
+    adaptive = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture)
     gradient = data_gradient.clone()
-    weight = prior.add_to(gradient, data_loss)
+    weight = adaptive.add_to(gradient, data_loss)
     added = gradient - data_gradient
     if balance == "gradient":
         norms = [torch.linalg.vector_norm(part) for part in (added, data_gradient)]

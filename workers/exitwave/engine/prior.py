@@ -17,6 +17,8 @@ from exitwave.schema.recipe import Prior
 
 EPSILON = 1e-6
 """Below the root; the object's mean modulus is 1."""
+SLAB = 2**17
+"""Pixels worked on together on a CPU: their five arrays stay in its cache."""
 FLOOR = 1e-30
 """Of the norm of the prior's gradient, which a flat object makes zero."""
 
@@ -36,10 +38,7 @@ def total_variation(object_MYX: Tensor, *, p: float, q: float) -> Tensor:
 
 
 class TotalVariation:
-    """Gradient of ATV without autograd, with its buffers.
-
-    Complex numbers are worked on as pairs of neighbours: all passes but the two between
-    pairs and moduli then run over contiguous numbers.
+    """Gradient of ATV without autograd.
 
     Parameters
     ----------
@@ -57,38 +56,23 @@ class TotalVariation:
     def __init__(self, object_MYX: Tensor, *, p: float, q: float) -> None:
         self._object_MYX, self._p, self._q = object_MYX, p, q
         self.scale = -q / object_MYX.numel() if p == 2 else 1.0
-        # The last column and row of differences stay zero: none across the rim.
-        self._step_x, self._step_y = torch.zeros_like(object_MYX), torch.zeros_like(object_MYX)
-        self._weight = torch.zeros_like(object_MYX)
         self._direction = torch.empty_like(object_MYX)
-        self._inside = torch.empty_like(object_MYX.real)
-        # Views made once: a hundred thousand pixels take no longer than making them anew.
-        values, direction = as_pairs(object_MYX), as_pairs(self._direction)
-        step_x, step_y = as_pairs(self._step_x), as_pairs(self._step_y)
-        self._pairs = step_x, step_y, direction
-        self._along_x = values[..., 2:], values[..., :-2], step_x[..., :-2], direction[..., 2:]
-        self._along_y = values[:, 1:], values[:, :-1], step_y[:, :-1], direction[:, 1:]
-        self._halves = direction[..., ::2], direction[..., 1::2]
+        states, rows, columns = object_MYX.shape
+        if object_MYX.device.type == "cpu":
+            rows = max(1, min(rows, SLAB // columns))
+        room = _Room(object_MYX, rows)
+        self._slabs = [
+            _Slab(object_MYX[m], self._direction[m], begin, room)
+            for m in range(states)
+            for begin in range(0, object_MYX.shape[1], rows)
+        ]
 
     def direction(self) -> Tensor:
         """Gradient over `scale`, complex (M, Y, X); a buffer that the next call overwrites."""
-        return self._closed() if self._p == 2 else self._by_autograd()
-
-    def _closed(self) -> Tensor:
-        step_x, step_y, direction = self._pairs
-        for ahead, here, step, _ in (self._along_x, self._along_y):
-            torch.sub(ahead, here, out=step)
-        torch.mul(step_x, step_x, out=direction)
-        direction.addcmul_(step_y, step_y)
-        inside = torch.add(*self._halves, out=self._inside).add_(EPSILON)
-        weight = inside.rsqrt_() if self._q == 1 else inside.pow_(self._q / 2 - 1)
-        # Made complex once and not in each product.
-        self._weight.real.copy_(weight)
-        self._step_x.mul_(self._weight)
-        self._step_y.mul_(self._weight)
-        torch.add(step_x, step_y, out=direction)
-        for _, _, step, beyond in (self._along_x, self._along_y):
-            beyond.sub_(step)
+        if self._p != 2:
+            return self._by_autograd()
+        for slab in self._slabs:
+            slab.run(self._q / 2 - 1)
         return self._direction
 
     def _by_autograd(self) -> Tensor:
@@ -97,6 +81,71 @@ class TotalVariation:
             value = total_variation(variable, p=self._p, q=self._q)
             (gradient,) = torch.autograd.grad(value, variable)
         return gradient
+
+
+class _Room:
+    """Buffers for a slab of rows; all slabs use the same."""
+
+    def __init__(self, object_MYX: Tensor, rows: int) -> None:
+        columns = object_MYX.shape[2]
+        self.step_x = object_MYX.new_zeros((rows, columns))
+        # One row more: the last differences of the slab before come first.
+        self.step_y = object_MYX.new_zeros((rows + 1, columns))
+        self.weight = object_MYX.new_zeros((rows, columns))
+        self.inside = object_MYX.real.new_empty((rows, columns))
+
+
+class _Slab:
+    """Some rows of one object state: what is worked on stays in the cache.
+
+    Complex numbers are worked on as pairs of neighbours: all passes but the two between
+    pairs and moduli then run over contiguous numbers. Views are made once.
+    """
+
+    def __init__(
+        self, object_YX: Tensor, direction_YX: Tensor, begin: int, room: _Room
+    ) -> None:
+        end = min(begin + len(room.step_x), len(object_YX))
+        rows, inner = end - begin, min(end, len(object_YX) - 1) - begin
+        values, direction = as_pairs(object_YX), as_pairs(direction_YX)[begin:end]
+        self._waves = room.step_x[:rows], room.step_y[1 : rows + 1]
+        step_x, step_y = map(as_pairs, self._waves)
+        # No difference across the rim: the last column stays zero, the last row is made so.
+        self._along_x = values[begin:end, 2:], values[begin:end, :-2], step_x[:, :-2]
+        self._along_y = (
+            values[begin + 1 : begin + 1 + inner],
+            values[begin : begin + inner],
+            step_y[:inner],
+        )
+        self._rim = step_y[inner:]
+        self._steps = step_x, step_y, direction
+        self._halves = direction[:, ::2], direction[:, 1::2]
+        self._inside, self._weight = room.inside[:rows], room.weight[:rows]
+        self._beyond_x, self._before_x = direction[:, 2:], step_x[:, :-2]
+        self._before_y = as_pairs(room.step_y[:rows])
+        self._first, self._last = room.step_y[0], room.step_y[rows]
+        self._is_top = begin == 0
+
+    def run(self, power: float) -> None:
+        """Write the slab's rows of the direction; slabs come in order."""
+        step_x, step_y, direction = self._steps
+        if self._is_top:
+            self._first.zero_()
+        for ahead, here, step in (self._along_x, self._along_y):
+            torch.sub(ahead, here, out=step)
+        self._rim.zero_()
+        torch.mul(step_x, step_x, out=direction)
+        direction.addcmul_(step_y, step_y)
+        inside = torch.add(*self._halves, out=self._inside).add_(EPSILON)
+        # Made complex once and not in each product.
+        weight = inside.rsqrt_() if power == -0.5 else inside.pow_(power)
+        self._weight.real.copy_(weight)
+        for wave in self._waves:
+            wave.mul_(self._weight)
+        torch.add(step_x, step_y, out=direction)
+        self._beyond_x.sub_(self._before_x)
+        direction.sub_(self._before_y)
+        self._first.copy_(self._last)
 
 
 class AdaptivePrior:
@@ -151,6 +200,6 @@ def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float)
     return weight
 
 
-def as_pairs(values_MYX: Tensor) -> Tensor:
-    """The same memory as (M, Y, 2 X) real numbers."""
-    return torch.view_as_real(values_MYX).flatten(-2)
+def as_pairs(values: Tensor) -> Tensor:
+    """Complex (..., X) as real numbers (..., 2 X), the same memory."""
+    return torch.view_as_real(values).flatten(-2)
