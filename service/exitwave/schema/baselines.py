@@ -20,7 +20,7 @@ class Epie:
     )
     probe_step: float = knob(1.0, "beta: likewise the probe", low=0, high=2)
     final_step: float = knob(
-        0.05,
+        0.02,
         "both steps decay exponentially to this share over the last quarter of the epochs: "
         "the patterns seen last else leave their noise; 1 keeps them, as published",
         low=1e-6,
