@@ -133,7 +133,7 @@ FOR_RUNNER = ("options", "epochs", "states", "seed", "snapshot_every")
 
 def is_for_timing(set_name: str) -> bool:
     """Sets whose epochs are counted, not their pictures."""
-    return set_name.startswith(("big-", "mllfull-", "n"))
+    return set_name.startswith(("big-", "n"))
 
 
 def environment(threads: int) -> dict[str, str]:

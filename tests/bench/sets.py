@@ -29,7 +29,6 @@ OVERLAPS = (50, 40, 30, 25)
 DOSES = ("1e3", "1e4", "1e5", "free")
 NOISE_SEEDS = (1, 2, 3)
 MIXED_GRID = 50
-FULL_GRID = 201
 STAR_FILE = Path("workers/exitwave/beamline/data/siemens_star.h5")
 HELD_OUT_EVERY = 17
 """Of the star's patterns: one in so many is left out of every fit to test it with."""
@@ -78,8 +77,7 @@ def make(name: str) -> Measurement:
     if kind == "star":
         return star(rest)
     if kind in SHAPES:
-        grid = FULL_GRID if kind == "mllfull" else MIXED_GRID
-        return mixed(kind, float(rest), grid)  # type: ignore[arg-type]  # looked up
+        return mixed(kind, float(rest), MIXED_GRID)  # type: ignore[arg-type]  # looked up
     if kind == "big":
         return tiled_views(int(rest), 128, seed=5)
     if kind.startswith("n"):
