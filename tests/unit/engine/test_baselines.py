@@ -32,7 +32,7 @@ from exitwave.quality import align
 from exitwave.schema.baselines import Admm as AdmmKnobs
 from exitwave.schema.baselines import DifferenceMap as DmKnobs
 from exitwave.schema.baselines import Epie as EpieKnobs
-from exitwave.schema.errors import EngineError, RecipeError
+from exitwave.schema.errors import Diverged, EngineError, RecipeError
 from exitwave.schema.recipe import Algorithm, Recipe
 
 ALGORITHMS: tuple[Algorithm, ...] = ("epie", "dm", "admm")
@@ -309,3 +309,10 @@ def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: Algorithm)
         next(reconstruct(dataset_of(scan), recipe, device="cpu", memory_GB=bound_GB))
     needed_GB = float(str(told.value).split()[-2])
     next(reconstruct(dataset_of(scan), recipe, device="cpu", memory_GB=1.01 * needed_GB))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_divergence_names_knobs_of_the_algorithm(algorithm: Algorithm) -> None:
+    start = StartingPoint(probe_NHW=np.full((12, 10), 1e30, np.complex64))
+    with pytest.raises(Diverged, match=rf"epoch 1: .* {algorithm}\."):
+        next(reconstruct(small_dataset(), recipe_of(algorithm, 1), start, device="cpu"))

@@ -7,6 +7,7 @@ import math
 import torch
 
 from exitwave.schema.errors import Diverged
+from exitwave.schema.recipe import Algorithm as Name
 from exitwave.schema.recipe import Loss
 
 from .algorithm import Algorithm
@@ -21,8 +22,17 @@ A model without any light has an amplitude loss of 1 and a Poisson loss of 13 (t
 of epsilon); the Gaussian loss has no such limit, for it divides by single counts.
 """
 
+_CURE: dict[Name, str] = {
+    "dap": "lower object_rate or probe_rate of stage {stage}",
+    "epie": "lower epie.object_step or epie.probe_step",
+    "dm": "raise dm.object_inertia or dm.probe_inertia",
+    "admm": "raise admm.penalty, admm.object_inertia or admm.probe_inertia",
+}
 
-def check_progress(algorithm: Algorithm, scan: Scan, epoch: Epoch, loss: LossTerms) -> None:
+
+def check_progress(
+    algorithm: Algorithm, name: Name, scan: Scan, epoch: Epoch, loss: LossTerms
+) -> None:
     """Raise when an epoch has left no picture to go on with.
 
     Raises
@@ -44,6 +54,6 @@ def check_progress(algorithm: Algorithm, scan: Scan, epoch: Epoch, loss: LossTer
     else:
         return
     raise Diverged(
-        f"epoch {epoch.number}: {found}; lower object_rate or probe_rate of stage "
-        f"{epoch.stage_number}, or check frames and positions"
+        f"epoch {epoch.number}: {found}; {_CURE[name].format(stage=epoch.stage_number)}, "
+        "or check frames and positions"
     )

@@ -109,7 +109,7 @@ class _Run:
         algorithm = self._algorithm
         with torch.no_grad():
             loss = algorithm.epoch(epoch)
-            check_progress(algorithm, self._scan, epoch, loss)
+            check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
             object_MYX, probe_NHW = algorithm.object_MYX.clone(), algorithm.probe_NHW.clone()
             if epoch.number == max(1, self._recipe.epochs // 4):
                 self._left_out = spared(self._scan, probe_NHW, self._left_out)
