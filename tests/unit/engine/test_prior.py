@@ -35,6 +35,7 @@ def test_gradient_equals_autograd(
     for _ in range(2):  # the second call must not see what the first left behind
         gradient = variation.scale * variation.direction()
     torch.testing.assert_close(gradient, gradient_by_autograd(picture, p, q))
+    torch.testing.assert_close(variation.value(), total_variation(picture, p=p, q=q))
 
 
 @pytest.mark.parametrize(("p", "q"), POWERS)

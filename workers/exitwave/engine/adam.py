@@ -77,10 +77,9 @@ class Adam:
         of a turned gradient also needs the mean product of its parts, which Adam does not
         keep; that is taken as zero.
         """
-        cosine, sine = math.cos(angle_rad), math.sin(angle_rad)
-        real, imaginary = self.first.clone().unbind(-1)
-        self.first[..., 0] = cosine * real - sine * imaginary
-        self.first[..., 1] = sine * real + cosine * imaginary
-        real, imaginary = self.second.clone().unbind(-1)
-        self.second[..., 0] = cosine**2 * real + sine**2 * imaginary
-        self.second[..., 1] = sine**2 * real + cosine**2 * imaginary
+        factor = complex(math.cos(angle_rad), math.sin(angle_rad))
+        torch.view_as_complex(self.first).mul_(factor)
+        real, imaginary = self.second.unbind(-1)
+        exchanged = (imaginary - real).mul_(factor.imag**2)
+        real.add_(exchanged)
+        imaginary.sub_(exchanged)

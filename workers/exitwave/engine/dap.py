@@ -14,7 +14,7 @@ from exitwave.schema.recipe import Recipe
 from .clamp import clamp, clip_modulus
 from .gauge import Variables, pin, scanned_box
 from .graphs import recorded
-from .prior import AdaptivePrior, total_variation
+from .prior import AdaptivePrior
 from .rates import Plateau, rate_share
 from .scan import Scan, inner_band
 from .schedule import Epoch
@@ -72,8 +72,9 @@ class Dap:
             self._run_update(batch, stage.loss, epoch.factor)
         frames = sum(len(chosen) for chosen in epoch.batches)
         data = float(update.loss_sum) / frames * self._share
-        variation = total_variation(self.object_MYX, p=self._prior.p, q=self._prior.q)
-        prior = float(update.gamma * variation) * self._share
+        prior = 0.0
+        if self._adaptive is not None:
+            prior = float(update.gamma * self._adaptive.value()) * self._share
         for plateau in (self._object_plateau, self._probe_plateau):
             plateau.hear(data + prior, stage)
         clamp(self.variables, self._recipe.clamp, self._box)

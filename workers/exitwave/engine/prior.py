@@ -75,6 +75,13 @@ class TotalVariation:
             slab.run(self._q / 2 - 1)
         return self._direction
 
+    def value(self) -> Tensor:
+        """ATV, 0-dim. Overwrites what `direction` gave."""
+        if self._p != 2:
+            return total_variation(self._object_MYX, p=self._p, q=self._q)
+        sums = [slab.sum(self._q / 2) for slab in self._slabs]
+        return torch.stack(sums).sum() / self._object_MYX.numel()
+
     def _by_autograd(self) -> Tensor:
         with torch.enable_grad():
             variable = self._object_MYX.detach().requires_grad_()
@@ -129,23 +136,33 @@ class _Slab:
     def run(self, power: float) -> None:
         """Write the slab's rows of the direction; slabs come in order."""
         step_x, step_y, direction = self._steps
+        inside = self._squares()
+        weight = inside.rsqrt_() if power == -0.5 else inside.pow_(power)
+        # Made complex once and not in each product.
+        self._weight.real.copy_(weight)
+        for wave in self._waves:
+            wave.mul_(self._weight)
         if self._is_top:
             self._first.zero_()
+        torch.add(step_x, step_y, out=direction)
+        self._beyond_x.sub_(self._before_x)
+        direction.sub_(self._before_y)
+        self._first.copy_(self._last)
+
+    def sum(self, power: float) -> Tensor:
+        """Sum over the slab's pixels of (|dx O|^2 + |dy O|^2 + eps)^power."""
+        inside = self._squares()
+        return (inside.sqrt_() if power == 0.5 else inside.pow_(power)).sum()
+
+    def _squares(self) -> Tensor:
+        """|dx O|^2 + |dy O|^2 + eps; the direction's memory serves on the way."""
+        step_x, step_y, direction = self._steps
         for ahead, here, step in (self._along_x, self._along_y):
             torch.sub(ahead, here, out=step)
         self._rim.zero_()
         torch.mul(step_x, step_x, out=direction)
         direction.addcmul_(step_y, step_y)
-        inside = torch.add(*self._halves, out=self._inside).add_(EPSILON)
-        # Made complex once and not in each product.
-        weight = inside.rsqrt_() if power == -0.5 else inside.pow_(power)
-        self._weight.real.copy_(weight)
-        for wave in self._waves:
-            wave.mul_(self._weight)
-        torch.add(step_x, step_y, out=direction)
-        self._beyond_x.sub_(self._before_x)
-        direction.sub_(self._before_y)
-        self._first.copy_(self._last)
+        return torch.add(*self._halves, out=self._inside).add_(EPSILON)
 
 
 class AdaptivePrior:
@@ -177,18 +194,19 @@ class AdaptivePrior:
         Tensor
             gamma, 0-dim, on the device.
         """
-        ratio, scale = self._prior.ratio, self._variation.scale
-        direction_MYX = self._variation.direction()
+        ratio, variation = self._prior.ratio, self._variation
         if self._prior.balance == "loss":
-            weight = ratio * data_loss / self.value()
+            weight = ratio * data_loss / variation.value()
+            direction_MYX = variation.direction()
         else:
-            weight = balanced_weight(gradient_MYX, direction_MYX, ratio / abs(scale))
-        as_pairs(gradient_MYX).addcmul_(as_pairs(direction_MYX), weight * scale)
+            direction_MYX = variation.direction()
+            weight = balanced_weight(gradient_MYX, direction_MYX, ratio / abs(variation.scale))
+        as_pairs(gradient_MYX).addcmul_(as_pairs(direction_MYX), weight * variation.scale)
         return weight
 
     def value(self) -> Tensor:
         """ATV of the object, 0-dim."""
-        return total_variation(self._object_MYX, p=self._prior.p, q=self._prior.q)
+        return self._variation.value()
 
 
 def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float) -> Tensor:
