@@ -22,13 +22,14 @@ import h5py
 import numpy as np
 from tests.bench.mixed import SHAPES, expected, make_probe, photographs, positions, slabs
 from tests.bench.rows import circumstances, engine_code, merged
-from tests.bench.sets import FULL_GRID, HC_EV_M
+from tests.bench.sets import HC_EV_M
 
 from exitwave.beamline.simulate import DETECTOR_PIXEL_M, ENERGY_EV
 from exitwave.files.cxi import open_measurement, write_measurement
 from exitwave.files.stored import StoredCounts, StoredMeasurement
 from exitwave.schema.geometry import Geometry
 
+GRID = 201
 PHOTONS = 5800.0
 EPOCHS = 2
 SPARE_BYTES = 2 * 10**9
@@ -182,7 +183,7 @@ def _self() -> list[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grid", type=int, default=FULL_GRID, help="views along each axis")
+    parser.add_argument("--grid", type=int, default=GRID, help="views along each axis")
     parser.add_argument("--keep", action="store_true", help="keep the simulated scan")
     parser.add_argument("--publish", action="store_true", help=f"write {PUBLISHED}")
     step = parser.add_mutually_exclusive_group()
