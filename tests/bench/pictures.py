@@ -26,7 +26,7 @@ Picture = NDArray[np.complex64]
 def write_all(rows: Sequence[Row], results: Path, sets: Sets, folder: Path) -> None:
     """The pictures that the page shows, of those rows whose objects lie here."""
     folder.mkdir(parents=True, exist_ok=True)
-    here = [row for row in rows if (results / f"{row['key']}.npz").exists()]
+    here = [row for row in rows if (results / f"{row.get('key')}.npz").exists()]
     here = [row for row in here if row["status"] == "ok"]
     for name in PICTURED:
         part = "b" if name.startswith("o") else "c"
@@ -61,11 +61,11 @@ def write_beside_truth(
             tiles.append(("truth", aligned.reference))
         name = row["set"] if one_truth else row["method"]
         tiles.append((f"{name}\n{row['cpcc']:.4f}", aligned.picture))
-    truth_phase = np.angle(tiles[0][1])
-    low, high = np.percentile(truth_phase, [1, 99])
-    sheet(
-        [(label, np.angle(picture)) for label, picture in tiles], float(low), float(high), path
-    )
+    # Turned so that the truth lies around zero: few phases then wrap.
+    turn = np.exp(-1j * np.angle(np.exp(1j * np.angle(tiles[0][1])).mean()))
+    phases = [(label, np.angle(picture * turn)) for label, picture in tiles]
+    low, high = np.percentile(phases[0][1], [1, 99])
+    sheet(phases, float(low), float(high), path)
 
 
 def write_star(rows: Sequence[Row], results: Path, path: Path) -> None:
