@@ -21,6 +21,8 @@ from exitwave.engine.gauge import Variables
 from exitwave.engine.graphs import GraphedUpdate, recorded
 from exitwave.engine.prior import AdaptivePrior
 from exitwave.engine.scan import Scan
+from exitwave.engine.step import Step, make_step
+from exitwave.engine.triton_step import TritonStep
 from exitwave.engine.update import Update
 from exitwave.schema.recipe import Loss, Prior, Recipe, Stage
 
@@ -53,10 +55,41 @@ def test_fused_step_equals_autograd(loss: Loss, effects: bool, deterministic: bo
     assert_equals_reference(step, scene, loss)
 
 
-def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Variables, FusedStep, Scan]:
+@pytest.mark.parametrize("effects", [False, True])
+@pytest.mark.parametrize(("object_states", "states"), [(1, 1), (2, 2), (1, 3)])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_kernels_equal_the_fused_step(
+    loss: Loss, object_states: int, states: int, effects: bool
+) -> None:
+    outcomes = []
+    for kind, dtype in ((TritonStep, torch.complex64), (FusedStep, torch.complex128)):
+        scene = on_gpu(
+            make_scene(
+                frames=20,
+                object_states=object_states,
+                states=states,
+                shifted=False,
+                masked=effects,
+                scaled=effects,
+                dtype=dtype,
+            )
+        )
+        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
+        (batch,) = scene.scan.feed([np.arange(19)])
+        for _ in range(2):  # the second run must not see what the first left behind
+            total = step.run(batch, loss, 0.5)
+        outcomes.append((total[None], step.object_gradient_MYX, step.probe_gradient_NHW))
+    for here, there in zip(*outcomes, strict=True):
+        error = torch.linalg.vector_norm(here - there)
+        assert float(error) < 1e-5 * float(torch.linalg.vector_norm(there))
+
+
+def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Variables, Step, Scan]:
     scene = on_gpu(loss_scene)
     variables = Variables(scene.object_MYX, scene.probe_NHW, beta1=0.5, beta2=0.99)
-    step = FusedStep(scene.scan, scene.object_MYX, scene.probe_NHW)
+    step = make_step(scene.scan, scene.object_MYX, scene.probe_NHW, LOSSES)
+    shifted = scene.scan.shifts_n2 is not None
+    assert isinstance(step, FusedStep if shifted else TritonStep)
     prior = AdaptivePrior(Prior(balance=balance), scene.object_MYX)
     return Update(step, variables, prior), variables, step, scene.scan
 
@@ -68,11 +101,12 @@ def epoch_of_batches(scan: Scan, number: int) -> list[Batch]:
 
 
 @pytest.mark.parametrize("balance", ["gradient", "loss"])
+@pytest.mark.parametrize("shifted", [True, False])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_recorded_updates_equal_plain_ones(loss: Loss, balance: str) -> None:
+def test_recorded_updates_equal_plain_ones(loss: Loss, shifted: bool, balance: str) -> None:
     outcomes = []
     for graphed in (True, False):
-        scene = make_scene(object_states=2, dtype=torch.complex64)
+        scene = make_scene(object_states=2, shifted=shifted, dtype=torch.complex64)
         with torch.no_grad():
             update, variables, step, scan = make_update(scene, balance)
             run = recorded(update, step, scan) if graphed else update.run
@@ -100,10 +134,14 @@ def no_looking_back() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("graphed", [True, False])
+@pytest.mark.parametrize("shifted", [True, False])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_the_host_never_waits_within_an_epochs_updates(loss: Loss, graphed: bool) -> None:
+def test_the_host_never_waits_within_an_epochs_updates(
+    loss: Loss, shifted: bool, graphed: bool
+) -> None:
+    scene = make_scene(shifted=shifted, dtype=torch.complex64)
     with torch.no_grad():
-        update, _, step, scan = make_update(make_scene(dtype=torch.complex64), "gradient")
+        update, _, step, scan = make_update(scene, "gradient")
         run = recorded(update, step, scan) if graphed else update.run
         for number in range(3):
             batches = epoch_of_batches(scan, number)

@@ -64,6 +64,7 @@ def test_fused_step_equals_autograd(
 ) -> None:
     # Two frames a chunk: whole chunks and a rest.
     monkeypatch.setattr(fused, "CHUNK_CPU", 2 * object_states * states * 120)
+    monkeypatch.setattr(fused, "RAMP_SLAB", 3)
     shifted, masked, scaled = effects
     scene = make_scene(
         object_states=object_states,

@@ -237,9 +237,14 @@ def _ramps(
     shifts_n2: Tensor, window_HW: tuple[int, int], dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Fourier ramps (n, H) and (n, W) of all views, rounded from double precision."""
-    slabs = [
-        [ramp.to(dtype) for ramp in shift_ramps(part_B2.double(), window_HW)]
-        for part_B2 in shifts_n2.split(RAMP_SLAB)
-    ]
-    ramp_nH, ramp_nW = (torch.cat(parts) for parts in zip(*slabs, strict=True))
-    return ramp_nH, ramp_nW
+    count = len(shifts_n2)
+    ramps = tuple(
+        torch.empty((count, size), dtype=dtype, device=shifts_n2.device) for size in window_HW
+    )
+    for begin in range(0, count, RAMP_SLAB):
+        here = slice(begin, begin + RAMP_SLAB)
+        for ramp_nS, slab_BS in zip(
+            ramps, shift_ramps(shifts_n2[here].double(), window_HW), strict=True
+        ):
+            ramp_nS[here] = slab_BS
+    return ramps[0], ramps[1]

@@ -16,7 +16,6 @@ from torch import Tensor
 from exitwave.schema.recipe import Loss
 
 from .feed import Batch, Resident
-from .fused import FusedStep
 from .scan import Scan
 from .step import Step
 from .update import Update
@@ -31,12 +30,7 @@ Run = Callable[[Batch, Loss, float], None]
 def recorded(update: Update, step: Step, scan: Scan) -> Run:
     """`update.run`, or on a GPU where nothing of it needs the host its recorded form."""
     patterns = scan.patterns
-    if (
-        scan.device.type == "cuda"
-        and isinstance(patterns, Resident)
-        and isinstance(step, FusedStep)
-        and step.needs_no_host
-    ):
+    if scan.device.type == "cuda" and isinstance(patterns, Resident) and step.needs_no_host:
         return GraphedUpdate(update, patterns, LARGEST // step.waves_per_view).run
     return update.run
 
@@ -85,8 +79,10 @@ class GraphedUpdate:
     def _run_aside(self, batch: Batch, loss: Loss, factor: float) -> None:
         current = torch.cuda.current_stream(self._patterns.device)
         self._stream.wait_stream(current)
+        # A copy of the indices, as recorded later: kernels are compiled for its alignment.
+        here = self._patterns.batch(batch.chosen, batch.index_B.clone())
         with torch.cuda.stream(self._stream):
-            self._update.run(batch, loss, factor)
+            self._update.run(here, loss, factor)
         current.wait_stream(self._stream)
 
     def _record(

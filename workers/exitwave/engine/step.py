@@ -1,8 +1,9 @@
-"""One update's loss and gradients: the hot path where it applies, else plain autograd."""
+"""One update's loss and gradients: a hot path where one applies, else plain autograd."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from importlib.util import find_spec
 from typing import Protocol
 
 import torch
@@ -28,10 +29,16 @@ class Step(Protocol):
     ----------
     object_gradient_MYX, probe_gradient_NHW : Tensor
         d loss / d Re + i d loss / d Im, as torch has it; overwritten by `run`.
+    needs_no_host : bool
+        `run` reads a batch's indices on the device only.
+    waves_per_view : int
+        Complex numbers of the exit waves of a view.
     """
 
     object_gradient_MYX: Tensor
     probe_gradient_NHW: Tensor
+    needs_no_host: bool
+    waves_per_view: int
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
         """Gradients of factor x the mean loss of a batch.
@@ -63,11 +70,13 @@ class AutogradStep:
         self._probe_NHW = probe_NHW.detach().requires_grad_()
         self.object_gradient_MYX = torch.zeros_like(object_MYX)
         self.probe_gradient_NHW = torch.zeros_like(probe_NHW)
-        waves = object_MYX.shape[0] * probe_NHW.numel()
+        # The reference is not recorded: it stays plain.
+        self.needs_no_host = False
+        self.waves_per_view = object_MYX.shape[0] * probe_NHW.numel()
         states = object_MYX.shape[0], probe_NHW.shape[0]
         # Autograd keeps what each operation has made until the gradients are there.
         bytes_per_view = 3 * view_work_bytes(scan.window_HW, *states)
-        self._chunk = scan.views_at_once(bytes_per_view, max(1, CHUNK // waves))
+        self._chunk = scan.views_at_once(bytes_per_view, max(1, CHUNK // self.waves_per_view))
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
         """As in `Step`."""
@@ -104,11 +113,22 @@ def make_step(
     scan: Scan,
     object_MYX: Tensor,
     probe_NHW: Tensor,
-    losses: Iterable[Loss],
+    losses: Collection[Loss],
     *,
     deterministic: bool = False,
 ) -> Step:
     """The fastest step that knows these losses; the variables must only change in place."""
+    variables = object_MYX, probe_NHW
     if any(LOSSES[loss].weigh is None for loss in losses):
-        return AutogradStep(scan, object_MYX, probe_NHW)
-    return FusedStep(scan, object_MYX, probe_NHW, deterministic=deterministic)
+        return AutogradStep(scan, *variables)
+    if scan.device.type == "cuda" and not deterministic and _has_kernels(scan, losses):
+        from .triton_step import TritonStep
+
+        return TritonStep(scan, *variables)
+    return FusedStep(scan, *variables, deterministic=deterministic)
+
+
+def _has_kernels(scan: Scan, losses: Collection[Loss]) -> bool:
+    # torch brings Triton where it brings CUDA, but not on every system.
+    known = {"amplitude", "poisson", "gaussian"}.issuperset(losses)
+    return known and scan.shifts_n2 is None and find_spec("triton") is not None

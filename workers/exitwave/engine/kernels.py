@@ -1,0 +1,150 @@
+"""The hot path's passes over waves as Triton kernels, for CUDA: one pass, one launch.
+
+Between two Fourier transforms every pass costs as much as half a transform, so that what
+`fused` does in fifteen passes is done here in four. Complex numbers are pairs of floats.
+Each program works on a block of pixels.
+
+The names are those of `fused`; a test holds both to the reference.
+"""
+
+# Triton compiles these functions: tensors arrive as pointers, a constexpr is fixed in each
+# compiled kernel. That is a language of its own, which mypy does not know.
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+BLOCK = 512
+"""Pixels of a program."""
+GROUP = 8
+"""Views that a program of `add_to_probe` sums before it adds them to the gradient."""
+
+LOSSES = {"amplitude": 0, "poisson": 1, "gaussian": 2}
+"""What `weigh` is told."""
+
+
+@triton.jit
+def exit_waves(
+    psi, object_, probe, index, first, root_scale, area, columns,
+    pixels: tl.constexpr, width: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+    scaled: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Psi = P x patch of O x root of the flux; grid (blocks, B)."""
+    p = tl.program_id(0) * block + tl.arange(0, block)
+    b = tl.program_id(1)
+    valid = p < pixels
+    view = tl.load(index + b)
+    place = tl.load(first + view) + (p // width) * columns + p % width
+    scale = tl.load(root_scale + view) if scaled else 1.0
+    for m in tl.static_range(M):
+        o = object_ + 2 * (m * area + place)
+        o_re = tl.load(o, valid) * scale
+        o_im = tl.load(o + 1, valid) * scale
+        for n in tl.static_range(N):
+            q = probe + 2 * (n * pixels + p)
+            q_re, q_im = tl.load(q, valid), tl.load(q + 1, valid)
+            out = psi + 2 * (((b * M + m) * N + n) * pixels + p)
+            tl.store(out, q_re * o_re - q_im * o_im, valid)
+            tl.store(out + 1, q_re * o_im + q_im * o_re, valid)
+
+
+@triton.jit
+def weigh(
+    far, counts, mask, sums, epsilon, factor,
+    pixels: tl.constexpr, K: tl.constexpr, loss: tl.constexpr, masked: tl.constexpr,
+    block: tl.constexpr,
+):  # fmt: skip
+    """Psi times factor x d loss / d D, in place; each program's loss; grid (blocks, B)."""
+    p = tl.program_id(0) * block + tl.arange(0, block)
+    b = tl.program_id(1)
+    valid = p < pixels
+    model = tl.zeros([block], tl.float32) + epsilon
+    for k in tl.static_range(K):
+        wave = far + 2 * ((b * K + k) * pixels + p)
+        re, im = tl.load(wave, valid, 0.0), tl.load(wave + 1, valid, 0.0)
+        model += re * re + im * im
+    measured = tl.load(counts + b * pixels + p, valid, 0.0)
+    if loss == 0:
+        slope = 1.0 - tl.sqrt(measured / model)
+        term = slope * slope * model
+    elif loss == 1:
+        share = measured / model
+        slope = 1.0 - share
+        term = model - measured + measured * tl.log(tl.where(measured > 0, share, 1.0))
+    else:
+        counted = measured > 0
+        excess = model - measured
+        slope = tl.where(counted, excess / tl.where(counted, measured, 1.0), 1.0)
+        term = excess * slope * tl.where(counted, 0.5, 1.0)
+    if masked:
+        held = tl.load(mask + p, valid, 0.0)
+        slope *= held
+        term *= held
+    tl.store(
+        sums + b * tl.num_programs(0) + tl.program_id(0), tl.sum(tl.where(valid, term, 0.0))
+    )
+    slope *= factor
+    for k in tl.static_range(K):
+        wave = far + 2 * ((b * K + k) * pixels + p)
+        tl.store(wave, tl.load(wave, valid) * slope, valid)
+        tl.store(wave + 1, tl.load(wave + 1, valid) * slope, valid)
+
+
+@triton.jit
+def add_to_object(
+    gradient, back, probe, index, first, root_scale, area, columns,
+    pixels: tl.constexpr, width: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+    scaled: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Sum over probe states of g conj(P), put at the view's place; grid (blocks, B)."""
+    p = tl.program_id(0) * block + tl.arange(0, block)
+    b = tl.program_id(1)
+    valid = p < pixels
+    view = tl.load(index + b)
+    place = tl.load(first + view) + (p // width) * columns + p % width
+    scale = tl.load(root_scale + view) if scaled else 1.0
+    for m in tl.static_range(M):
+        sum_re = tl.zeros([block], tl.float32)
+        sum_im = tl.zeros([block], tl.float32)
+        for n in tl.static_range(N):
+            g = back + 2 * (((b * M + m) * N + n) * pixels + p)
+            q = probe + 2 * (n * pixels + p)
+            g_re, g_im = tl.load(g, valid, 0.0), tl.load(g + 1, valid, 0.0)
+            q_re, q_im = tl.load(q, valid, 0.0), tl.load(q + 1, valid, 0.0)
+            sum_re += g_re * q_re + g_im * q_im
+            sum_im += g_im * q_re - g_re * q_im
+        out = gradient + 2 * (m * area + place)
+        tl.atomic_add(out, sum_re * scale, valid)
+        tl.atomic_add(out + 1, sum_im * scale, valid)
+
+
+@triton.jit
+def add_to_probe(
+    gradient, back, object_, index, first, root_scale, area, columns, views,
+    pixels: tl.constexpr, width: tl.constexpr, M: tl.constexpr, N: tl.constexpr,
+    scaled: tl.constexpr, group: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Sum over views and object states of g conj(patch); grid (blocks, N, groups)."""
+    p = tl.program_id(0) * block + tl.arange(0, block)
+    n = tl.program_id(1)
+    valid = p < pixels
+    inside = (p // width) * columns + p % width
+    sum_re = tl.zeros([block], tl.float32)
+    sum_im = tl.zeros([block], tl.float32)
+    begin = tl.program_id(2) * group
+    for b in range(begin, tl.minimum(begin + group, views)):
+        view = tl.load(index + b)
+        place = tl.load(first + view) + inside
+        scale = tl.load(root_scale + view) if scaled else 1.0
+        for m in tl.static_range(M):
+            g = back + 2 * (((b * M + m) * N + n) * pixels + p)
+            o = object_ + 2 * (m * area + place)
+            g_re, g_im = tl.load(g, valid, 0.0) * scale, tl.load(g + 1, valid, 0.0) * scale
+            o_re, o_im = tl.load(o, valid, 0.0), tl.load(o + 1, valid, 0.0)
+            sum_re += g_re * o_re + g_im * o_im
+            sum_im += g_im * o_re - g_re * o_im
+    out = gradient + 2 * (n * pixels + p)
+    tl.atomic_add(out, sum_re, valid)
+    tl.atomic_add(out + 1, sum_im, valid)

@@ -1,0 +1,118 @@
+"""The hot path on CUDA: two batched Fourier transforms and four Triton kernels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from exitwave.schema.recipe import Loss
+
+from . import kernels
+from .feed import Batch
+from .memory import view_work_bytes
+from .propagate import propagate, propagate_back
+from .scan import Scan
+
+LARGEST = 2**25
+"""Complex numbers worked on at a time."""
+
+
+class TritonStep:
+    """Loss and gradients of a batch at whole-pixel positions, for the three losses.
+
+    Parameters
+    ----------
+    scan : Scan
+        Without shifts.
+    object_MYX, probe_NHW : Tensor, complex64
+        The variables. They must only change in place.
+
+    Attributes
+    ----------
+    object_gradient_MYX, probe_gradient_NHW : Tensor
+        d loss / d Re + i d loss / d Im, as torch has it; overwritten by `run`.
+    needs_no_host : bool
+        `run` reads a batch's indices on the device only.
+    waves_per_view : int
+        Complex numbers of the exit waves of a view.
+    """
+
+    needs_no_host = True
+
+    def __init__(self, scan: Scan, object_MYX: Tensor, probe_NHW: Tensor) -> None:
+        self._scan, self._object_MYX, self._probe_NHW = scan, object_MYX, probe_NHW
+        self.object_gradient_MYX = torch.zeros_like(object_MYX)
+        self.probe_gradient_NHW = torch.zeros_like(probe_NHW)
+        states, rows, columns = object_MYX.shape
+        self._area, self._columns = rows * columns, columns
+        self._first_n = scan.corners_n2[:, 0] * columns + scan.corners_n2[:, 1]
+        none = torch.zeros(1, device=scan.device)
+        self._root_scale_n = none if scan.scale_n is None else scan.scale_n.sqrt()
+        self._mask_HW = none if scan.mask_HW is None else scan.mask_HW.float()
+        pairs = states * len(probe_NHW)
+        self.waves_per_view = states * probe_NHW.numel()
+        height, width = scan.window_HW
+        self._terms_of_pattern = scan.valid_pixels * pairs
+        self._chunk = scan.views_at_once(
+            view_work_bytes((height, width), states, len(probe_NHW)),
+            max(1, min(len(scan), LARGEST // self.waves_per_view)),
+        )
+
+    def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
+        """As in `Step`."""
+        self.object_gradient_MYX.zero_()
+        self.probe_gradient_NHW.zero_()
+        per_pattern = factor / self._terms_of_pattern
+        weight = 2 * per_pattern / len(batch)
+        total = self._probe_NHW.real.new_zeros(())
+        for begin in range(0, len(batch), self._chunk):
+            end = min(begin + self._chunk, len(batch))
+            total += self._part(batch, begin, end, kernels.LOSSES[loss], weight)
+        return total.mul_(per_pattern)
+
+    def _part(self, batch: Batch, begin: int, end: int, loss: int, weight: float) -> Tensor:
+        scan, count = self._scan, end - begin
+        height, width = scan.window_HW
+        pixels, block = height * width, kernels.BLOCK
+        states = {"M": len(self._object_MYX), "N": len(self._probe_NHW)}
+        fixed = {"pixels": pixels, "block": block}
+        blocks = -(-pixels // block)
+        places = (batch.index_B[begin:end], self._first_n, self._root_scale_n)
+        where = (*places, self._area, self._columns)
+        views = {**states, **fixed, "width": width, "scaled": scan.scale_n is not None}
+        object_, probe = _floats(self._object_MYX), _floats(self._probe_NHW)
+        psi_BMNHW = self._probe_NHW.new_empty((count, *states.values(), height, width))
+        kernels.exit_waves[blocks, count](_floats(psi_BMNHW), object_, probe, *where, **views)
+        far_BMNHW = propagate(psi_BMNHW)
+        sums = psi_BMNHW.real.new_empty((count, blocks))
+        kernels.weigh[blocks, count](
+            _floats(far_BMNHW),
+            batch.counts(begin, end),
+            self._mask_HW,
+            sums,
+            scan.epsilon,
+            weight,
+            K=states["M"] * states["N"],
+            loss=loss,
+            masked=scan.mask_HW is not None,
+            **fixed,
+        )
+        back = _floats(propagate_back(far_BMNHW))
+        kernels.add_to_object[blocks, count](
+            _floats(self.object_gradient_MYX), back, probe, *where, **views
+        )
+        groups = -(-count // kernels.GROUP)
+        kernels.add_to_probe[blocks, states["N"], groups](
+            _floats(self.probe_gradient_NHW),
+            back,
+            object_,
+            *where,
+            count,
+            group=kernels.GROUP,
+            **views,
+        )
+        return sums.sum()
+
+
+def _floats(values: Tensor) -> Tensor:
+    return torch.view_as_real(values)
