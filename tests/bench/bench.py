@@ -38,12 +38,13 @@ def main() -> None:
         return
     if asked.collect:
         rows = away.collect(asked.collect, sets)
-        for row in rows:
-            store.put(row["key"], row)
     elif asked.publish:
         rows = store.rows()
     else:
         rows = run_all(asked, place)
+    for row in rows:  # those that no launcher kept
+        if store.find(row["key"]) is None:
+            store.put(row["key"], row)
     if asked.quick:
         print(tables.page(rows))
         return

@@ -194,7 +194,7 @@ def star_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
         changes = {"held_out": 0.0}
         yield ours("d", name, "default", device=device, snapshot_every=0, changes=changes)
         for method in ("pty-chi LSQML", "pty-chi autodiff"):
-            yield peer("d", name, method, versions, epochs=100, snapshot_every=0)
+            yield peer("d", name, method, versions, epochs=60, snapshot_every=0)
 
 
 def speed_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:

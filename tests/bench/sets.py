@@ -33,6 +33,7 @@ STAR_FILE = Path("workers/exitwave/beamline/data/siemens_star.h5")
 HELD_OUT_EVERY = 17
 """Of the star's patterns: one in so many is left out of every fit to test it with."""
 START_WIDER_PX = 4
+STAR_BEAM_PX = 60.0
 START_EDGE_PX = 3.0
 HC_EV_M = 1.23984198e-6
 
@@ -173,18 +174,16 @@ def measurement(
 def starting_probe(name: str, scan: Measurement, states: int) -> NDArray[np.complex64]:
     """(N, H, W) with the mean pattern's counts: a flat disk of diameter + 4 px, edge 3 px.
 
-    The diameter is that of the truth; nobody measured the star's beam, and there the mean of
-    |FT^-1 sqrt I| over the views takes the disk's place. Further states are the first one
-    times x, y, xy at a tenth of its power.
+    The diameter is that of the truth; for the star, whose beam nobody measured, it is one
+    from which the peers do better than from the mean of |FT^-1 sqrt I| over the views.
+    Further states are the disk times x, y, xy at a tenth of its power.
     """
     height, width = scan.counts_nHW.shape[1:]
     y, x = np.mgrid[:height, :width] - np.array([height // 2, width // 2])[:, None, None]
-    if scan.truth is None:
-        first = autocorrelation(scan.counts_nHW)
-    else:
-        edge = START_EDGE_PX / (2 * np.log(9))  # from 90 % to 10 % over the edge
-        radius = (beam_px(name, scan.truth.probe_HW) + START_WIDER_PX) / 2
-        first = 1 / (1 + np.exp(np.minimum((np.hypot(y, x) - radius) / edge, 60)))
+    beam = STAR_BEAM_PX if scan.truth is None else beam_px(name, scan.truth.probe_HW)
+    edge = START_EDGE_PX / (2 * np.log(9))  # from 90 % to 10 % over the edge
+    radius = (beam + START_WIDER_PX) / 2
+    first = 1 / (1 + np.exp(np.minimum((np.hypot(y, x) - radius) / edge, 60)))
     shapes = [first, first * x, first * y, first * x * y][:states]
     powers = [1.0] + [0.1] * (states - 1)
     made = [
@@ -202,12 +201,3 @@ def beam_px(name: str, probe_HW: NDArray[np.complex64]) -> float:
     height, width = power.shape
     y, x = np.mgrid[:height, :width] - np.array([height // 2, width // 2])[:, None, None]
     return 2 * float(np.sqrt(2 * ((y**2 + x**2) * power).sum() / power.sum()))
-
-
-def autocorrelation(counts_nHW: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean over views of |FT^-1 sqrt I|, centred in the window."""
-    total = np.zeros(counts_nHW.shape[1:])
-    for counts_HW in counts_nHW:
-        total += np.abs(np.fft.ifft2(np.fft.ifftshift(np.sqrt(counts_HW.astype(float)))))
-    centred: NDArray[np.float64] = np.fft.fftshift(total) / len(counts_nHW)
-    return centred
