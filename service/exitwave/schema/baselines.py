@@ -37,11 +37,11 @@ class DifferenceMap:
         1, "times that object and probe are fitted to the exit waves in turn", low=1, high=100
     )
     relax: float = knob(
-        0.04,
-        "deviation of a pattern's amplitudes that counts as met, rms over the root of the "
-        "mean count: patterns are noisy",
+        0.12,
+        "share of a wave's deviation from the measured modulus that is left: moduli are "
+        "noisy; 0 as first published",
         low=0,
-        high=1,
+        high=0.99,
     )
     object_inertia: float = knob(
         1e-3,

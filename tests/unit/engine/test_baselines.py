@@ -19,9 +19,9 @@ from exitwave.engine import (
     object_shape_YX,
     reconstruct,
 )
-from exitwave.engine.baselines import DifferenceMap
+from exitwave.engine.baselines import Admm, DifferenceMap
 from exitwave.engine.baselines.iterate import Iterate
-from exitwave.engine.baselines.modulus import gain, power, relaxed
+from exitwave.engine.baselines.modulus import gain, power
 from exitwave.engine.baselines.overlap import Overlap, Views
 from exitwave.engine.baselines.shifter import Shifter
 from exitwave.engine.forward import model_counts
@@ -115,17 +115,41 @@ def test_the_modulus_is_exactly_the_measured_one_and_masked_pixels_stay() -> Non
     assert float(turned.imag.abs().max()) < 1e-12, "phases are kept, and shares of the states"
 
 
-def test_a_relaxed_pattern_is_off_by_the_bound_and_one_within_it_is_left_alone() -> None:
-    scene = make_scene(masked=False)
-    model_BHW = power(propagate(random_waves(scene)))
-    roots_BHW = model_BHW.sqrt() + 0.5
-    roots_BHW[0] = model_BHW[0].sqrt() + 0.01
-    gain_BHW = relaxed(gain(model_BHW, roots_BHW, None), model_BHW, 0.01, 120)
-    off_BHW = model_BHW.sqrt() * gain_BHW - roots_BHW
-    torch.testing.assert_close(
-        off_BHW[1:].square().mean((1, 2)), torch.full((6,), 0.01).double()
-    )
-    torch.testing.assert_close(gain_BHW[0], torch.ones(12, 10).double())
+@pytest.mark.parametrize("relax", [0.0, 0.25])
+def test_a_difference_map_step_is_the_published_one(relax: float) -> None:
+    """Of one view and state, against numpy and the formula in the paper."""
+    scene = make_scene(frames=1, states=1, shifted=False, masked=False, scaled=False)
+    recipe = replace(recipe_of("dm", 1), dm=DmKnobs(relax=relax))
+    fit = DifferenceMap(scene.scan, recipe, scene.object_MYX, scene.probe_NHW)
+    psi = random_waves(scene)
+    fit.waves_VNHW.copy_(psi)
+    model = 0.3 * random_waves(scene, seed=10)
+    roots = scene.scan.intensities(np.arange(1)).double().sqrt()
+    fit.measure(torch.arange(1), model, propagate(model), roots)
+    far = np.fft.fft2((2 * model - psi).numpy(), norm="ortho")
+    wanted = (1 - relax) * roots.numpy() + relax * np.abs(far)
+    step = np.fft.ifft2(wanted * np.exp(1j * np.angle(far)), norm="ortho") - model.numpy()
+    np.testing.assert_allclose(fit.waves_VNHW.numpy(), psi.numpy() + step)
+
+
+def test_an_admm_step_is_the_saddle_point_of_the_lagrangian() -> None:
+    """Z minimises the augmented Lagrangian, seen by autograd; multipliers add z - A."""
+    scene = make_scene()
+    recipe = replace(recipe_of("admm", 1), admm=AdmmKnobs(penalty=0.7), probe_states=2)
+    fit = Admm(scene.scan, recipe, scene.object_MYX, scene.probe_NHW)
+    (multipliers,) = fit.multipliers
+    u, exits = 0.2 * random_waves(scene), random_waves(scene, seed=10)
+    multipliers.copy_(u)
+    mask, counts = scene.scan.mask_HW, scene.scan.intensities(np.arange(7)).double()
+    assert mask is not None
+    model = propagate(exits)
+    fit.measure(torch.arange(7), exits, model.clone(), counts.sqrt())
+    z = (multipliers - u + model).requires_grad_()
+    data = ((power(z).sqrt() - counts.sqrt()).square() * mask).sum() / 2
+    value = data + 0.7 / 2 * (z - model + u).abs().square().sum()
+    (gradient,) = torch.autograd.grad(value, z)
+    assert float(gradient.abs().max()) < 1e-10
+    torch.testing.assert_close(propagate(fit.waves_VNHW), z.detach() + multipliers)
 
 
 def test_shifting_back_is_the_adjoint_of_shifting() -> None:

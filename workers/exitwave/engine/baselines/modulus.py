@@ -33,24 +33,3 @@ def gain(model_BHW: Tensor, roots_BHW: Tensor, mask_HW: Tensor | None) -> Tensor
     """
     gain_BHW = roots_BHW * (model_BHW + TINY).rsqrt()
     return gain_BHW if mask_HW is None else torch.where(mask_HW, gain_BHW, 1.0)
-
-
-def relaxed(gain_BHW: Tensor, model_BHW: Tensor, bound: float, valid: int) -> Tensor:
-    """A gain that leaves a pattern's amplitudes off by up to what noise explains.
-
-    Where the mean square deviation of the amplitudes exceeds `bound` it is brought down to
-    it, else the pattern counts as met (Giewekemeyer et al., PNAS 107, 529 (2010),
-    doi 10.1073/pnas.0905846107).
-
-    Parameters
-    ----------
-    gain_BHW, model_BHW : Tensor
-        From `gain` and `power`.
-    bound : float
-        Counts per pixel.
-    valid : int
-        Valid pixels of a pattern.
-    """
-    deviation_B = (gain_BHW - 1).square().mul_(model_BHW).sum((1, 2)) / valid
-    share_B = (bound / (deviation_B + TINY)).sqrt().clamp_max(1)
-    return torch.lerp(gain_BHW, torch.ones_like(gain_BHW), share_B[:, None, None])
