@@ -18,6 +18,7 @@ from .knobs import build, knob, plain
 
 Algorithm = Literal["dap", "epie", "dm", "admm"]
 Loss = Literal["amplitude", "poisson", "gaussian"]
+Method = Literal["descent", "difference_map"]
 RateSchedule = Literal["decay", "plateau"]
 SubPixel = Literal["auto", "on", "off"]
 
@@ -29,6 +30,18 @@ ALL_PATTERNS = 1e6
 class Stage:
     """One stretch of epochs with one loss. Stages run in order."""
 
+    method: Method = knob(
+        "descent",
+        "descent along the loss's gradient; or iterations of the difference map, which free "
+        "views that descent leaves in wrong minima and average out noise less well",
+    )
+    below_overlap: float = knob(
+        1.0,
+        "the stage is left out where views overlap more (1 - step / beam diameter, estimated "
+        "from the probe so far); at 1 it always runs, as the first and the last do",
+        low=-10,
+        high=1,
+    )
     loss: Loss = knob("amplitude", "amplitude converges fastest; poisson fits low counts best")
     epochs: int = knob(100, "passes over all patterns", unit="epoch", low=1, high=100_000)
     batches: tuple[float, ...] = knob(

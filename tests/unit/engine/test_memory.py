@@ -58,7 +58,7 @@ def test_a_run_keeps_to_its_bound(subpixel: str) -> None:
 
 def test_the_reference_step_keeps_to_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     kind = lambda scan, o, p, losses, **more: AutogradStep(scan, o, p)  # noqa: E731
-    monkeypatch.setattr("exitwave.engine.dap.make_step", kind)
+    monkeypatch.setattr("exitwave.engine.descent.make_step", kind)
     assert peak_bytes(lambda: run(None)) > 15e6
     assert peak_bytes(lambda: run(0.012)) < 12e6
 

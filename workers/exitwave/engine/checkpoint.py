@@ -40,6 +40,8 @@ class Checkpoint:
         Epochs done.
     left_out : ndarray of int
         Frames that are left out of the fit.
+    stages_run : dict
+        Whether each stage so far was run, by number.
     tensors : dict of ndarray
         Object, probe and whatever else the algorithm keeps from epoch to epoch.
     numbers : dict of float
@@ -50,6 +52,7 @@ class Checkpoint:
     fingerprint: str
     epoch: int
     left_out: NDArray[np.intp]
+    stages_run: dict[int, bool]
     tensors: dict[str, NDArray[Any]]
     numbers: dict[str, float]
 
@@ -60,6 +63,7 @@ class Checkpoint:
             "fingerprint": self.fingerprint,
             "epoch": self.epoch,
             "left_out": self.left_out.tolist(),
+            "stages_run": list(self.stages_run.items()),
             "numbers": self.numbers,
         }
         return {**self.tensors, _HEADER: np.array(json.dumps(header))}
@@ -80,6 +84,7 @@ class Checkpoint:
                 fingerprint=header["fingerprint"],
                 epoch=header["epoch"],
                 left_out=np.array(header["left_out"], dtype=np.intp),
+                stages_run=dict(header["stages_run"]),
                 tensors={name: arrays[name] for name in arrays if name != _HEADER},
                 numbers=header["numbers"],
             )
@@ -119,6 +124,7 @@ class Checkpoint:
         CheckpointError
             A tensor is missing or has another shape or type.
         """
+        algorithm.restore_numbers(self.numbers)  # may make some of the tensors
         tensors = algorithm.tensors()
         for name, tensor in tensors.items():
             kept, shape = self.tensors.get(name), tuple(tensor.shape)
@@ -126,7 +132,6 @@ class Checkpoint:
                 found = "nothing" if kept is None else f"shape {kept.shape}"
                 raise CheckpointError(f"checkpoint.{name}", found, f"shape {shape}")
             tensor.copy_(torch.from_numpy(np.array(kept)))
-        algorithm.restore_numbers(self.numbers)
 
 
 def take_checkpoint(
@@ -135,6 +140,7 @@ def take_checkpoint(
     dataset: Dataset,
     epoch: int,
     left_out: NDArray[np.intp],
+    stages_run: dict[int, bool],
 ) -> Checkpoint:
     """The present state of a run after so many epochs."""
     return Checkpoint(
@@ -143,6 +149,7 @@ def take_checkpoint(
         epoch=epoch,
         tensors={name: t.cpu().numpy().copy() for name, t in algorithm.tensors().items()},
         left_out=left_out,
+        stages_run=dict(stages_run),
         numbers=algorithm.numbers(),
     )
 

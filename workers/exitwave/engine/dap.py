@@ -1,30 +1,29 @@
-"""DAP: gradient descent with Adam on the data loss and the adaptive total variation.
+"""DAP: stages of descent, and where views overlap little of the difference map between them.
 
-Wu, Yoo, Chu, Huang, Robinson, Optica 11 (2024), doi 10.1364/OPTICA.522380.
+Wu, Yoo, Chu, Huang, Robinson, Optica 11 (2024), doi 10.1364/OPTICA.522380, descends only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
-from .clamp import clamp, clip_modulus
-from .gauge import Variables, pin, scanned_box
-from .graphs import recorded
-from .prior import AdaptivePrior
-from .rates import Plateau, rate_share
-from .scan import Scan, inner_band
+from .baselines import DifferenceMap
+from .descent import Descent
+from .scan import Scan
 from .schedule import Epoch
 from .state import LossTerms
-from .step import make_step
-from .update import Update
+
+_WAVES = "waves_"
+_IN_DIFFERENCE_MAP = "in_difference_map"
 
 
 class Dap:
-    """Variables, their moments and the buffers of the steps; an `Algorithm`.
+    """The method of each stage on one object and probe; an `Algorithm`.
 
     Parameters
     ----------
@@ -38,95 +37,46 @@ class Dap:
         self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
     ) -> None:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
-        self.variables = Variables(
-            object_MYX, probe_NHW, beta1=recipe.adam.beta1, beta2=recipe.adam.beta2
-        )
-        self._adaptive = None
-        if self._prior.balance != "off" and self._prior.ratio > 0:
-            self._adaptive = AdaptivePrior(self._prior, object_MYX)
-        self._fit_band(recipe.stages[0].band)
-        self._box = scanned_box(
-            scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
-        )
-        self._object_plateau, self._probe_plateau = Plateau(), Plateau()
+        self._scan, self._recipe = scan, recipe
+        self._descent = Descent(scan, recipe, object_MYX, probe_NHW)
+        self._waves: DifferenceMap | None = None
 
     def epoch(self, epoch: Epoch) -> LossTerms:
-        """All updates of an epoch, then clamps and gauges."""
-        stage = epoch.stage
-        if stage.band != self._band:
-            self._fit_band(stage.band)
+        """One epoch by the method of its stage."""
         if epoch.begins_stage:
-            self._begin_stage(epoch)
-        object_rate = stage.object_rate * rate_share(
-            stage.object_schedule, epoch.decay, self._object_plateau
+            self._begin_stage(in_difference_map=epoch.stage.method == "difference_map")
+        if self._waves is None:
+            return self._descent.epoch(epoch)
+        loss = self._waves.epoch(epoch)
+        return LossTerms(
+            total=epoch.factor * loss.total, data=epoch.factor * loss.data, prior=0.0
         )
-        probe_rate = stage.probe_rate * rate_share(
-            stage.probe_schedule, epoch.decay, self._probe_plateau
-        )
-        if epoch.number <= self._recipe.probe_after:
-            probe_rate = 0.0
-        update = self._update
-        update.begin_epoch(object_rate, probe_rate)
-        for batch in self._scan.feed(epoch.batches):
-            self._run_update(batch, stage.loss, epoch.factor)
-        frames = sum(len(chosen) for chosen in epoch.batches)
-        data = float(update.loss_sum) / frames * self._share
-        prior = 0.0
-        if self._adaptive is not None:
-            prior = float(update.gamma * self._adaptive.value()) * self._share
-        for plateau in (self._object_plateau, self._probe_plateau):
-            plateau.hear(data + prior, stage)
-        clamp(self.variables, self._recipe.clamp, self._box)
-        pin(self.variables, self._recipe.gauge, self._box)
-        return LossTerms(total=data + prior, data=data, prior=prior)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Object, probe and their moments."""
-        tensors = {"object": self.object_MYX, "probe": self.probe_NHW}
-        for name, adam in (
-            ("object", self.variables.object_adam),
-            ("probe", self.variables.probe_adam),
-        ):
-            tensors |= {f"{name}_{part}": moment for part, moment in adam.tensors().items()}
-        return tensors
+        """Those of the descent, and within a difference map its waves."""
+        waves = {} if self._waves is None else self._waves.tensors()
+        return {
+            **self._descent.tensors(),
+            **{f"{_WAVES}{name}": tensor for name, tensor in waves.items()},
+        }
 
     def numbers(self) -> dict[str, float]:
-        """What the plateau schedules have heard."""
-        return {
-            f"{name}_{key}": value
-            for name, plateau in self._plateaus().items()
-            for key, value in plateau.numbers().items()
-        }
+        """Those of the descent, and whether there are waves."""
+        return {**self._descent.numbers(), _IN_DIFFERENCE_MAP: float(self._waves is not None)}
 
     def restore_numbers(self, numbers: Mapping[str, float]) -> None:
         """Take back what `numbers` gave."""
-        for name, plateau in self._plateaus().items():
-            plateau.restore({key: numbers[f"{name}_{key}"] for key in plateau.numbers()})
+        self._descent.restore_numbers(numbers)
+        self._begin_stage(in_difference_map=bool(numbers[_IN_DIFFERENCE_MAP]))
 
-    def _plateaus(self) -> dict[str, Plateau]:
-        return {"object": self._object_plateau, "probe": self._probe_plateau}
-
-    def _fit_band(self, band: float) -> None:
-        """Make the updates that fit this share of the patterns."""
-        self._band, scan = band, inner_band(self._scan, band)
-        # Losses are told per pixel of the whole pattern.
-        self._share = scan.valid_pixels / self._scan.valid_pixels
-        step = make_step(
-            scan,
-            self.object_MYX,
-            self.probe_NHW,
-            [stage.loss for stage in self._recipe.stages],
-            deterministic=self._recipe.deterministic,
-        )
-        self._update = Update(step, self.variables, self._adaptive)
-        self._run_update = recorded(self._update, step, scan)
-
-    def _begin_stage(self, epoch: Epoch) -> None:
-        for plateau in self._plateaus().values():
-            plateau.begin_stage()
-        if epoch.stage.object_clip > 0:
-            clip_modulus(self.object_MYX, epoch.stage.object_clip)
-        if epoch.stage.fresh_moments:
-            self.variables.object_adam.forget()
-            self.variables.probe_adam.forget()
+    def _begin_stage(self, *, in_difference_map: bool) -> None:
+        if self._waves is not None:
+            self._descent.forget()  # object and probe have gone elsewhere without them
+        self._waves = None
+        if in_difference_map:
+            self._waves = DifferenceMap(
+                self._scan,
+                replace(self._recipe, algorithm="dm"),
+                self.object_MYX,
+                self.probe_NHW,
+            )

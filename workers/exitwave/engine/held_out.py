@@ -2,7 +2,7 @@
 
 A pattern can be spared only where others light the same part of the object: at low overlap
 it would leave a hole. What the probe is like shows during the run. So some are left out from
-the beginning, and after a quarter of the epochs those that cannot be spared are given back.
+the beginning, and after the first stage those that cannot be spared are given back.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Loss
 
+from .cover import light_of_others
 from .forward import model_counts
 from .loss import pattern_losses
 from .memory import view_work_bytes
@@ -54,25 +55,10 @@ class HeldOut:
 def spared(scan: Scan, probe_NHW: Tensor, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
     """Those of the chosen views that the others make up for; none where they are too few.
 
-    With I the probe's power and L the light of all other views on the object, a view can be
-    spared where sum I L is at least `OTHERS_LIGHT` times sum I^2. Over a disk of even light
-    that is the mean number of other views on a pixel: 2.1 at 50 % overlap, 0.4 at 25 %.
+    Over a disk of even light each pixel has 2.1 other views at 50 % overlap, 0.4 at 25 %.
     """
-    power_HW = (probe_NHW.real.square() + probe_NHW.imag.square()).sum(0).cpu().numpy()
-    height, width = scan.window_HW
-    corners = scan.corners_n2.cpu().numpy()
-    light_YX = np.zeros(scan.object_shape_YX, dtype=np.float32)
-    for y, x in corners:
-        light_YX[y : y + height, x : x + width] += power_HW
-    own = float(np.vdot(power_HW, power_HW))
-    kept = [
-        i
-        for i in chosen
-        for y, x in [corners[i]]
-        if float(np.vdot(power_HW, light_YX[y : y + height, x : x + width])) - own
-        >= OTHERS_LIGHT * own
-    ]
-    return np.array(kept if len(kept) >= FEWEST else [], dtype=np.intp)
+    kept = chosen[light_of_others(scan, probe_NHW, chosen) >= OTHERS_LIGHT]
+    return kept if len(kept) >= FEWEST else kept[:0]
 
 
 def judge(

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from exitwave.schema.errors import EngineError
 from exitwave.schema.recipe import Recipe
@@ -28,6 +29,9 @@ LEAST_VIEWS = 4
 
 WAVES_KEPT = {"dap": 0, "epie": 0, "dm": 1, "admm": 2}
 """Of every view and probe state, from epoch to epoch."""
+
+HOST_SHARE = 0.25
+"""Of a machine's memory, for what a run could do without."""
 
 WORK_SHARE = 0.7
 """Of what is left, for a step's buffers; the rest is for parts of streamed patterns on
@@ -132,3 +136,13 @@ def view_work_bytes(window_HW: tuple[int, int], object_states: int, probe_states
     """About what working on one view takes: five waves of each pair of states, and counts."""
     waves = 5 * object_states * probe_states + object_states + 5
     return 8 * math.prod(window_HW) * waves
+
+
+def waves_fit(
+    device: torch.device, work_bytes: int | None, views: int, probe_NHW: Tensor
+) -> bool:
+    """Whether a wave of every view and probe state can be kept beside everything else."""
+    needed = 8 * views * probe_NHW.numel()
+    if work_bytes is not None:
+        return needed <= work_bytes // 2
+    return needed <= HOST_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from exitwave.schema.errors import EngineError
-from exitwave.schema.recipe import Recipe
+from exitwave.schema.recipe import Recipe, Stage
 
 from .algorithm import Algorithm
 from .baselines import Admm, DifferenceMap, Epie
 from .checkpoint import Checkpoint, fingerprint_of, take_checkpoint
+from .cover import applies
 from .dap import Dap
 from .dataset import Dataset
 from .divergence import check_progress
@@ -71,7 +72,7 @@ def reconstruct(
     """
     scan = load(dataset, recipe, choose_device(device), memory_GB)
     run = _Run(scan, dataset, recipe, start)
-    for epoch in epochs(recipe, len(scan), run.fitted, after=run.epoch):
+    for epoch in epochs(recipe, len(scan), run.fitted, run.runs, after=run.epoch):
         yield run.advance(epoch)
 
 
@@ -88,6 +89,7 @@ class _Run:
         self._scan, self._dataset, self._recipe = scan, dataset, recipe
         self._left_out = held_out_frames(recipe, len(scan))
         self._held_out: HeldOut | None = None
+        self._stages_run: dict[int, bool] = {}
         self.epoch = 0
         with torch.no_grad():
             if isinstance(start, Checkpoint):
@@ -95,6 +97,7 @@ class _Run:
                 self._algorithm = _make(scan, recipe, *_nothing(scan, recipe))
                 start.restore(self._algorithm)
                 self._left_out = start.left_out
+                self._stages_run = dict(start.stages_run)
                 self.epoch = start.epoch
             else:
                 self._algorithm = _make(scan, recipe, *begin(scan, recipe, start))
@@ -102,6 +105,23 @@ class _Run:
     def fitted(self) -> NDArray[np.intp]:
         """Frames that the next epoch fits."""
         return np.setdiff1d(np.arange(len(self._scan), dtype=np.intp), self._left_out)
+
+    def runs(self, number: int, stage: Stage) -> bool:
+        """Whether the stage of this number is run; decided once, as it begins."""
+        if number in {1, len(self._recipe.plan)}:
+            return True
+        if number not in self._stages_run:
+            algorithm = self._algorithm
+            self._stages_run[number] = applies(
+                stage, self._scan, algorithm.object_MYX, algorithm.probe_NHW
+            )
+        return self._stages_run[number]
+
+    def _epochs(self) -> int:
+        """Of all stages, without those that were not run."""
+        plan = self._recipe.plan
+        skipped = [plan[n - 1].epochs for n, run in self._stages_run.items() if not run]
+        return self._recipe.epochs - sum(skipped)
 
     def advance(self, epoch: Epoch) -> EpochState:
         """One epoch further."""
@@ -111,16 +131,16 @@ class _Run:
             loss = algorithm.epoch(epoch)
             check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
             object_MYX, probe_NHW = algorithm.object_MYX.clone(), algorithm.probe_NHW.clone()
-            if epoch.number == max(1, self._recipe.epochs // 4):
+            if epoch.number == self._probe_known_after():
                 self._left_out = spared(self._scan, probe_NHW, self._left_out)
-            if epoch.number == self._recipe.epochs and len(self._left_out):
+            if epoch.last and len(self._left_out):
                 self._held_out = judge(
                     self._scan, object_MYX, probe_NHW, self._left_out, epoch.number
                 )
         self.epoch = epoch.number
         return EpochState(
             epoch=epoch.number,
-            epochs=self._recipe.epochs,
+            epochs=self._epochs(),
             stage=epoch.stage_number,
             loss=loss,
             seconds=time.perf_counter() - began_s,
@@ -132,6 +152,11 @@ class _Run:
             checkpoint=partial(self._checkpoint, epoch.number),
         )
 
+    def _probe_known_after(self) -> int:
+        """Epoch after which the probe tells which patterns can be spared."""
+        plan = self._recipe.plan
+        return plan[0].epochs if len(plan) > 1 else max(1, plan[0].epochs // 4)
+
     def _checkpoint(self, number: int) -> Checkpoint:
         if number != self.epoch:
             raise EngineError(
@@ -139,7 +164,12 @@ class _Run:
                 "before asking for the next state"
             )
         return take_checkpoint(
-            self._algorithm, self._recipe, self._dataset, number, self._left_out
+            self._algorithm,
+            self._recipe,
+            self._dataset,
+            number,
+            self._left_out,
+            self._stages_run,
         )
 
 

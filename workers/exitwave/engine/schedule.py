@@ -27,7 +27,7 @@ class Epoch:
     stage_number : int
         From 1.
     stage : Stage
-    begins_stage : bool
+    begins_stage, last : bool
     batches : tuple of ndarray
         Indices of the frames of each update, random.
     decay : float
@@ -40,13 +40,19 @@ class Epoch:
     stage_number: int
     stage: Stage
     begins_stage: bool
+    last: bool
     batches: tuple[NDArray[np.intp], ...]
     decay: float
     factor: float
 
 
 def epochs(
-    recipe: Recipe, frames: int, fitted: Callable[[], NDArray[np.intp]], *, after: int = 0
+    recipe: Recipe,
+    frames: int,
+    fitted: Callable[[], NDArray[np.intp]],
+    runs: Callable[[int, Stage], bool] = lambda number, stage: True,
+    *,
+    after: int = 0,
 ) -> Iterator[Epoch]:
     """The epochs of a recipe, from number `after` + 1 on.
 
@@ -57,12 +63,16 @@ def epochs(
         Of the scan: batch sizes may be shares of it.
     fitted : callable
         Gives the indices of the frames that are fitted; asked as each epoch begins.
+    runs : callable
+        Whether a stage, given with its number, is run; asked as it begins.
     after : int
         Epochs that are done already.
     """
     number = 0
     factors = stage_factors(recipe.plan)
     for stage_number, stage in enumerate(recipe.plan, start=1):
+        if not runs(stage_number, stage):
+            continue
         for i in range(stage.epochs):
             number += 1
             if number <= after:
@@ -73,6 +83,7 @@ def epochs(
                 stage_number=stage_number,
                 stage=stage,
                 begins_stage=i == 0,
+                last=stage_number == len(recipe.plan) and i + 1 == stage.epochs,
                 batches=batches(recipe.seed, number, fitted(), size),
                 decay=stage.final_rate ** (i / max(1, stage.epochs - 1)),
                 factor=factors[stage_number - 1],
