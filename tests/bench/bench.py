@@ -42,9 +42,10 @@ def main() -> None:
         rows = store.rows()
     else:
         rows = run_all(asked, place)
-    for row in rows:  # those that no launcher kept
-        if store.find(row["key"]) is None:
-            store.put(row["key"], row)
+    for (
+        row
+    ) in rows:  # the launcher kept its own; these are scores of several runs, or from away
+        store.put(row["key"], row)
     if asked.quick:
         print(tables.page(rows))
         return
