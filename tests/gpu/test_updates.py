@@ -19,9 +19,10 @@ from exitwave.engine.feed import Batch, Resident
 from exitwave.engine.fused import FusedStep
 from exitwave.engine.gauge import Variables
 from exitwave.engine.graphs import GraphedUpdate, recorded
-from exitwave.engine.prior import AdaptivePrior
+from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
 from exitwave.engine.scan import Scan
 from exitwave.engine.step import Step, make_step
+from exitwave.engine.triton_prior import write_direction
 from exitwave.engine.triton_step import TritonStep
 from exitwave.engine.update import Update
 from exitwave.schema.recipe import Loss, Prior, Recipe, Stage
@@ -82,6 +83,18 @@ def test_kernels_equal_the_fused_step(
     for here, there in zip(*outcomes, strict=True):
         error = torch.linalg.vector_norm(here - there)
         assert float(error) < 1e-5 * float(torch.linalg.vector_norm(there))
+
+
+@pytest.mark.parametrize("q", [1.0, 1.5, 2.0])
+def test_kernel_of_the_prior_equals_autograd(q: float) -> None:
+    picture = torch.randn(2, 27, 40, dtype=torch.complex64, device=DEVICE)
+    picture[0, :3] = 1
+    direction = torch.empty_like(picture)
+    write_direction(picture, direction, q / 2 - 1, EPSILON)
+    variable = picture.to(torch.complex128).requires_grad_()
+    (gradient,) = torch.autograd.grad(total_variation(variable, p=2, q=q), variable)
+    expected = gradient.to(torch.complex64) / TotalVariation(picture, p=2, q=q).scale
+    torch.testing.assert_close(direction, expected, rtol=1e-4, atol=1e-4)
 
 
 def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Variables, Step, Scan]:

@@ -148,3 +148,53 @@ def add_to_probe(
     out = gradient + 2 * (n * pixels + p)
     tl.atomic_add(out, sum_re, valid)
     tl.atomic_add(out + 1, sum_im, valid)
+
+
+@triton.jit
+def variation_direction(
+    direction, object_, rows, columns, power, epsilon,
+    is_root: tl.constexpr, block: tl.constexpr,
+):  # fmt: skip
+    """Forward differences, weighed, less those that end here; grid (blocks, M).
+
+    The weight is (|dx O|^2 + |dy O|^2 + eps)^power, -1/2 for `is_root`.
+    """
+    i = tl.program_id(0) * block + tl.arange(0, block)
+    y, x = i // columns, i % columns
+    valid = y < rows
+    begin = 2 * rows * columns * tl.program_id(1).to(tl.int64)
+    here = object_ + begin + 2 * i
+    left, up = valid & (x > 0), valid & (y > 0)
+    # Weighed steps from here, from the left and from above; zero across the rim.
+    x_re, x_im, y_re, y_im = _weighed_steps(
+        here, y, x, valid, rows, columns, power, epsilon, is_root
+    )
+    re, im = x_re + y_re, x_im + y_im
+    x_re, x_im, y_re, y_im = _weighed_steps(
+        here - 2, y, x - 1, left, rows, columns, power, epsilon, is_root
+    )
+    re -= tl.where(left, x_re, 0.0)
+    im -= tl.where(left, x_im, 0.0)
+    x_re, x_im, y_re, y_im = _weighed_steps(
+        here - 2 * columns, y - 1, x, up, rows, columns, power, epsilon, is_root
+    )
+    re -= tl.where(up, y_re, 0.0)
+    im -= tl.where(up, y_im, 0.0)
+    out = direction + begin + 2 * i
+    tl.store(out, re, valid)
+    tl.store(out + 1, im, valid)
+
+
+@triton.jit
+def _weighed_steps(here, y, x, valid, rows, columns, power, epsilon, is_root: tl.constexpr):
+    """Forward differences along x and y at pixels `here`, times their weight."""
+    in_x, in_y = valid & (x < columns - 1), valid & (y < rows - 1)
+    re, im = tl.load(here, valid, 0.0), tl.load(here + 1, valid, 0.0)
+    x_re = tl.where(in_x, tl.load(here + 2, in_x, 0.0) - re, 0.0)
+    x_im = tl.where(in_x, tl.load(here + 3, in_x, 0.0) - im, 0.0)
+    below = here + 2 * columns
+    y_re = tl.where(in_y, tl.load(below, in_y, 0.0) - re, 0.0)
+    y_im = tl.where(in_y, tl.load(below + 1, in_y, 0.0) - im, 0.0)
+    inside = x_re * x_re + x_im * x_im + y_re * y_re + y_im * y_im + epsilon
+    weight = 1.0 / tl.sqrt(inside) if is_root else tl.exp(power * tl.log(inside))
+    return x_re * weight, x_im * weight, y_re * weight, y_im * weight

@@ -9,6 +9,8 @@ norm, or its value a fixed share of the data loss, as published (Wu et al., Opti
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -57,6 +59,9 @@ class TotalVariation:
         self._object_MYX, self._p, self._q = object_MYX, p, q
         self.scale = -q / object_MYX.numel() if p == 2 else 1.0
         self._direction = torch.empty_like(object_MYX)
+        single_on_gpu = object_MYX.is_cuda and object_MYX.dtype == torch.complex64
+        # torch brings Triton where it brings CUDA, but not on every system.
+        self._has_kernel = single_on_gpu and find_spec("triton") is not None
         states, rows, columns = object_MYX.shape
         if object_MYX.device.type == "cpu":
             rows = max(1, min(rows, SLAB // columns))
@@ -69,10 +74,16 @@ class TotalVariation:
 
     def direction(self) -> Tensor:
         """Gradient over `scale`, complex (M, Y, X); a buffer that the next call overwrites."""
+        power = self._q / 2 - 1
         if self._p != 2:
             return self._by_autograd()
+        if self._has_kernel:
+            from .triton_prior import write_direction
+
+            write_direction(self._object_MYX, self._direction, power, EPSILON)
+            return self._direction
         for slab in self._slabs:
-            slab.run(self._q / 2 - 1)
+            slab.run(power)
         return self._direction
 
     def value(self) -> Tensor:

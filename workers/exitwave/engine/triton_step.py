@@ -67,7 +67,9 @@ class TritonStep:
         total = self._probe_NHW.real.new_zeros(())
         for begin in range(0, len(batch), self._chunk):
             end = min(begin + self._chunk, len(batch))
-            total += self._part(batch, begin, end, kernels.LOSSES[loss], weight)
+            # Triton launches on the current GPU, wherever its tensors are.
+            with torch.cuda.device_of(total):
+                total += self._part(batch, begin, end, kernels.LOSSES[loss], weight)
         return total.mul_(per_pattern)
 
     def _part(self, batch: Batch, begin: int, end: int, loss: int, weight: float) -> Tensor:
