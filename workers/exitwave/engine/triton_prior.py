@@ -14,7 +14,7 @@ def write_direction(
     """What `TotalVariation.direction` gives, for p = 2 and complex64."""
     states, rows, columns = object_MYX.shape
     blocks = -(-rows * columns // kernels.BLOCK)
-    with torch.cuda.device_of(object_MYX):
+    with torch.cuda.device_of(object_MYX):  # type: ignore[no-untyped-call]  # torch's
         kernels.variation_direction[blocks, states](
             torch.view_as_real(direction_MYX),
             torch.view_as_real(object_MYX),

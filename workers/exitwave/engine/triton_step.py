@@ -68,7 +68,7 @@ class TritonStep:
         for begin in range(0, len(batch), self._chunk):
             end = min(begin + self._chunk, len(batch))
             # Triton launches on the current GPU, wherever its tensors are.
-            with torch.cuda.device_of(total):
+            with torch.cuda.device_of(total):  # type: ignore[no-untyped-call]  # torch's
                 total += self._part(batch, begin, end, kernels.LOSSES[loss], weight)
         return total.mul_(per_pattern)
 
