@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -190,6 +191,21 @@ def test_fitted_object_and_probe_leave_no_gradient(shifted: bool) -> None:
     for _ in range(40 if shifted else 1):
         overlap.fit_probe(waves, views, 0.0)
     assert gradient_over(probe) < 1e-10 + (1e-3 * before if shifted else 0)
+
+
+def test_the_probe_fit_between_pixels_does_not_grow_where_the_weight_falls_steeply() -> None:
+    scene = make_scene(frames=60, masked=False)
+    scene.object_MYX[:, :, 5::10] *= 1e-2
+    scene.scan.corners_n2[:, 1] = 0
+    overlap = Overlap(scene.scan, scene.object_MYX, scene.probe_NHW, deterministic=True)
+    views = all_views(scene)
+    waves = overlap.exit_waves(views)
+    scene.probe_NHW.mul_(1.5)
+    off = [float((overlap.exit_waves(views) - waves).abs().square().sum())]
+    for _ in range(60):
+        overlap.fit_probe(waves, views, 0.0)
+        off.append(float((overlap.exit_waves(views) - waves).abs().square().sum()))
+    assert all(after < 1.001 * before for before, after in pairwise(off))
 
 
 def test_rolling_takes_the_waves_of_all_views_along() -> None:

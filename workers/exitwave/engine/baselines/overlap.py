@@ -116,8 +116,9 @@ class Overlap:
     def fit_probe(self, waves_VNHW: Tensor, views: Views, inertia: float) -> None:
         """Fit the probe likewise.
 
-        Between whole pixels the fit is no single division; there this is a step towards it
-        that is exact where waves already fit.
+        Between whole pixels the fit is no single division. There this is a step towards it
+        that leaves alone what already fits; it divides by at least half the greatest weight,
+        as steps by the weight of each pixel would grow where that falls steeply.
         """
         rest_NHW = torch.zeros_like(self._probe_NHW)
         weight_HW = torch.zeros_like(self._probe_NHW[0].real)
@@ -128,6 +129,8 @@ class Overlap:
             rests_BNHW.mul_(cut_BMHW.conj())
             rest_NHW += self._shifter.from_views(rests_BNHW, part.index_B)
             weight_HW += power(cut_BMHW).sum(0)
+        if self._shifter.shifts:
+            weight_HW = (weight_HW + weight_HW.max()) / 2
         weight_HW += inertia * weight_HW.max()
         self._probe_NHW.add_(rest_NHW / weight_HW.clamp_min(_least(weight_HW)))
 

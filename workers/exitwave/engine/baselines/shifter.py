@@ -25,6 +25,11 @@ class Shifter:
             ramp_nH, ramp_nW = shift_ramps(scan.shifts_n2.double(), scan.window_HW)
             self._ramps = (ramp_nH.to(dtype), ramp_nW.to(dtype))
 
+    @property
+    def shifts(self) -> bool:
+        """Whether views lie between whole pixels."""
+        return self._ramps is not None
+
     def to_views(self, probe_NHW: Tensor, index_B: Tensor) -> Tensor:
         """The probe moved to the views, (B, N, H, W), or (1, N, H, W) on whole pixels."""
         ramp_BHW = self._ramp(index_B)
