@@ -20,7 +20,7 @@ from exitwave.engine import (
     object_shape_YX,
     reconstruct,
 )
-from exitwave.engine.baselines import Admm, DifferenceMap
+from exitwave.engine.baselines import Admm, DifferenceMap, Epie
 from exitwave.engine.baselines.iterate import Iterate
 from exitwave.engine.baselines.modulus import gain, power
 from exitwave.engine.baselines.overlap import Overlap, Views
@@ -34,7 +34,7 @@ from exitwave.schema.baselines import Admm as AdmmKnobs
 from exitwave.schema.baselines import DifferenceMap as DmKnobs
 from exitwave.schema.baselines import Epie as EpieKnobs
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
-from exitwave.schema.recipe import Algorithm, Recipe
+from exitwave.schema.recipe import Algorithm, Gauge, Recipe
 
 ALGORITHMS: tuple[Algorithm, ...] = ("epie", "dm", "admm")
 
@@ -114,6 +114,30 @@ def test_the_modulus_is_exactly_the_measured_one_and_masked_pixels_stay() -> Non
     assert torch.equal(measured_BNHW[..., ~mask_HW], far_BNHW[..., ~mask_HW])
     turned = (measured_BNHW / far_BNHW)[counts_BHW[:, None].expand_as(far_BNHW) > 0]
     assert float(turned.imag.abs().max()) < 1e-12, "phases are kept, and shares of the states"
+
+
+def test_an_epie_step_is_the_published_one() -> None:
+    """Of one view and two states, against numpy and the formulas in the paper."""
+    scene = make_scene(frames=1, shifted=False, masked=False, scaled=False)
+    recipe = replace(
+        recipe_of("epie", 1), epie=EpieKnobs(object_step=0.7, probe_step=0.6, final_step=1)
+    )
+    recipe = replace(recipe, gauge=Gauge(recentre=False, phase=False, scale=False))
+    picture, probe = scene.object_MYX.numpy().copy(), scene.probe_NHW.numpy().copy()
+    fit = Epie(scene.scan, recipe, scene.object_MYX, scene.probe_NHW)
+    fit.epoch(next(epochs(recipe, 1, lambda: np.arange(1, dtype=np.intp))))
+    y, x = scene.scan.corners_n2[0].tolist()
+    view = picture[0, y : y + 12, x : x + 10]
+    far = np.fft.fft2(probe * view, norm="ortho")
+    counts = scene.scan.intensities(np.arange(1)).double().numpy()[0]
+    far *= np.sqrt(counts / (np.abs(far) ** 2).sum(0)) - 1
+    change = np.fft.ifft2(far, norm="ortho")
+    light = (np.abs(probe) ** 2).sum(0).max()
+    for_object = 0.7 * (probe.conj() * change).sum(0) / light
+    probe += 0.6 * view.conj() * change / (np.abs(view) ** 2).max()
+    view += for_object
+    np.testing.assert_allclose(scene.probe_NHW.numpy(), probe)
+    np.testing.assert_allclose(scene.object_MYX.numpy(), picture)
 
 
 @pytest.mark.parametrize("relax", [0.0, 0.25])
