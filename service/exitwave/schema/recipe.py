@@ -110,6 +110,14 @@ class Prior:
         "`ratio` of the data's",
     )
     ratio: float = knob(0.45, "prior over data: norms of gradients, or losses", low=0, high=10)
+    low_dose: float = knob(
+        10.0,
+        "below so many photons per resolved object pixel the ratio grows as the fourth root "
+        "of the lack, up to twice; needs whole counts; 0 is off",
+        unit="photons",
+        low=0,
+        high=1e6,
+    )
     p: float = knob(2.0, "norm over the two directions", low=1, high=4)
     q: float = knob(1.0, "power of the modulus of the gradient", low=0.5, high=4)
 
@@ -161,11 +169,18 @@ class Gauge:
 
 def _default_stages() -> tuple[Stage, ...]:
     return (
-        Stage(epochs=30, batches=(0.04, 0.008, 0.02), band=0.25, final_rate=0.3),
+        Stage(epochs=20, batches=(0.04, 0.008, 0.02), band=0.25, final_rate=0.3),
         Stage(
-            epochs=30,
+            epochs=20,
             batches=(0.04, 0.008, 0.02),
             band=0.5,
+            final_rate=0.3,
+            fresh_moments=True,
+        ),
+        Stage(
+            epochs=20,
+            batches=(0.04, 0.008, 0.02),
+            band=0.75,
             final_rate=0.3,
             fresh_moments=True,
         ),

@@ -5,6 +5,7 @@ Wu, Yoo, Chu, Huang, Robinson, Optica 11 (2024), doi 10.1364/OPTICA.522380.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -14,7 +15,7 @@ from exitwave.schema.recipe import Recipe
 from .clamp import clamp, clip_modulus
 from .gauge import Variables, pin, scanned_box
 from .graphs import recorded
-from .prior import AdaptivePrior
+from .prior import AdaptivePrior, for_dose
 from .rates import Plateau, rate_share
 from .scan import Scan, inner_band
 from .schedule import Epoch
@@ -42,13 +43,10 @@ class Descent:
         self.variables = Variables(
             object_MYX, probe_NHW, beta1=recipe.adam.beta1, beta2=recipe.adam.beta2
         )
-        self._adaptive = None
-        if self._prior.balance != "off" and self._prior.ratio > 0:
-            self._adaptive = AdaptivePrior(self._prior, object_MYX)
-        self._fit_band(recipe.stages[0].band)
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
+        self._fit_band(recipe.stages[0].band)
         self._object_plateau, self._probe_plateau = Plateau(), Plateau()
 
     def epoch(self, epoch: Epoch) -> LossTerms:
@@ -119,8 +117,20 @@ class Descent:
             [stage.loss for stage in self._recipe.stages],
             deterministic=self._recipe.deterministic,
         )
+        self._adaptive = None
+        if self._prior.balance != "off" and self._prior.ratio > 0:
+            prior = for_dose(self._prior, self._dose_ph(band))
+            self._adaptive = AdaptivePrior(prior, self.object_MYX)
         self._update = Update(step, self.variables, self._adaptive)
         self._run_update = recorded(self._update, step, scan)
+
+    def _dose_ph(self, band: float) -> float:
+        """Photons per object pixel that is resolved with a band; endless without noise."""
+        if not self._scan.counted:
+            return math.inf
+        y0, y1, x0, x1 = self._box
+        photons = self._scan.mean_count * self._scan.valid_pixels * len(self._scan)
+        return photons / ((y1 - y0) * (x1 - x0) * band**2)
 
     def _begin_stage(self, epoch: Epoch) -> None:
         for plateau in self._plateaus().values():

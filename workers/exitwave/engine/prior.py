@@ -9,6 +9,7 @@ norm, or its value a fixed share of the data loss, as published (Wu et al., Opti
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 import torch
@@ -21,6 +22,8 @@ EPSILON = 1e-6
 """Below the root; the object's mean modulus is 1."""
 SLAB = 2**17
 """Pixels worked on together on a CPU: their five arrays stay in its cache."""
+MOST_MORE = 2.0
+"""Times the ratio, at the lowest dose."""
 FLOOR = 1e-30
 """Of the norm of the prior's gradient, which a flat object makes zero."""
 
@@ -174,6 +177,19 @@ class _Slab:
         torch.mul(step_x, step_x, out=direction)
         direction.addcmul_(step_y, step_y)
         return torch.add(*self._halves, out=self._inside).add_(EPSILON)
+
+
+def for_dose(prior: Prior, dose_ph: float) -> Prior:
+    """The prior with the ratio for a dose: the fewer photons, the more it must say.
+
+    Parameters
+    ----------
+    prior : Prior
+    dose_ph : float
+        Photons that tell of one resolved pixel of the object.
+    """
+    lack = prior.low_dose / max(dose_ph, FLOOR)
+    return replace(prior, ratio=prior.ratio * min(max(lack, 1.0) ** 0.25, MOST_MORE))
 
 
 class AdaptivePrior:

@@ -44,6 +44,8 @@ class Scan:
     object_shape_YX : (int, int)
     mean_count : float
         Per valid pixel and pattern.
+    counted : bool
+        Whole counts, so that their noise is known from their size.
     work_bytes : int, optional
         Device memory that the buffers of a step may take; none = as much as is fastest.
     """
@@ -55,6 +57,7 @@ class Scan:
     mask_HW: Tensor | None
     object_shape_YX: tuple[int, int]
     mean_count: float
+    counted: bool = True
     work_bytes: int | None = None
 
     def __len__(self) -> int:
@@ -146,6 +149,7 @@ def load(
         mask_HW=None if mask_HW is None else mask_HW.to(device),
         object_shape_YX=dataset.object_shape_YX,
         mean_count=survey.mean_count,
+        counted=survey.dtype.kind in "iu",
         work_bytes=room.work_bytes,
     )
 

@@ -1,0 +1,51 @@
+"""The prior's ratio follows the dose where counts tell it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exitwave.beamline.simulate import simulate
+from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine.prior import for_dose
+from exitwave.schema.recipe import Prior, Recipe, Stage
+
+PRIOR = Prior(ratio=0.4, low_dose=10.0)
+STAGE = Stage(epochs=1, batches=(4.0,), probe_rate=0.0)
+
+
+@pytest.mark.parametrize(
+    ("dose_ph", "ratio"),
+    [(1e3, 0.4), (10.0, 0.4), (10 / 1.5**4, 0.6), (1e-3, 0.8), (0.0, 0.8), (np.inf, 0.4)],
+)
+def test_ratio_grows_below_the_low_dose(dose_ph: float, ratio: float) -> None:
+    assert for_dose(PRIOR, dose_ph).ratio == pytest.approx(ratio)
+    assert for_dose(replace(PRIOR, low_dose=0.0), dose_ph).ratio == 0.4
+
+
+def picture(photons: float, kind: type[np.generic], low_dose: float, band: float) -> np.ndarray:
+    scan = simulate(0.5, photons, 0, grid=4)
+    counts_nHW = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)).astype(kind)
+    dataset = Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
+    recipe = Recipe(stages=(replace(STAGE, band=band),), prior=Prior(low_dose=low_dose))
+    *_, state = reconstruct(dataset, recipe, device="cpu")
+    return state.object_MYX()
+
+
+@pytest.mark.parametrize(
+    ("photons", "kind", "band", "follows"),
+    [
+        (1e3, np.uint16, 1.0, True),
+        (1e5, np.uint16, 1.0, False),
+        (1e3, np.float32, 1.0, False),  # of fractions of counts nobody knows the noise
+        (4e3, np.uint16, 1.0, True),
+        (4e3, np.uint16, 0.25, False),  # a coarse pixel gathers more photons
+    ],
+)
+def test_dose_is_photons_per_resolved_pixel(
+    photons: float, kind: type[np.generic], band: float, follows: bool
+) -> None:
+    same = np.array_equal(picture(photons, kind, 10.0, band), picture(photons, kind, 0.0, band))
+    assert same != follows
