@@ -32,12 +32,18 @@ class Epie:
 class DifferenceMap:
     """Difference map: all patterns at once, exit waves of all views in memory."""
 
-    epochs: int = knob(200, "iterations", unit="epoch", low=1, high=100_000)
+    epochs: int = knob(
+        200,
+        "iterations of algorithm dm; a stage has its own",
+        unit="epoch",
+        low=1,
+        high=100_000,
+    )
     overlap_fits: int = knob(
         1, "times that object and probe are fitted to the exit waves in turn", low=1, high=100
     )
     relax: float = knob(
-        0.12,
+        0.05,
         "share of a wave's deviation from the measured modulus that is left: moduli are "
         "noisy; 0 as first published",
         low=0,
@@ -54,7 +60,7 @@ class DifferenceMap:
         1e-6, "weight of the probe's past, share of the greatest weight", low=0, high=10
     )
     average: int = knob(
-        30,
+        10,
         "iterations over which the object is averaged (running mean): single ones fluctuate",
         unit="epoch",
         low=1,

@@ -169,22 +169,9 @@ class Gauge:
 
 def _default_stages() -> tuple[Stage, ...]:
     return (
-        Stage(epochs=20, batches=(0.04, 0.008, 0.02), band=0.25, final_rate=0.3),
-        Stage(
-            epochs=20,
-            batches=(0.04, 0.008, 0.02),
-            band=0.5,
-            final_rate=0.3,
-            fresh_moments=True,
-        ),
-        Stage(
-            epochs=20,
-            batches=(0.04, 0.008, 0.02),
-            band=0.75,
-            final_rate=0.3,
-            fresh_moments=True,
-        ),
-        Stage(epochs=90, batches=(0.022, 0.067, 0.2), fresh_moments=True),
+        Stage(epochs=30, batches=(0.04, 0.008, 0.02), final_rate=0.3),
+        Stage(method="difference_map", epochs=60, below_overlap=0.36),
+        Stage(epochs=150, batches=(0.022, 0.067, 0.2), fresh_moments=True),
     )
 
 
@@ -222,7 +209,9 @@ class Recipe:
     clamp: Clamp = knob(Clamp, "limits of the object")
     gauge: Gauge = knob(Gauge, "what is pinned after each epoch")
     epie: Epie = knob(Epie, "steps of algorithm epie; the others do not read them")
-    dm: DifferenceMap = knob(DifferenceMap, "steps of algorithm dm; likewise")
+    dm: DifferenceMap = knob(
+        DifferenceMap, "steps of algorithm dm, and of stages by the difference map"
+    )
     admm: Admm = knob(Admm, "steps of algorithm admm; likewise")
 
     @property

@@ -104,6 +104,7 @@ def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
             description=recipes[name].description,
             algorithm=algorithm,
             probe_after=probe_after,
+            dm=recipes[name].dm,  # the defaults are those of DAP's stage
         )
 
 
