@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from statistics import mean
 
 import numpy as np
-from tests.bench.cited import CITED, CITED_SPEED, DEMANDED
+from tests.bench.cells import ROW_HEADS, mark_of, number, row_cells, table
+from tests.bench.cited import CITED, DEMANDED
 from tests.bench.rows import Row
 from tests.bench.sets import DOSES, OVERLAPS
+from tests.bench.timings import size, speed
 
 BESIDE_PAPER = ("exitwave epie", "exitwave admm")
 PICTURED = ("o50-1e3-n1", "o25-1e4-n1", "mll-5800", "mll-385000", "fzp-100000")
@@ -17,7 +19,7 @@ PICTURED = ("o50-1e3-n1", "o25-1e4-n1", "mll-5800", "mll-385000", "fzp-100000")
 
 def page(rows: Sequence[Row]) -> str:
     """The whole page."""
-    sections = (_quality, _peers, _paper, _star, _speed, _size)
+    sections = (_quality, _peers, _paper, _star, speed, size)
     written = [
         section([row for row in rows if _belongs(row, part)])
         for part, section in zip([*"abcde", "size"], sections, strict=True)
@@ -63,17 +65,6 @@ def line(row: Row) -> str:
         if row.get(name) is not None:
             parts.append(form.format(row[name]))
     return " ".join(parts)
-
-
-def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    body = ["| " + " | ".join(cells) + " |" for cells in lines]
-    return "\n".join(["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *body])
-
-
-def number(value: float | None, form: str = ".3f", mark: str = "") -> str:
-    """A figure, or a dash where there is none."""
-    return "–" if value is None else f"{value:{form}}{mark}"
 
 
 def _quality(rows: list[Row]) -> str:
@@ -129,7 +120,7 @@ def _figures_of(rows: list[Row]) -> list[str]:
         values = [row[name] for row in rows if row.get(name) is not None]
         return number(float(np.median(values)) if values else None, form, mark)
 
-    mark = _mark(rows)
+    mark = mark_of(rows)
     return [
         median("epochs_s", ".1f", mark),
         median("s_per_epoch", ".3f", mark),
@@ -139,56 +130,13 @@ def _figures_of(rows: list[Row]) -> list[str]:
     ]
 
 
-ROW_HEADS = (
-    "method",
-    "start",
-    "cPCC",
-    "grid",
-    "to 0.95",
-    "to 0.97",
-    "epochs",
-    "s / epoch",
-    "x FFTs",
-    "memory, MB",
-)
-
-
-def _cells(row: Row) -> list[str]:
-    mark = "\\*" if row.get("loaded") else ""
-    if row["status"] != "ok":
-        return [
-            row["method"],
-            row.get("start", ""),
-            f"failed: {row.get('error', '')}",
-            *[""] * 7,
-        ]
-
-    def level(name: str) -> str:
-        if row.get(f"epochs_to_{name}") is None:
-            return "–"
-        return f"{row[f'epochs_to_{name}']} ({row[f's_to_{name}']:.1f} s{mark})"
-
-    return [
-        row["method"],
-        row["start"],
-        number(row.get("cpcc"), ".4f"),
-        number(row.get("grid_power"), ".4f"),
-        level("95"),
-        level("97"),
-        str(row["epochs"]),
-        number(row["s_per_epoch"], ".3f", mark),
-        number(row.get("fft_ratio"), ".1f", mark),
-        number(row.get("peak_over_data_MB"), ".0f"),
-    ]
-
-
 def _by_set(rows: list[Row], title: Callable[[str], str], cited: bool = False) -> str:
     parts = []
     for name in dict.fromkeys(row["set"] for row in _ordered(rows)):
         of_set = sorted(
             (row for row in rows if row["set"] == name), key=lambda row: -(row.get("cpcc") or 0)
         )
-        lines = [_cells(row) for row in of_set]
+        lines = [row_cells(row) for row in of_set]
         stem = name.rsplit("-", 1)[0]
         if cited:
             lines += [
@@ -284,86 +232,6 @@ ends at 0.5).
 ![The star's phase](images/bench/star.png)"""
 
 
-def _speed(rows: list[Row]) -> str:
-    ok = [row for row in rows if row["status"] == "ok"]
-    if not ok:
-        return ""
-    parts = ["## Speed"]
-    for device in sorted({row["device"] for row in ok}):
-        parts.append(_speed_on(device, [row for row in ok if row["device"] == device]))
-    cited = [
-        [f"{who} (cited)", number(small, ".2f"), number(large, ".1f")]
-        for who, small, large in CITED_SPEED
-    ]
-    parts.append(
-        "Seconds per epoch of others on two cores, cited:\n\n"
-        + table(("method", "225 x 64², 1 state", "2025 x 128², 2 states"), cited)
-    )
-    failed = [row for row in rows if row["status"] != "ok"]
-    parts += [f"{row['method']} on {row['set']} failed: {row['error']}" for row in failed]
-    return "\n\n".join(parts)
-
-
-def _speed_on(device: str, rows: list[Row]) -> str:
-    timed = [row for row in rows if row["set"] == "big-2025" or ", batch " in row["method"]]
-    lines = []
-    for row in sorted(timed, key=lambda row: (row["set"], row["s_per_epoch"])):
-        mark = "\\*" if row.get("loaded") else ""
-        lines.append(
-            [
-                row["set"],
-                row["method"],
-                str(row["threads"]),
-                number(row["s_per_epoch"], ".3f", mark),
-                number(row.get("fft_s"), ".3f", mark),
-                number(row.get("fft_ratio_beside"), ".2f", mark),
-                number(row.get("peak_over_data_MB"), ".0f"),
-            ]
-        )
-    text = table(
-        ("set", "method", "threads", "s / epoch", "bare FFTs, s", "x FFTs", "memory, MB"), lines
-    )
-    sizes = sorted(
-        (int(row["set"][1:]), row["s_per_epoch"]) for row in rows if row["set"][1:].isdigit()
-    )
-    if len(sizes) > 1:
-        text += (
-            f"\n\nFrom {sizes[0][0]} to {sizes[-1][0]} frames of 64² at batch 64 an epoch "
-            f"costs frames^{exponent(sizes):.2f}."
-        )
-    reached = [row for row in rows if row.get("s_to_97") is not None]
-    if reached:
-        text += "\n\nTo a quality, overlap 50 %, 1e4 photons:\n\n" + table(
-            ROW_HEADS, [_cells(row) for row in sorted(reached, key=lambda r: r["s_to_97"])]
-        )
-    return f"### {device or 'CPU'}\n\n{text}"
-
-
-def exponent(sizes: Sequence[tuple[int, float]]) -> float:
-    """a of cost ~ frames^a, by least squares in the logarithms."""
-    frames, cost = np.log(np.array(sizes, float)).T
-    return float(np.polyfit(frames, cost, 1)[0])
-
-
-def _size(rows: list[Row]) -> str:
-    """Of `tests.bench.size`: its largest scan."""
-    if not rows:
-        return ""
-    row = max(rows, key=lambda row: row["frames"])
-    height, width = row["window_px"]
-    frames_GB, peak_GB = row["frames_bytes"] / 1e9, row["peak_bytes"] / 1e9
-    start_s = row["seconds_before_first_epoch"]
-    epochs_s = " and ".join(f"{seconds:.0f} s" for seconds in row["seconds_per_epoch"])
-    return f"""## Size
-
-{row["frames"]} patterns of {height} x {width} pixels, uint16 ({frames_GB:.2f} GB), and
-{row["probe_states"]} probe states, from the CXI file through {row["epochs"]} epochs of the
-recipe `mll` on {row["threads"]} threads: peak resident memory {peak_GB:.2f} GB, all included,
-which is the frames + {peak_GB - frames_GB:.2f} GB (at most 2 GB are asked for). Reading took
-{row["seconds_reading"]:.0f} s, checks and start {start_s:.0f} s, the epochs
-{epochs_s}{_mark([row])} (`python -m tests.bench.size --publish`)."""
-
-
 def _device(row: Row) -> str:
     """Name of the GPU, empty for a CPU."""
     device = str(row.get("device", ""))
@@ -393,7 +261,3 @@ def _conditions(rows: Sequence[Row]) -> str:
 {table(("machine", "threads", "date", "commit"), lines)}
 
 Versions: {", ".join(versions) or "none"}."""
-
-
-def _mark(rows: list[Row]) -> str:
-    return "\\*" if any(row.get("loaded") for row in rows) else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.bench import mixed, rows, tables
+from tests.bench import mixed, rows, tables, timings
 
 
 def row(**values: object) -> rows.Row:
@@ -59,7 +59,7 @@ def test_a_failure_is_a_row_that_says_so() -> None:
 
 
 def test_the_exponent_of_the_cost() -> None:
-    assert tables.exponent([(n, 0.01 * n**1.05) for n in (128, 512, 2048)]) == pytest.approx(
+    assert timings.exponent([(n, 0.01 * n**1.05) for n in (128, 512, 2048)]) == pytest.approx(
         1.05
     )
 
