@@ -1,0 +1,81 @@
+"""Stages by descent and by the difference map, and which of them a scan needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.unit.engine.test_reconstruct import as_dataset
+
+from exitwave.beamline.simulate import simulate
+from exitwave.engine import Checkpoint, EpochState, reconstruct
+from exitwave.engine.cover import light_of_others, linear_overlap
+from exitwave.engine.scan import load
+from exitwave.schema.recipe import Recipe, Stage
+
+RECIPE = Recipe(
+    stages=(
+        Stage(epochs=6, batches=(3.0,)),
+        Stage(method="difference_map", epochs=4, below_overlap=0.45),
+        Stage(epochs=3, batches=(9.0,)),
+    ),
+    probe_states=2,
+)
+
+
+def run(overlap: float, recipe: Recipe, start: Checkpoint | None = None) -> list[EpochState]:
+    dataset = as_dataset(simulate(overlap, 1e5, 1, grid=9 if overlap > 0.5 else 6))
+    return list(reconstruct(dataset, recipe, start, device="cpu"))
+
+
+@pytest.mark.parametrize("overlap", [0.7, 0.5, 0.4, 0.25])
+@pytest.mark.parametrize("probe", ["disk", "astigmatic"])
+def test_overlap_is_told_from_probe_and_positions(overlap: float, probe: str) -> None:
+    simulated = simulate(overlap, None, 0, probe=probe, grid=10 if overlap < 0.5 else 15)
+    scan = load(as_dataset(simulated), Recipe(), torch.device("cpu"))
+    found = linear_overlap(scan, torch.from_numpy(simulated.probe_HW)[None])
+    assert found == pytest.approx(overlap, abs=0.05)
+
+
+def test_light_of_others_is_counted_by_hand() -> None:
+    simulated = simulate(0.5, None, 0, grid=2)
+    scan = load(as_dataset(simulated), Recipe(), torch.device("cpu"))
+    square = torch.zeros((1, 64, 64), dtype=torch.complex64)
+    square[:, 14:50, 14:50] = 2.0  # 36 px wide, views 18 px apart
+    found = light_of_others(scan, square, np.arange(4))
+    np.testing.assert_allclose(found, 1 / 2 + 1 / 2 + 1 / 4)
+
+
+def test_a_scan_of_high_overlap_leaves_the_difference_map_out() -> None:
+    states = run(0.7, RECIPE)
+    assert [state.stage for state in states] == [1] * 6 + [3] * 3
+    assert [state.epoch for state in states] == list(range(1, 10))
+    assert states[0].epochs == 13 and states[-1].epochs == 9
+
+
+def test_a_scan_of_low_overlap_runs_it_and_descent_goes_on_from_there() -> None:
+    states = run(0.25, RECIPE)
+    assert [state.stage for state in states] == [1] * 6 + [2] * 4 + [3] * 3
+    assert all(state.loss.prior == 0 for state in states[6:10])
+    moved = np.abs(states[9].object_MYX() - states[5].object_MYX()).max()
+    assert moved > 0.1
+    assert states[-1].loss.data < states[5].loss.data
+
+
+def test_several_object_states_leave_it_out() -> None:
+    several = Recipe(stages=RECIPE.stages, object_states=2)
+    assert [state.stage for state in run(0.25, several)] == [1] * 6 + [3] * 3
+
+
+@pytest.mark.parametrize(("overlap", "epoch"), [(0.25, 6), (0.25, 8), (0.25, 10), (0.7, 6)])
+def test_cut_anywhere_it_resumes_bit_for_bit(overlap: float, epoch: int) -> None:
+    dataset = as_dataset(simulate(overlap, 1e5, 1, grid=9 if overlap > 0.5 else 6))
+    kept = None
+    for state in reconstruct(dataset, RECIPE, device="cpu"):
+        if state.epoch == epoch:
+            kept = Checkpoint.from_arrays(state.checkpoint().arrays())
+    assert kept is not None
+    *_, resumed = run(overlap, RECIPE, kept)
+    assert np.array_equal(resumed.object_MYX(), state.object_MYX())
+    assert np.array_equal(resumed.probe_NHW(), state.probe_NHW())
+    assert (resumed.epoch, resumed.epochs) == (state.epoch, state.epochs)
