@@ -10,13 +10,14 @@ norm, or its value a fixed share of the data loss, as published (Wu et al., Opti
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from exitwave.schema.recipe import Prior
+
+from .compilers import has_triton
 
 EPSILON = 1e-6
 """Below the root; the object's mean modulus is 1."""
@@ -63,8 +64,7 @@ class TotalVariation:
         self.scale = -q / object_MYX.numel() if p == 2 else 1.0
         self._direction = torch.empty_like(object_MYX)
         single_on_gpu = object_MYX.is_cuda and object_MYX.dtype == torch.complex64
-        # torch brings Triton where it brings CUDA, but not on every system.
-        self._has_kernel = single_on_gpu and find_spec("triton") is not None
+        self._has_kernel = single_on_gpu and has_triton()
         states, rows, columns = object_MYX.shape
         if object_MYX.device.type == "cpu":
             rows = max(1, min(rows, SLAB // columns))

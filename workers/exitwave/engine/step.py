@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from importlib.util import find_spec
 from typing import Protocol
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Loss
 
+from .compilers import has_triton
 from .feed import Batch
 from .forward import data_loss
 from .fused import FusedStep
@@ -129,6 +129,5 @@ def make_step(
 
 
 def _has_kernels(scan: Scan, losses: Collection[Loss]) -> bool:
-    # torch brings Triton where it brings CUDA, but not on every system.
     known = {"amplitude", "poisson", "gaussian"}.issuperset(losses)
-    return known and scan.shifts_n2 is None and find_spec("triton") is not None
+    return known and scan.shifts_n2 is None and has_triton()
