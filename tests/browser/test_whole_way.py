@@ -17,7 +17,11 @@ from tiled.client import from_uri
 from exitwave.api.live.planes import object_pictures, to_complex
 from exitwave.web.colours import palette
 
-SHORT = {"recipe.stages.0.epochs": 10, "recipe.stages.1.epochs": 10}
+SHORT = {
+    "recipe.stages.0.epochs": 10,
+    "recipe.stages.1.below_overlap": -10,  # never
+    "recipe.stages.2.epochs": 10,
+}
 FRAME = """() => {
   const plot = Bokeh.documents[0].get_model_by_name("object_phase");
   const view = Bokeh.index.get_one(plot);

@@ -24,7 +24,11 @@ from exitwave.cli import main
 from exitwave.client import Client
 from exitwave.schema.errors import AccessDenied
 
-SHORT = ["--set", "recipe.stages.0.epochs=2", "--set", "recipe.stages.1.epochs=3"]
+SHORT = [
+    *("--set", "recipe.stages.0.epochs=2"),
+    *("--set", "recipe.stages.1.below_overlap=-10"),  # never
+    *("--set", "recipe.stages.2.epochs=3"),
+]
 
 
 def cli(stack: Stack, *words: str) -> CompletedProcess[str]:
@@ -154,7 +158,9 @@ def test_a_job_that_fails_is_exit_code_1(stack: Stack, scan_uid: str) -> None:
     # So near a detector makes pixels so small that the scan spans millions: only a look at
     # the positions can tell.
     failed = cli(stack, "submit", scan_uid, "--wait", "--set", "geometry.distance_m=0.001")
-    assert "failed: geometry: found an object of" in told(failed, 1)
+    assert "failed: geometry: found a pixel of 0.01468 nm, with it an object of" in told(
+        failed, 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -189,7 +195,7 @@ def test_a_wrong_key(stack: Stack) -> None:
 def test_events_follow_a_job_to_its_end(stack: Stack, scan_uid: str) -> None:
     with stack.client() as client:
         job = client.submit(
-            scan_uid, overrides={"recipe.stages.0.epochs": 2, "recipe.stages.1.epochs": 2}
+            scan_uid, overrides={"recipe.stages.0.epochs": 2, "recipe.stages.2.epochs": 2}
         )
         events = list(client.events(job.id))
     kinds = [event.kind for event in events]

@@ -83,7 +83,11 @@ def test_a_killed_worker_is_started_again(stack: Stack) -> None:
     )
 
 
-QUICK = {"recipe.stages.0.epochs": 2, "recipe.stages.1.epochs": 2}
+QUICK = {
+    "recipe.stages.0.epochs": 2,
+    "recipe.stages.1.below_overlap": -10,  # never
+    "recipe.stages.2.epochs": 2,
+}
 
 
 def test_everything_comes_back_after_the_supervisor_was_killed(tmp_path: Path) -> None:

@@ -22,7 +22,11 @@ from exitwave.quality import align
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.recipe import Recipe, recipe_from_mapping
 
-SHORT = ["--set", "recipe.stages.0.epochs=4", "--set", "recipe.stages.1.epochs=6"]
+SHORT = [
+    *("--set", "recipe.stages.0.epochs=4"),
+    *("--set", "recipe.stages.1.below_overlap=-10"),  # never
+    *("--set", "recipe.stages.2.epochs=6"),
+]
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int | str | None:
@@ -149,12 +153,12 @@ def test_a_run_goes_on_from_its_checkpoint(
 ) -> None:
     whole, kept, out = (simulated.with_name(name) for name in ("w.cxi", "k.npz", "r.cxi"))
     words = ("reconstruct", simulated, *SHORT, "--checkpoint", kept)
-    stages = ["--set", "recipe.stages.1.epochs=12"]
+    stages = ["--set", "recipe.stages.2.epochs=12"]
     assert run(monkeypatch, *words, *stages, "--out", whole) == 0
     assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
     assert "no epoch is left" in capsys.readouterr().err
     assert run(monkeypatch, *words, "--out", out, "--resume") == 1
-    assert "recipe.stages[1].epochs = 12; expected 6" in capsys.readouterr().err
+    assert "recipe.stages[2].epochs = 12; expected 6" in capsys.readouterr().err
     for epoch in reconstruct(dataset_of(simulated), recipe_of(whole), device="auto"):
         if epoch.epoch == 10:
             arrays = epoch.checkpoint().arrays()
@@ -187,9 +191,9 @@ def test_a_run_that_diverges_leaves_its_last_good_epoch(
     out = simulated.with_name("d.cxi")
     rates = [
         "--set",
-        "recipe.stages.1.object_rate=10",
+        "recipe.stages.2.object_rate=10",
         "--set",
-        "recipe.stages.1.probe_rate=10",
+        "recipe.stages.2.probe_rate=10",
     ]
     assert run(monkeypatch, "reconstruct", simulated, *SHORT, *rates, "--out", out) == 1
     assert "holds epoch 4, the last good one" in capsys.readouterr().err
