@@ -94,5 +94,7 @@ def test_a_scan_becomes_this_picture(chromium: Browser, stack: Stack, tmp_path: 
     clear = np.ones(codes.shape, bool)
     clear[-codes.shape[0] // 4 :, : codes.shape[1] // 2] = False  # the scale bar's corner
     assert ((expected >= 0) & clear).sum() > 1000
-    assert (np.abs(seen - expected) <= 2)[clear].mean() > 0.97
+    # A row's middle may lie on the border of two rows on the screen: either will do.
+    apart = [np.abs(seen - np.roll(expected, rows, axis=0)) for rows in (-1, 0, 1)]
+    assert (np.minimum.reduce(apart) <= 2)[clear].mean() > 0.97
     page.close()
