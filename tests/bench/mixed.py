@@ -122,7 +122,7 @@ def photographs(side_px: int) -> Complex:
         picture = np.asarray(getattr(data, name)())
         flat = color.rgb2gray(picture[..., :3]) if picture.ndim == 3 else picture / 255.0
         whole_px = max(512, side_px)
-        flat = transform.resize(flat, (whole_px, whole_px), anti_aliasing=True)  # type: ignore[no-untyped-call]
+        flat = transform.resize(flat, (whole_px, whole_px), anti_aliasing=True)
         first = (whole_px - side_px) // 2
         cut = flat[first : first + side_px, first : first + side_px]
         low, high = np.percentile(cut, [0.5, 99.5])

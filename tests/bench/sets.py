@@ -78,7 +78,7 @@ def make(name: str) -> Measurement:
     if kind == "star":
         return star(rest)
     if kind in SHAPES:
-        return mixed(kind, float(rest), MIXED_GRID)  # type: ignore[arg-type]  # looked up
+        return mixed(kind, float(rest), MIXED_GRID)
     if kind == "big":
         return tiled_views(int(rest), 128, seed=5)
     if kind.startswith("n"):

@@ -17,7 +17,7 @@ import torch
 try:
     from scipy import fft as scipy_fft
 except ImportError:
-    scipy_fft = None  # type: ignore[assignment]
+    scipy_fft = None
 
 CHUNKS = (4, 8, 16, 32, 64, 128)
 CUDA_CHUNKS = (64, 256, 1024, 4096)

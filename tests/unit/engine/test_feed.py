@@ -150,7 +150,7 @@ def test_the_next_part_is_read_ahead_and_no_more() -> None:
     scan = load(Dataset(frames=frames, positions_px=POSITIONS), SHORT, CPU)
     read: list[list[int]] = []
     whole = frames.read
-    frames.read = lambda indices: (read.append(indices.tolist()), whole(indices))[1]  # type: ignore[method-assign]
+    frames.read = lambda indices: (read.append(indices.tolist()), whole(indices))[1]
     feed = scan.feed(np.split(np.arange(40, dtype=np.intp), 4))
     batch = next(feed)
     for begin, end in ((0, 4), (4, 8), (8, 10)):

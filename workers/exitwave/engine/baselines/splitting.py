@@ -139,7 +139,7 @@ class Splitting(ABC):
         """None beside the tensors."""
         return {}
 
-    def restore_numbers(self, numbers: Mapping[str, float]) -> None:  # noqa: B027  # not abstract: most have nothing
+    def restore_numbers(self, numbers: Mapping[str, float]) -> None:  # noqa: B027  # empty, not abstract
         """Nothing to take back."""
 
     def _begin_views(self, views: Views) -> None:
