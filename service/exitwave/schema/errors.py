@@ -17,12 +17,17 @@
     ├── Conflict                409
     │   ├── ScanNotFinished
     │   └── TransitionNotAllowed
-    ├── AccessDenied            401
+    ├── AccessDenied            401  no key or session, or none that is valid
+    ├── Forbidden               403  a key or session without the scope
+    ├── PreconditionFailed      412  the thing has changed since it was looked at
+    ├── TooManyRequests         429  slow down; says for how long
     ├── Unavailable             503  a part of the service is away; try again
     │   ├── LedgerUnavailable
     │   └── TiledUnavailable
+    ├── LedgerDamaged           500  a record in the queue that cannot be read
     ├── EngineError             500  the reconstruction itself failed
-    │   └── Diverged
+    │   ├── Diverged
+    │   └── OutOfMemory              the job does not fit on this device
     ├── SinkError               500  a result could not be written
     ├── StaleAttempt            409  a worker spoke for an attempt that was replaced
     └── UsageError                   wrong use of a command; exit code 2
@@ -134,6 +139,31 @@ class AccessDenied(ExitwaveError):
     status = 401
 
 
+class Forbidden(ExitwaveError):
+    slug = "forbidden"
+    status = 403
+
+
+class PreconditionFailed(ExitwaveError):
+    slug = "precondition-failed"
+    status = 412
+
+
+class TooManyRequests(ExitwaveError):
+    """Too many requests or open streams; `retry_after_s` says when to come back."""
+
+    slug = "too-many-requests"
+    status = 429
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class LedgerDamaged(ExitwaveError):
+    slug = "ledger-damaged"
+
+
 class Unavailable(ExitwaveError):
     slug = "unavailable"
     status = 503
@@ -153,6 +183,10 @@ class EngineError(ExitwaveError):
 
 class Diverged(EngineError):
     slug = "diverged"
+
+
+class OutOfMemory(EngineError):
+    slug = "out-of-memory"
 
 
 class SinkError(ExitwaveError):

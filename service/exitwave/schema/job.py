@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,7 +29,7 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
     JobState.RUNNING: frozenset(
         {
-            JobState.QUEUED,  # the attempt was lost; the job goes back to its own place
+            JobState.QUEUED,  # the attempt was lost or yielded; back to the job's own place
             JobState.SUCCEEDED,
             JobState.FAILED,
             JobState.CANCELLED,
@@ -43,7 +43,8 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
 }
 """Every transition there is. `ledger.lua` makes them; its model test holds it to this table."""
 
-Outcome = Literal["succeeded", "failed", "cancelled", "lost"]
+Outcome = Literal["succeeded", "failed", "cancelled", "yielded", "lost"]
+"""How an attempt ends. After "yielded" and "lost" the job goes on with another one."""
 
 JobKind = Literal["reconstruction", "frc"]
 
@@ -68,6 +69,9 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Tag = Annotated[str, Field(min_length=1, max_length=80)]
+
+
 class JobRequest(Strict):
     """Body of ``POST /api/v1/jobs``."""
 
@@ -82,7 +86,27 @@ class JobRequest(Strict):
         examples=[{"data.subset": "even", "recipe.seed": 3}],
     )
     priority: int = Field(5, ge=0, le=9, description="0 (live) to 9 (whenever).")
-    tags: list[str] = Field(default_factory=list, max_length=20)
+    tags: list[Tag] = Field(default_factory=list, max_length=20)
+    start: str | None = Field(
+        None,
+        description="Id of a succeeded job whose object and probe this one begins with.",
+        max_length=26,
+    )
+
+
+class JobPatch(Strict):
+    """Body of ``PATCH /api/v1/jobs/{id}``: only what is to change."""
+
+    priority: int | None = Field(None, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    paused: bool | None = Field(None, description="Hold a queued job back, or let it go on.")
+
+
+class StartRef(Strict):
+    """Where a job's starting object and probe are."""
+
+    job_id: str
+    attempt: int
+    node: str = Field(description="Tiled path of that job's result.")
 
 
 class ScanRef(Strict):
@@ -112,6 +136,15 @@ class JobSpec(Strict):
     )
     parent: str | None = Field(None, description="Id of the job whose resolution an frc tells.")
     halves: Halves | None = Field(None, description="What an frc splits.")
+    start: StartRef | None = Field(None, description="The job whose result it begins with.")
+    retry_of: str | None = Field(None, description="Id of the ended job that it repeats.")
+
+
+class ResumePoint(Strict):
+    """A checkpoint: the state after an epoch of an attempt."""
+
+    attempt: int
+    epoch: int
 
 
 class Progress(Strict):
@@ -122,6 +155,11 @@ class Progress(Strict):
     epochs: int = 0
     loss: float | None = None
     seconds_per_epoch: float | None = Field(None, description="Seconds of the last epoch.")
+    checkpoint: ResumePoint | None = Field(None, description="The newest one on disk.")
+    resumed_from: ResumePoint | None = Field(
+        None, description="Where this attempt began; None: at the start."
+    )
+    note: str = Field("", description="Why it began at the start although there was more.")
 
 
 class Failure(Strict):
@@ -188,6 +226,7 @@ class Attempt(Strict):
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     reason: str = ""
+    progress: Progress | None = Field(None, description="The last it reported.")
 
 
 class Job(Strict):
@@ -202,7 +241,13 @@ class Job(Strict):
     ended_at: datetime | None = None
     attempt: int = Field(0, description="Number of the current or last attempt; 0 before any.")
     attempts: list[Attempt] = Field(default_factory=list)
+    priority: int = Field(5, description="The present one; `spec` has the one submitted.")
+    paused: bool = Field(False, description="Queued, and held back.")
     cancel_requested: bool = False
+    stop_requested: bool = Field(False, description="To end now and keep what there is.")
+    yield_requested: bool = Field(False, description="To make way for live work.")
+    lost: int = Field(0, description="Attempts that died.")
+    yields: int = Field(0, description="Attempts that made way for live work.")
     progress: Progress | None = None
     failure: Failure | None = None
     result: Result | None = None
@@ -213,9 +258,53 @@ class JobPage(Strict):
 
     jobs: list[Job]
     cursor: str | None = Field(None, description="Give it back to get the next page.")
+    damaged: list[str] = Field(
+        default_factory=list, description="Ids of records that cannot be read."
+    )
 
 
-EventKind = Literal["submitted", "started", "progress", "requeued", "ended", "cancel_requested"]
+class QueuedJob(Strict):
+    """One line of the queue."""
+
+    id: str
+    position: int = Field(description="0 is the next to be claimed.")
+    priority: int
+    estimated_start: datetime | None = Field(
+        None, description="From how long recent jobs took; None: nothing to tell it from."
+    )
+
+
+class QueueInfo(Strict):
+    """``GET /api/v1/queue``."""
+
+    paused: bool
+    waiting: int = Field(description="Jobs that wait, paused ones among them.")
+    running: int
+    queued: list[QueuedJob] = Field(description="The next ones, in order.")
+
+
+class QueuePatch(Strict):
+    """Body of ``PATCH /api/v1/queue``."""
+
+    paused: bool = Field(description="No job is claimed while the queue is paused.")
+
+
+EventKind = Literal[
+    "submitted",
+    "started",
+    "progress",
+    "requeued",
+    "yielded",
+    "ended",
+    "cancel_requested",
+    "stop_requested",
+    "yield_requested",
+    "reprioritised",
+    "paused",
+    "resumed",
+    "late",
+]
+"""`late`: a replaced attempt spoke up and was refused."""
 
 
 class Event(Strict):

@@ -7,8 +7,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-WorkerState = Literal["starting", "idle", "busy", "draining", "stopped"]
-"""What a worker says of itself; `stopped` takes it off the list."""
+WorkerState = Literal["starting", "idle", "busy", "draining", "quarantined", "stopped"]
+"""What a worker says of itself; `stopped` takes it off the list.
+
+A draining worker ends its job and claims no other; a quarantined one failed its health probes.
+"""
 
 
 class WorkerInfo(BaseModel):
@@ -20,4 +23,13 @@ class WorkerInfo(BaseModel):
     device: str = Field("", description="What it computes on.")
     state: WorkerState
     job_id: str | None = Field(None, description="The job it works on.")
+    note: str = Field("", description="Why it is quarantined.")
     seen_at: datetime = Field(description="Its last sign of life, in the ledger's time.")
+
+
+class WorkerPatch(BaseModel):
+    """Body of ``PATCH /api/v1/workers/{name}``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    draining: bool = Field(description="Claim no further job, or claim again.")

@@ -37,6 +37,20 @@ class LedgerSettings(Section):
     prefix: str = Field("exitwave", description="First word of every key.", min_length=1)
     lease_s: float = Field(15.0, gt=0, description="A silent worker loses its job after this.")
     max_lost: int = Field(3, ge=1, description="Lost attempts after which a job is dead.")
+    reserve: int = Field(
+        0, ge=0, description="Workers kept free for live work; one always takes batch work."
+    )
+    min_run_s: float = Field(
+        5.0, ge=0, description="A batch job runs so long before it makes way for live work."
+    )
+    max_yields: int = Field(5, ge=0, description="So often a batch job makes way at most.")
+    longest_wait_s: float = Field(
+        1800.0,
+        gt=0,
+        description="While a batch job has waited longer, every tenth claim is a batch job.",
+    )
+    keep_days: float = Field(90.0, gt=0, description="Ended jobs are forgotten after this.")
+    keep_jobs: int = Field(20_000, ge=1, description="Ended jobs kept at most.")
 
 
 class TiledSettings(Section):
@@ -60,6 +74,16 @@ class ApiSettings(Section):
         None, description="File with the access key. EXITWAVE_API_KEY takes precedence."
     )
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
+    requests_per_s: float = Field(
+        100.0, gt=0, description="Requests per key and second, bursts of three seconds' worth."
+    )
+    streams: int = Field(50, ge=1, description="Open event and picture streams per key.")
+    session_hours: float = Field(12.0, gt=0, description="How long a browser stays logged in.")
+    cors_origins: list[str] = Field(
+        default_factory=list, description="Other sites whose pages may call; none by default."
+    )
+    tls_certificate: Path | None = Field(None, description="PEM file; serves HTTPS.")
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
 
 
 class WorkerSettings(Section):
@@ -81,7 +105,27 @@ class WorkerSettings(Section):
         10.0, gt=0, description="How long an engine may take to stop before it is killed."
     )
     stall_s: float = Field(
-        120.0, gt=0, description="An engine without progress for this long is killed."
+        120.0,
+        gt=0,
+        description="An engine without progress for this long, and for ten of its epochs, "
+        "is killed.",
+    )
+    checkpoint_s: float = Field(
+        10.0, gt=0, description="Time between two checkpoints, at least one epoch."
+    )
+    checkpoints: Path | None = Field(
+        None,
+        description="Folder of checkpoints, shared by workers that may take each other's "
+        "jobs over; default `checkpoints` in data_dir.",
+    )
+    drain_s: float = Field(
+        30.0,
+        ge=0,
+        description="After SIGTERM a job has so long to write a checkpoint and go back to "
+        "the queue.",
+    )
+    sick_after: int = Field(
+        3, ge=1, description="Failed health probes in a row that quarantine the device."
     )
 
 

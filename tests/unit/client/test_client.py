@@ -127,6 +127,7 @@ def test_a_submission_carries_key_and_body() -> None:
         "overrides": {"recipe.seed": 3},
         "priority": 0,
         "tags": ["night"],
+        "start": None,
     }
 
 
