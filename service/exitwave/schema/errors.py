@@ -127,7 +127,13 @@ class ScanNotFinished(Conflict):
 
 
 class TransitionNotAllowed(Conflict):
+    """The job is in a state that does not allow it; `state` is that state, where known."""
+
     slug = "transition-not-allowed"
+
+    def __init__(self, message: str, state: str | None = None) -> None:
+        self.state = state
+        super().__init__(message)
 
 
 class StaleAttempt(Conflict):

@@ -1,0 +1,73 @@
+"""Bodies of requests beside a single submission: many scans at once, a changed repetition."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from .job import Job, JobRequest, Problem, Strict, Tag
+
+MOST_SCANS = 200
+
+Scan = Annotated[str, Field(min_length=1, max_length=200)] | int
+
+
+class BatchRequest(Strict):
+    """Body of ``POST /api/v1/jobs/batch``: the same work on many scans."""
+
+    scans: list[Scan] = Field(
+        min_length=1,
+        max_length=MOST_SCANS,
+        description="One job for each: a uid, a unique prefix of one, or a scan_id.",
+    )
+    recipe: str = Field("default", description="Name of a recipe.", min_length=1, max_length=80)
+    overrides: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Dotted keys under recipe., data. or geometry. with the values to use.",
+    )
+    priority: int = Field(5, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    tags: list[Tag] = Field(default_factory=list, max_length=20)
+    start: str | None = Field(
+        None,
+        description="Id of a succeeded job whose object and probe all begin with.",
+        max_length=26,
+    )
+
+    def each(self) -> list[JobRequest]:
+        """One request per scan."""
+        common = self.model_dump(exclude={"scans"})
+        return [JobRequest(scan=scan, **common) for scan in self.scans]
+
+
+class BatchItem(Strict):
+    """What became of one scan: a job, or the problem why there is none."""
+
+    scan: str | int = Field(description="As it was given.")
+    job: Job | None = None
+    problem: Problem | None = None
+
+
+class BatchReply(Strict):
+    """Answer to ``POST /api/v1/jobs/batch``, in the order of the scans."""
+
+    items: list[BatchItem]
+
+
+class RerunRequest(Strict):
+    """Body of ``POST /api/v1/jobs/{id}/rerun``: only what is to change."""
+
+    recipe: str | None = Field(None, description="Another recipe.", min_length=1, max_length=80)
+    overrides: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Laid over the earlier job's; null drops the earlier job's value.",
+        examples=[{"recipe.seed": 4}],
+    )
+    priority: int | None = Field(None, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    tags: list[Tag] | None = Field(None, max_length=20, description="Instead of the earlier.")
+    start: str | None = Field(
+        None,
+        description="Id of a succeeded job whose object and probe it begins with; default "
+        "what the earlier job began with.",
+        max_length=26,
+    )
