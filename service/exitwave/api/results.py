@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.npy import write_npy_tree
+from exitwave.files.npz import write_npz
 from exitwave.files.png import Plane, object_png
 from exitwave.files.reconstruction import (
     CURVES,
@@ -27,14 +28,20 @@ from exitwave.schema.job import Job
 
 from .live.nodes import ResultNodes, StoredArray
 
-Format = Literal["cxi", "npy", "png"]
+Format = Literal["cxi", "npy", "npz", "png"]
 
 MEDIA_TYPES: dict[Format, str] = {
     "cxi": "application/x-hdf5",
     "npy": "application/zip",
+    "npz": "application/zip",
     "png": "image/png",
 }
-SUFFIXES: dict[Format, str] = {"cxi": ".cxi", "npy": "-recon_result.zip", "png": ".png"}
+SUFFIXES: dict[Format, str] = {
+    "cxi": ".cxi",
+    "npy": "-recon_result.zip",
+    "npz": ".npz",
+    "png": ".png",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ def write_result(
         elif format == "npy":
             write_npy_tree(Path(folder), result, scan_id=scan.scan_id or 0, sign=job.id)
             _zip_tree(path, Path(folder) / "recon_result")
+        elif format == "npz":
+            write_npz(path, result)
         else:
             picture = object_png(
                 result.visible_object_YX(),

@@ -2,6 +2,7 @@
 
 - `cxi`: read and write CXI
 - `npy`: write the ``recon_result`` tree
+- `npz`: write a result for the Python client
 - `phase`: take ramp and piston out of an object's phase
 - `png`: pictures with a scale bar
 - `reconstruction`: what all of them hold

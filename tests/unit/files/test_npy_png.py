@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from exitwave.files.npy import write_npy_tree
+from exitwave.files.npz import write_npz
 from exitwave.files.png import object_png, scale_bar
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.schema.errors import InvalidInput
@@ -47,6 +48,15 @@ def test_tree_that_readers_turn_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(shown, expected)
     second = np.rot90(np.load(data / "recon_4711_t1_probe_mode_orth_ave_rp_mode_1.npy"))
     np.testing.assert_array_equal(second, made.probe_NHW[1])
+
+
+def test_named_arrays_are_whole_and_need_no_pickle(tmp_path: Path) -> None:
+    made, path = result(states=2), tmp_path / "r.npz"
+    write_npz(path, made)
+    with np.load(path, allow_pickle=False) as found:
+        for name in ("object_MYX", "probe_NHW", "positions_m", "positions_px", "loss"):
+            np.testing.assert_array_equal(found[name], getattr(made, name))
+        assert float(found["pixel_size_m"]) == made.pixel_size_m
 
 
 def test_the_box_of_all_views_stands_in_for_an_unknown_one() -> None:

@@ -55,7 +55,10 @@ async def result(
     nodes: Annotated[ResultNodes, Depends(_nodes)],
     format: Annotated[
         Format,
-        Query(description="cxi (HDF5), npy (zip of ptycho_gui's tree), png (with scale bar)."),
+        Query(
+            description="cxi (HDF5), npy (zip of ptycho_gui's tree), npz (named arrays, as "
+            "numpy.load reads them), png (with scale bar)."
+        ),
     ] = "cxi",
     plane: Annotated[Plane, Query(description="What a png shows.")] = "phase",
 ) -> StreamingResponse:
