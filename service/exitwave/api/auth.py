@@ -8,35 +8,44 @@ from __future__ import annotations
 
 import hmac
 import os
-from dataclasses import dataclass
 from http.cookies import CookieError
-from typing import Annotated, Literal
+from typing import Annotated
 
-from fastapi import Depends, Security
-from fastapi.security import APIKeyHeader
+from fastapi import Depends, Security, params
+from fastapi.security import APIKeyHeader, SecurityScopes
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from exitwave.ledger import AsyncLedger
+from exitwave.schema.access import Scope
 from exitwave.schema.errors import AccessDenied, ExitwaveError, UsageError
 from exitwave.settings.connection import KEY_VARIABLE
 from exitwave.settings.service import ApiSettings
 
+from .access.principal import Principal, own, owner_filter
 from .problems import problem_of
+
+__all__ = [
+    "Access",
+    "Admin",
+    "AdminKey",
+    "ControlJobs",
+    "ControlWorkers",
+    "Needs",
+    "Principal",
+    "ReadJobs",
+    "ReadWorkers",
+    "WriteJobs",
+    "own",
+    "owner_filter",
+]
 
 COOKIE = "exitwave_session"
 OPEN_PATHS = frozenset({"/api/v1/session"})
 """Where a browser that has nothing yet exchanges a code or a key for its cookie."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who calls. There is one key so far; jobs belong to its owner."""
-
-    name: str
-    by: Literal["key", "session"]
 
 
 def read_key(settings: ApiSettings) -> str:
@@ -79,7 +88,7 @@ class AccessMiddleware:
         self._ledger = ledger
         self._key = key
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer 401, or call the application with `scope["state"]["principal"]` set."""
         if scope["type"] in {"http", "websocket"} and scope["path"].startswith("/api/"):
             connection = HTTPConnection(scope)
@@ -96,7 +105,7 @@ class AccessMiddleware:
         if header is not None:
             scheme, _, given = header.partition(" ")
             if scheme.lower() == "apikey" and key_matches(given.strip(), self._key):
-                return Principal("operator", "key")
+                return Principal("operator", frozenset({Scope.ADMIN}), "operator", "key")
             raise AccessDenied("Authorization: expected `Apikey …` with the service's key")
         token = _session_token(connection)
         if token is None:
@@ -105,7 +114,7 @@ class AccessMiddleware:
             require_same_origin(connection)
         if not await self._ledger.session_valid(token):
             raise AccessDenied("session: found one that has expired; expected a new log-in")
-        return Principal("operator", "session")
+        return Principal("operator", frozenset({Scope.ADMIN}), "operator", "session")
 
 
 def require_same_origin(connection: HTTPConnection) -> None:
@@ -125,6 +134,7 @@ def _session_token(connection: HTTPConnection) -> str | None:
 
 async def require_access(
     connection: HTTPConnection,
+    needed: SecurityScopes,
     _header: Annotated[
         str | None,
         Security(
@@ -137,18 +147,41 @@ async def require_access(
         ),
     ] = None,
 ) -> Principal:
-    """Who calls, as a route's dependency."""
+    """Who calls, as a route's dependency: checked against the scopes of the route."""
     principal = getattr(connection.state, "principal", None)
     if not isinstance(principal, Principal):
         raise AccessDenied("access: found neither key nor session; expected either")
+    for scope in needed.scopes:
+        principal.require(Scope(scope))
     return principal
 
 
-Access = Annotated[Principal, Depends(require_access)]
+class Needs(params.Security):
+    """What a route asks of its caller, all of it; nothing: any valid key or session.
+
+    Examples
+    --------
+    >>> async def cancel(access: Annotated[Principal, Needs(Scope.WRITE_JOBS)]): ...
+    """
+
+    def __init__(self, *scopes: Scope) -> None:
+        super().__init__(require_access, scopes=[scope.value for scope in scopes])
 
 
-async def require_key(principal: Access) -> Principal:
-    """A caller that holds the key: a session is not enough."""
+Access = Annotated[Principal, Needs()]
+ReadJobs = Annotated[Principal, Needs(Scope.READ_JOBS)]
+WriteJobs = Annotated[Principal, Needs(Scope.WRITE_JOBS)]
+ControlJobs = Annotated[Principal, Needs(Scope.CONTROL_JOBS)]
+ReadWorkers = Annotated[Principal, Needs(Scope.READ_WORKERS)]
+ControlWorkers = Annotated[Principal, Needs(Scope.CONTROL_WORKERS)]
+Admin = Annotated[Principal, Needs(Scope.ADMIN)]
+
+
+async def require_key(principal: Admin) -> Principal:
+    """A caller that holds a key: a session is not enough, so it cannot outlive itself."""
     if principal.by != "key":
-        raise AccessDenied("access: found a session; expected the service's key")
+        raise AccessDenied("access: found a session; expected a key with the scope admin")
     return principal
+
+
+AdminKey = Annotated[Principal, Depends(require_key)]

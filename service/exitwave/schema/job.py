@@ -316,6 +316,7 @@ class Event(Strict):
     kind: EventKind
     state: JobState
     attempt: int
+    owner: str = Field("", description="Whose job it is.")
     progress: Progress | None = None
 
 
