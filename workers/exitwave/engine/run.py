@@ -22,7 +22,7 @@ from .dap import Dap
 from .dataset import Dataset
 from .divergence import check_progress
 from .held_out import HeldOut, judge, spared
-from .scan import Scan, choose_device, load
+from .scan import Interrupt, Scan, choose_device, load
 from .schedule import Epoch, epochs, held_out_frames
 from .start import StartingPoint, begin
 from .state import EpochState
@@ -35,10 +35,11 @@ def reconstruct(
     *,
     device: str = "auto",
     memory_GB: float | None = None,
+    interrupt: Interrupt | None = None,
 ) -> Iterator[EpochState]:
     """Reconstruct object and probe; yields a state after each epoch.
 
-    To cancel, stop iterating. Equal inputs give bitwise equal numbers on a CPU with the
+    To cancel after an epoch, stop iterating. Equal inputs give bitwise equal numbers on a CPU with the
     same number of threads, cut and resumed from a checkpoint or not.
 
     Parameters
@@ -54,6 +55,9 @@ def reconstruct(
         Device memory to keep to, in 1e9 bytes; none = 80 % of what is free on a GPU. Where
         the frames do not fit they are brought to the device batch by batch. On a CPU they
         stay where they are and do not count.
+    interrupt : callable, optional
+        Asked before each batch, while the start is made, too. What it raises ends the run
+        there and comes out of the generator; the state before is the last one.
 
     Yields
     ------
@@ -70,7 +74,7 @@ def reconstruct(
     Diverged
         The run has gone wrong; the state before is the last good one.
     """
-    scan = load(dataset, recipe, choose_device(device), memory_GB)
+    scan = load(dataset, recipe, choose_device(device), memory_GB, interrupt)
     run = _Run(scan, dataset, recipe, start)
     for epoch in epochs(recipe, len(scan), run.fitted, run.runs, after=run.epoch):
         yield run.advance(epoch)

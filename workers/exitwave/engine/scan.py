@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +21,14 @@ from .loss import EPSILON_SHARE
 from .memory import Room, room_for
 from .overlap import check_overlap
 from .survey import Survey, look_over
+
+Interrupt = Callable[[], None]
+"""Asked before each batch; raises where the run is to end at once."""
+
+
+def _go_on() -> None:
+    """Nobody wants the run to end."""
+
 
 SLAB = 256
 """Patterns sent to the device together when it will hold all of them."""
@@ -48,6 +56,8 @@ class Scan:
         Whole counts, so that their noise is known from their size.
     work_bytes : int, optional
         Device memory that the buffers of a step may take; none = as much as is fastest.
+    interrupt : callable
+        Asked whenever patterns are about to be worked on.
     """
 
     patterns: Patterns
@@ -59,6 +69,7 @@ class Scan:
     mean_count: float
     counted: bool = True
     work_bytes: int | None = None
+    interrupt: Interrupt = _go_on
 
     def __len__(self) -> int:
         return len(self.patterns)
@@ -86,11 +97,14 @@ class Scan:
 
     def intensities(self, chosen: NDArray[np.intp]) -> Tensor:
         """Counts (B, H, W) of the chosen frames as float32, invalid pixels zero."""
+        self.interrupt()
         return self.patterns.counts(chosen)
 
     def feed(self, batches: Sequence[NDArray[np.intp]]) -> Iterator[Batch]:
         """The patterns of one update after the other, each ready when it is asked for."""
-        return self.patterns.feed(batches)
+        for batch in self.patterns.feed(batches):
+            self.interrupt()
+            yield batch
 
     def views_at_once(self, bytes_per_view: int, most: int) -> int:
         """How many views a step may work on together, at most `most`.
@@ -119,7 +133,11 @@ def inner_band(scan: Scan, share: float) -> Scan:
 
 
 def load(
-    dataset: Dataset, recipe: Recipe, device: torch.device, memory_GB: float | None = None
+    dataset: Dataset,
+    recipe: Recipe,
+    device: torch.device,
+    memory_GB: float | None = None,
+    interrupt: Interrupt | None = None,
 ) -> Scan:
     """Check all frames and make them ready for `device`; nothing there is copied on a CPU.
 
@@ -130,7 +148,8 @@ def load(
     EngineError
         `memory_GB` is too little for what must be on the device.
     """
-    survey = look_over(dataset)
+    interrupt = interrupt or _go_on
+    survey = look_over(dataset, interrupt)
     check_overlap(dataset)
     corners_n2, shifts_n2 = split_positions(torch.from_numpy(dataset.positions_px))
     off_grid = float(shifts_n2.abs().max()) > SUBPIXEL_FROM_PX
@@ -151,6 +170,7 @@ def load(
         mean_count=survey.mean_count,
         counted=survey.dtype.kind in "iu",
         work_bytes=room.work_bytes,
+        interrupt=interrupt,
     )
 
 

@@ -48,8 +48,8 @@ class Survey:
     mean_count: float
 
 
-def look_over(dataset: Dataset) -> Survey:
-    """Read all patterns once, slab by slab, and check them.
+def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) -> Survey:
+    """Read all patterns once, slab by slab, and check them; ask `interrupt` before each.
 
     Raises
     ------
@@ -64,6 +64,7 @@ def look_over(dataset: Dataset) -> Survey:
     highest_HW = np.zeros(shape_HW)
     dtype: np.dtype[Any] | None = None
     for begin, slab_nHW in _slabs(dataset):
+        interrupt()
         if dtype is None:
             dtype = slab_nHW.dtype
         elif dtype != slab_nHW.dtype:

@@ -64,6 +64,7 @@ class Overlap:
         self, scan: Scan, object_MYX: Tensor, probe_NHW: Tensor, *, deterministic: bool
     ) -> None:
         self._object_MYX, self._probe_NHW = object_MYX, probe_NHW
+        self._interrupt = scan.interrupt
         self._sum_MYX = torch.zeros_like(object_MYX)
         self._light_MYX = torch.zeros_like(object_MYX)
         self._sums, self._lights = (
@@ -97,6 +98,7 @@ class Overlap:
         self._sum_MYX.zero_()
         self._light_MYX.zero_()
         for part in views.parts(self.chunk):
+            self._interrupt()
             probes_BNHW = self._shifter.to_views(self._probe_NHW, part.index_B)
             products_BNHW = waves_VNHW[part.index_B].mul_(probes_BNHW.conj())
             sums_BMHW = products_BNHW.sum(1, keepdim=True)
@@ -123,6 +125,7 @@ class Overlap:
         rest_NHW = torch.zeros_like(self._probe_NHW)
         weight_HW = torch.zeros_like(self._probe_NHW[0].real)
         for part in views.parts(self.chunk):
+            self._interrupt()
             cut_BMHW = self._cut(part)
             probes_BNHW = self._shifter.to_views(self._probe_NHW, part.index_B)
             rests_BNHW = waves_VNHW[part.index_B].sub_(probes_BNHW * cut_BMHW)

@@ -155,6 +155,7 @@ class Splitting(ABC):
         scan, total = self._scan, self.probe_NHW.real.new_zeros(())
         for batch in scan.feed([views.chosen]):
             for begin in range(0, len(batch), self._overlap.chunk):
+                scan.interrupt()
                 end = min(begin + self._overlap.chunk, len(batch))
                 part = Views(batch.chosen[begin:end], batch.index_B[begin:end])
                 counts_BHW = batch.counts(begin, end).to(total.dtype)
