@@ -165,6 +165,9 @@ class AsyncLedger:
     async def session_valid(self, token: str) -> bool:
         return await self._run(self._calls.session_valid(token))
 
+    async def run(self, call: Call[T]) -> T:
+        return await self._run(call)
+
     async def ping(self) -> None:
         await self._run(calls.ping())
 

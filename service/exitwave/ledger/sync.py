@@ -225,6 +225,10 @@ class Ledger:
         """Whether the session exists and has not expired."""
         return self._run(self._calls.session_valid(token))
 
+    def run(self, call: Call[T]) -> T:
+        """Run a call of another module of this package, such as `keys`."""
+        return self._run(call)
+
     def ping(self) -> None:
         """Raise `LedgerUnavailable` if the server does not answer."""
         self._run(calls.ping())
