@@ -124,14 +124,18 @@ class LiveJob:
         result = Result(
             node=path, attempt=self.job.attempt, epochs=self.epoch, loss=1.0, quality=quality
         )
-        self.ledger.finish(self.job.id, self.job.attempt, "succeeded", result=result)
+        self.ledger.finish(
+            self.job.id, self.job.attempt, "test-worker", "succeeded", result=result
+        )
 
     def fail(self, message: str) -> None:
         failure = Failure(slug="data-invalid", message=message)
-        self.ledger.finish(self.job.id, self.job.attempt, "failed", failure=failure)
+        self.ledger.finish(
+            self.job.id, self.job.attempt, "test-worker", "failed", failure=failure
+        )
 
     def cancelled(self) -> None:
-        self.ledger.finish(self.job.id, self.job.attempt, "cancelled")
+        self.ledger.finish(self.job.id, self.job.attempt, "test-worker", "cancelled")
 
 
 def claim(ledger: Ledger, container: Any, *, note: str = "") -> LiveJob:

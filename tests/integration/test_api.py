@@ -62,7 +62,7 @@ def test_cancel_is_accepted_and_conflicts_are_told(api: Api, played: PlayedScan)
     claimed = api.ledger.claim("w", "cpu")
     assert claimed is not None
     api.ledger.finish(
-        claimed.id, 1, "failed", failure=Failure(slug="diverged", message="loss is nan")
+        claimed.id, 1, "w", "failed", failure=Failure(slug="diverged", message="loss is nan")
     )
     found = problem(
         api.client.post(f"/api/v1/jobs/{done['id']}/cancel"), 409, "transition-not-allowed"
@@ -309,4 +309,4 @@ def succeed(api: Api, overlap: float | None) -> None:
     assert job is not None
     quality = Quality(overlap=overlap)
     result = Result(node=f"ptycho/the-uid/{job.id}/a1", attempt=1, epochs=3, quality=quality)
-    api.ledger.finish(job.id, 1, "succeeded", result=result)
+    api.ledger.finish(job.id, 1, "w", "succeeded", result=result)

@@ -33,7 +33,7 @@ def run_one(api: Api) -> str:
     assert claimed.id == job_id
     api.ledger.beat(job_id, 1, "w", Progress(phase="reconstructing", epoch=1, epochs=2))
     api.ledger.finish(
-        job_id, 1, "succeeded", result=Result(node="ptycho/x", attempt=1, epochs=2)
+        job_id, 1, "w", "succeeded", result=Result(node="ptycho/x", attempt=1, epochs=2)
     )
     return job_id
 
@@ -66,7 +66,7 @@ def test_events_arrive_as_they_happen(api_alone: Api) -> None:
             elif event.event == "started":
                 api_alone.ledger.cancel(job_id)
             elif event.event == "cancel_requested":
-                api_alone.ledger.finish(job_id, 1, "cancelled")
+                api_alone.ledger.finish(job_id, 1, "w", "cancelled")
     assert found == ["submitted", "started", "cancel_requested", "ended"]
 
 

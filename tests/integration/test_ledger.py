@@ -9,7 +9,7 @@ import pytest
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
 from tests.stack import wait_until
 
-from exitwave.ledger import AsyncLedger, Ledger, calls
+from exitwave.ledger import AsyncLedger, Ledger, call
 from exitwave.schema.errors import (
     InvalidInput,
     JobNotFound,
@@ -32,7 +32,7 @@ def test_a_job_goes_its_way(ledger: Ledger) -> None:
     assert ledger.beat(job.id, 1, "w", progress) == "go"
     assert ledger.get(job.id).progress == progress
 
-    done = ledger.finish(job.id, 1, "succeeded", result=RESULT)
+    done = ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
     assert (done.state, done.result) == (JobState.SUCCEEDED, RESULT)
     assert done.attempts[0].outcome == "succeeded"
     assert done.started_at is not None
@@ -107,12 +107,12 @@ def test_cancel_in_every_state(ledger: Ledger) -> None:
         asked = ledger.cancel(running.id)
         assert (asked.state, asked.cancel_requested) == (JobState.RUNNING, True)
     assert ledger.beat(running.id, 1, "w") == "cancel"
-    assert ledger.finish(running.id, 1, "cancelled").state == JobState.CANCELLED
+    assert ledger.finish(running.id, 1, "w", "cancelled").state == JobState.CANCELLED
     assert kinds(ledger, running.id).count("cancel_requested") == 1
 
     done = submit(ledger)
     claim(ledger)
-    ledger.finish(done.id, 1, "succeeded", result=RESULT)
+    ledger.finish(done.id, 1, "w", "succeeded", result=RESULT)
     with pytest.raises(TransitionNotAllowed, match="succeeded"):
         ledger.cancel(done.id)
     with pytest.raises(JobNotFound):
@@ -122,7 +122,7 @@ def test_cancel_in_every_state(ledger: Ledger) -> None:
 def test_a_waiting_claim_is_woken_by_a_submission(
     ledger_settings: LedgerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "LONGEST_BLOCK_S", 60.0)  # only the bell can wake it
+    monkeypatch.setattr(call, "LONGEST_BLOCK_S", 60.0)  # only the bell can wake it
     found: list[Job | None] = []
 
     def wait() -> None:

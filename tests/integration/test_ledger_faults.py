@@ -27,14 +27,14 @@ from exitwave.settings.service import LedgerSettings
 def test_finish_repeated_is_the_same_and_otherwise_stale(ledger: Ledger) -> None:
     job = submit(ledger)
     claim(ledger)
-    done = ledger.finish(job.id, 1, "succeeded", result=RESULT)
-    assert ledger.finish(job.id, 1, "succeeded", result=RESULT) == done
+    done = ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
+    assert ledger.finish(job.id, 1, "w", "succeeded", result=RESULT) == done
     with pytest.raises(StaleAttempt):
-        ledger.finish(job.id, 1, "failed", failure=Failure(slug="x", message="y"))
+        ledger.finish(job.id, 1, "w", "failed", failure=Failure(slug="x", message="y"))
     assert ledger.get(job.id).state == JobState.SUCCEEDED
     assert kinds(ledger, job.id).count("ended") == 1
     with pytest.raises(JobNotFound):
-        ledger.finish("nobody", 1, "succeeded")
+        ledger.finish("nobody", 1, "w", "succeeded")
 
 
 def test_the_fence_refuses_and_records_a_replaced_attempt(
@@ -42,13 +42,15 @@ def test_the_fence_refuses_and_records_a_replaced_attempt(
 ) -> None:
     job = submit(ledger)
     claim(ledger, "old")
-    ledger.finish(job.id, 1, "lost", failure=Failure(slug="engine-died", message="exit -9"))
+    ledger.finish(
+        job.id, 1, "old", "lost", failure=Failure(slug="engine-died", message="exit -9")
+    )
     assert claim(ledger, "new").attempt == 2
     assert ledger.beat(job.id, 1, "old") == "stale"
     assert ledger.beat(job.id, 2, "old") == "stale"  # speaks for another's attempt
     for _ in range(2):
         with pytest.raises(StaleAttempt, match="attempt 2"):
-            ledger.finish(job.id, 1, "succeeded", result=RESULT)
+            ledger.finish(job.id, 1, "old", "succeeded", result=RESULT)
     now = ledger.get(job.id)
     assert (now.state, now.result, now.attempt) == (JobState.RUNNING, None, 2)
     assert now.attempts[0].outcome == "lost"
@@ -62,7 +64,7 @@ def test_a_lost_job_returns_to_its_own_place_and_dies_after_max_lost(ledger: Led
     died = Failure(slug="engine-died", message="exit code -9")
     for number in (1, 2, 3):
         assert (claim(ledger).id, ledger.get(job.id).attempt) == (job.id, number)
-        ledger.finish(job.id, number, "lost", failure=died)
+        ledger.finish(job.id, number, "w", "lost", failure=died)
     dead = ledger.get(job.id)
     assert dead.state == JobState.DEAD
     assert dead.failure is not None
@@ -117,7 +119,7 @@ def test_a_job_to_be_cancelled_is_not_run_again_when_its_engine_dies(ledger: Led
     job = submit(ledger)
     claim(ledger)
     ledger.cancel(job.id)
-    assert ledger.finish(job.id, 1, "lost").state == JobState.CANCELLED
+    assert ledger.finish(job.id, 1, "w", "lost").state == JobState.CANCELLED
     assert ledger.claim("w", "cpu") is None
 
 
@@ -130,7 +132,7 @@ def test_two_workers_never_get_the_same_job(ledger_settings: LedgerSettings) -> 
         with Ledger(ledger_settings) as own:
             while job := own.claim(name, "cpu"):
                 claimed[job.id] += 1
-                own.finish(job.id, job.attempt, "succeeded", result=RESULT)
+                own.finish(job.id, job.attempt, name, "succeeded", result=RESULT)
 
     threads = [threading.Thread(target=work, args=(f"w{i}",)) for i in range(4)]
     for thread in threads:
@@ -176,7 +178,7 @@ def test_everything_answered_survives_kill_9_of_the_server(own_server: OwnServer
     with Ledger(settings_for(own_server.uri, lease_s=1.0)) as ledger:
         done, held, queued = (submit(ledger, name) for name in "abc")
         claim(ledger, "w1")
-        ledger.finish(done.id, 1, "succeeded", result=RESULT)
+        ledger.finish(done.id, 1, "w1", "succeeded", result=RESULT)
         claim(ledger, "w2")
         before = {job.id: job for job in ledger.list().jobs}
         own_server.kill()

@@ -111,7 +111,7 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             job.state = JobState(outcome)
         for _ in range(2):
-            assert self.api.finish(job_id, job.attempt, outcome).state == job.state
+            assert self.api.finish(job_id, job.attempt, job.worker, outcome).state == job.state
 
     @precondition(lambda self: any(job.attempt for job in self.jobs.values()))
     @rule(data=st.data())
@@ -122,7 +122,7 @@ class LedgerMachine(RuleBasedStateMachine):
         attempt = job.attempt - 1 if current else job.attempt
         outcome: Outcome = "failed" if job.state == JobState.SUCCEEDED else "succeeded"
         with pytest.raises(StaleAttempt):
-            self.api.finish(job_id, attempt, outcome)
+            self.api.finish(job_id, attempt, job.worker, outcome)
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
@@ -177,7 +177,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         for name in WORKERS:
             while job := self.workers[name].claim(name, "cpu"):
-                self.api.finish(job.id, job.attempt, "succeeded")
+                self.api.finish(job.id, job.attempt, name, "succeeded")
                 self.jobs[job.id].state = JobState.SUCCEEDED
                 self.jobs[job.id].attempt = job.attempt
         self.each_job_is_in_one_place()

@@ -187,7 +187,7 @@ async def test_a_new_attempt_takes_over(api: LiveApi) -> None:
         await viewer.watch(job.id, "object_phase")
         await asyncio.to_thread(first.paint, 12)
         assert (await viewer.frame_where(epoch=12)).attempt == 1
-        api.ledger.finish(job.id, 1, "lost")
+        api.ledger.finish(job.id, 1, "test-worker", "lost")
         second = await asyncio.to_thread(api.claim)
         await asyncio.to_thread(second.paint, 3)
         frame = await viewer.frame_where(attempt=2)

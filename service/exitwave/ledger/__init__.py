@@ -6,6 +6,7 @@ replies for both; they hold no state of their own.
 """
 
 from .aio import AsyncLedger
+from .calls import QueueView, Signal
 from .sync import Ledger
 
-__all__ = ["AsyncLedger", "Ledger"]
+__all__ = ["AsyncLedger", "Ledger", "QueueView", "Signal"]

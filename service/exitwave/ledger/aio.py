@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Any, TypeVar
 
-import redis.asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import RedisError, ResponseError
-
-from exitwave.schema.errors import LedgerUnavailable
 from exitwave.schema.job import (
     Failure,
     Job,
@@ -23,29 +15,13 @@ from exitwave.schema.job import (
     Result,
 )
 from exitwave.schema.worker import WorkerState
-from exitwave.settings.service import LedgerSettings
 
-from . import calls, library
-from .calls import LONGEST_BLOCK_S, Call, Calls, Events, Signal, Workers
-
-T = TypeVar("T")
+from .calls import LONGEST_BLOCK_S, Events, QueueView, Signal, Workers
+from .link import AsyncLink
 
 
-class AsyncLedger:
+class AsyncLedger(AsyncLink):
     """One queue. Every method raises `LedgerUnavailable` while the server is away."""
-
-    def __init__(self, settings: LedgerSettings) -> None:
-        self._calls = Calls(settings)
-        self._ready = False
-        # A call may be sent again after a lost reply: all of them are idempotent.
-        self._client = redis.Redis.from_url(
-            settings.uri.get_secret_value(),
-            decode_responses=True,
-            protocol=2,
-            socket_connect_timeout=2.0,
-            socket_timeout=2 * LONGEST_BLOCK_S,
-            retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 2),
-        )
 
     async def submit(
         self,
@@ -55,7 +31,7 @@ class AsyncLedger:
         idempotency_key: str | None = None,
         request_digest: str | None = None,
     ) -> tuple[Job, bool]:
-        return await self._run(
+        return await self.run(
             self._calls.submit(
                 spec,
                 owner=owner,
@@ -67,53 +43,92 @@ class AsyncLedger:
     async def submitted(
         self, owner: str, idempotency_key: str, request_digest: str
     ) -> Job | None:
-        return await self._run(self._calls.submitted(owner, idempotency_key, request_digest))
+        return await self.run(self._calls.submitted(owner, idempotency_key, request_digest))
 
     async def claim(self, worker: str, device: str, wait_s: float = 0.0) -> Job | None:
         deadline = time.monotonic() + wait_s
         while True:
-            job = await self._run(self._calls.claim(worker, device))
+            claimed = await self.run(self._calls.claim(worker, device))
+            if claimed.unreadable:
+                await self.run(self._calls.put_aside(claimed.unreadable))
+                continue
             left_s = deadline - time.monotonic()
-            if job or left_s <= 0:
-                return job
-            await self._run(self._calls.wait_for_bell(left_s))
+            if claimed.job or left_s <= 0:
+                return claimed.job
+            if claimed.draining:  # the bell is for those who may claim
+                await self.run(self._calls.wait_for_control(worker, left_s))
+            else:
+                await self.run(self._calls.wait_for_bell(worker, left_s))
+
+    async def wait_for_control(self, worker: str, seconds: float) -> bool:
+        return await self.run(self._calls.wait_for_control(worker, seconds))
 
     async def beat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None = None
     ) -> Signal:
-        return await self._run(self._calls.beat(job_id, attempt, worker, progress))
+        return await self.run(self._calls.beat(job_id, attempt, worker, progress))
 
     async def finish(
         self,
         job_id: str,
         attempt: int,
+        worker: str,
         outcome: Outcome,
         *,
         result: Result | None = None,
         failure: Failure | None = None,
     ) -> Job:
-        return await self._run(
-            self._calls.finish(job_id, attempt, outcome, result=result, failure=failure)
+        return await self.run(
+            self._calls.finish(job_id, attempt, worker, outcome, result=result, failure=failure)
         )
 
     async def cancel(self, job_id: str) -> Job:
-        return await self._run(self._calls.cancel(job_id))
+        return await self.run(self._calls.cancel(job_id))
+
+    async def stop(self, job_id: str) -> Job:
+        return await self.run(self._calls.stop(job_id))
+
+    async def reprioritise(self, job_id: str, priority: int) -> Job:
+        return await self.run(self._calls.reprioritise(job_id, priority))
+
+    async def pause(self, job_id: str) -> Job:
+        return await self.run(self._calls.hold(job_id, True))
+
+    async def resume(self, job_id: str) -> Job:
+        return await self.run(self._calls.hold(job_id, False))
+
+    async def pause_queue(self) -> None:
+        await self.run(self._calls.hold_queue(True))
+
+    async def resume_queue(self) -> None:
+        await self.run(self._calls.hold_queue(False))
+
+    async def delete(self, job_id: str) -> None:
+        await self.run(self._calls.delete(job_id))
+
+    async def queue(self, limit: int = 50) -> QueueView:
+        return await self.run(self._calls.queue(limit))
+
+    async def drain(self, worker: str, draining: bool) -> None:
+        await self.run(self._calls.drain(worker, draining))
 
     async def get(self, job_id: str) -> Job:
-        return await self._run(self._calls.get(job_id))
+        return await self.run(self._calls.get(job_id))
 
     async def list(
         self,
         *,
         state: JobState | None = None,
         scan: str | None = None,
+        tag: str | None = None,
+        owner: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
     ) -> JobPage:
-        return await self._run(self._calls.list_jobs(state, scan, limit, cursor))
+        return await self.run(self._calls.list_jobs(state, scan, tag, owner, limit, cursor))
 
     async def tick(self) -> None:
-        await self._run(self._calls.tick())
+        await self.run(self._calls.tick())
 
     async def events(
         self,
@@ -127,86 +142,48 @@ class AsyncLedger:
         deadline = time.monotonic() + wait_s
         while True:
             left_s = deadline - time.monotonic()
-            found = await self._run(self._calls.read_events(after, left_s, limit))
+            found = await self.run(self._calls.read_events(after, left_s, limit))
             wanted = [event for event in found if job_id in {None, event.job_id}]
             if wanted or (not found and left_s <= LONGEST_BLOCK_S):
                 return wanted
             after = found[-1].id if found else after
 
     async def last_event_id(self) -> str:
-        return await self._run(self._calls.last_event_id())
+        return await self.run(self._calls.last_event_id())
 
     async def first_event_id(self) -> str:
-        return await self._run(self._calls.first_event_id())
+        return await self.run(self._calls.first_event_id())
+
+    async def counts(self) -> dict[str, int]:
+        return await self.run(self._calls.counts())
 
     async def presence(
-        self, worker: str, device: str, state: WorkerState, job_id: str | None = None
+        self,
+        worker: str,
+        device: str,
+        state: WorkerState,
+        job_id: str | None = None,
+        note: str = "",
     ) -> None:
-        await self._run(self._calls.presence(worker, device, state, job_id))
+        await self.run(self._calls.presence(worker, device, state, job_id, note))
 
     async def workers(self) -> Workers:
-        return await self._run(self._calls.workers())
+        return await self.run(self._calls.workers())
 
     async def trigger_point(self, name: str) -> str | None:
-        return await self._run(self._calls.trigger_point(name))
+        return await self.run(self._calls.trigger_point(name))
 
     async def set_trigger_point(self, name: str, value: str) -> None:
-        await self._run(self._calls.set_trigger_point(name, value))
+        await self.run(self._calls.set_trigger_point(name, value))
 
     async def create_code(self, ttl_s: int) -> str:
-        return await self._run(self._calls.create_code(ttl_s))
+        return await self.run(self._calls.create_code(ttl_s))
 
     async def redeem_code(self, code: str) -> bool:
-        return await self._run(self._calls.redeem_code(code))
+        return await self.run(self._calls.redeem_code(code))
 
     async def create_session(self, ttl_s: int) -> str:
-        return await self._run(self._calls.create_session(ttl_s))
+        return await self.run(self._calls.create_session(ttl_s))
 
     async def session_valid(self, token: str) -> bool:
-        return await self._run(self._calls.session_valid(token))
-
-    async def run(self, call: Call[T]) -> T:
-        return await self._run(call)
-
-    async def ping(self) -> None:
-        await self._run(calls.ping())
-
-    async def close(self) -> None:
-        await self._client.aclose()
-
-    async def __aenter__(self) -> AsyncLedger:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def _run(self, call: Call[T]) -> T:
-        try:
-            reply = await self._execute(call.command)
-        except RedisError as error:
-            raise LedgerUnavailable(f"the queue does not answer: {error}") from error
-        return call.parse(reply)
-
-    async def _execute(self, command: tuple[str | int | float, ...]) -> Any:
-        if not self._ready:
-            await self._load_functions()
-        try:
-            return await self._send(*command)
-        except ResponseError as error:
-            if not library.is_missing(error):
-                raise
-        await self._load_functions()
-        return await self._send(*command)
-
-    async def _load_functions(self) -> None:
-        if library.must_load(await self._send(*library.LIST_COMMAND)):
-            await self._send(*library.LOAD_COMMAND)
-        self._ready = True
-
-    async def _send(self, *command: str | int | float) -> Any:
-        return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's
+        return await self.run(self._calls.session_valid(token))

@@ -21,7 +21,11 @@ VERSION = _version(SOURCE)
 """Raised whenever the functions or the layout of the keys change."""
 
 LIST_COMMAND = ("FUNCTION LIST", "LIBRARYNAME", NAME, "WITHCODE")
-LOAD_COMMAND = ("FUNCTION LOAD", "REPLACE", SOURCE)
+
+
+def load_command() -> tuple[str, str, str]:
+    """The command that brings our functions to the server."""
+    return ("FUNCTION LOAD", "REPLACE", SOURCE)
 
 
 def must_load(listing: Sequence[Sequence[object]]) -> bool:
@@ -43,6 +47,35 @@ def must_load(listing: Sequence[Sequence[object]]) -> bool:
             "update this program"
         )
     return code != SOURCE
+
+
+def check_layout(layout: str | None, has_jobs: bool) -> None:
+    """Refuse records of another release before its functions are replaced by ours.
+
+    Parameters
+    ----------
+    layout : str, optional
+        The version that the queue's records are marked with.
+    has_jobs : bool
+        Whether there are any; version 1 did not mark them.
+
+    Raises
+    ------
+    LedgerUnavailable
+        The records are of another version.
+    """
+    found = layout or ("1" if has_jobs else str(VERSION))
+    if found != str(VERSION):
+        raise LedgerUnavailable(
+            f"the queue holds records of version {found}, and this program speaks version "
+            f"{VERSION}; let the release that made them finish its jobs, or give this one "
+            "another ledger.prefix"
+        )
+
+
+def is_other_layout(error: Exception) -> bool:
+    """Whether the server said that the queue's records are of another release."""
+    return "EXITWAVELAYOUT" in str(error)
 
 
 def is_missing(error: Exception) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from exitwave.schema.job import Attempt, Event, Job
+from pydantic import ValidationError
+
+from exitwave.schema.errors import LedgerDamaged
+from exitwave.schema.job import Event, Job, JobPage, JobState
 from exitwave.schema.worker import WorkerInfo
 
-PARTS = ("progress", "failure", "result")
-TIMES = ("started_at", "ended_at")
+Fields = Mapping[str, str]
 
 
 def time_from_ms(milliseconds: str | int) -> datetime:
@@ -19,40 +21,101 @@ def time_from_ms(milliseconds: str | int) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
-def job_from_reply(reply: Sequence[str]) -> Job:
-    """A job from its hash, which comes as ``[field, value, field, value, ...]``."""
+def job_from_reply(reply: Sequence[str], job_id: str = "") -> Job:
+    """A job from its hash, which comes as ``[field, value, field, value, ...]``.
+
+    Raises
+    ------
+    LedgerDamaged
+        A field is missing or cannot be read; the message names job and field.
+    """
     fields = dict(zip(reply[::2], reply[1::2], strict=True))
-    attempt = int(fields["attempt"])
-    return Job.model_validate(
-        {
-            "id": fields["id"],
-            "state": fields["state"],
-            "owner": fields["owner"],
-            "spec": json.loads(fields["spec"]),
-            "submitted_at": time_from_ms(fields["submitted_at"]),
-            "attempt": attempt,
-            "attempts": [_attempt(fields, number) for number in range(1, attempt + 1)],
-            "cancel_requested": "cancel_requested" in fields,
-            **{name: time_from_ms(fields[name]) for name in TIMES if name in fields},
-            **{name: json.loads(fields[name]) for name in PARTS if name in fields},
-        }
+    job_id = job_id or fields.get("id", "")
+    read = _Reader(job_id, fields)
+    attempt = read("attempt", int)
+    attempts = [_attempt(read, number) for number in range(1, attempt + 1)]
+    state = read("state", JobState)
+    requeued = state == JobState.QUEUED
+    values = {
+        "id": read("id"),
+        "state": state,
+        "owner": read("owner"),
+        "spec": read("spec", json.loads),
+        "submitted_at": read("submitted_at", time_from_ms),
+        "started_at": read("started_at", time_from_ms, optional=True),
+        "ended_at": read("ended_at", time_from_ms, optional=True),
+        "attempt": attempt,
+        "attempts": attempts,
+        "priority": read("priority", int),
+        "paused": "paused" in fields,
+        "cancel_requested": "cancel_requested" in fields,
+        "stop_requested": "stop_requested" in fields,
+        "yield_requested": "yield_requested" in fields,
+        "lost": read("lost", int),
+        "yields": read("yields", int),
+        "progress": None if requeued or not attempts else attempts[-1]["progress"],
+        "failure": read("failure", json.loads, optional=True),
+        "result": read("result", json.loads, optional=True),
+    }
+    try:
+        return Job.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _damaged(job_id, ".".join(map(str, first["loc"])), first["msg"]) from error
+
+
+class _Reader:
+    """Reads fields of one job's hash and says which one is damaged."""
+
+    def __init__(self, job_id: str, fields: Fields) -> None:
+        self._job_id = job_id
+        self._fields = fields
+
+    def __call__(
+        self, name: str, convert: Callable[[str], Any] = str, *, optional: bool = False
+    ) -> Any:
+        text = self._fields.get(name)
+        if text is None:
+            if optional:
+                return None
+            raise _damaged(self._job_id, name, "nothing")
+        try:
+            return convert(text)
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise _damaged(self._job_id, name, text[:80]) from error
+
+
+def _damaged(job_id: str, field: str, found: str) -> LedgerDamaged:
+    return LedgerDamaged(
+        f"job {job_id}: field {field} of its record: found {found!r}; expected what the queue "
+        "wrote. Delete the job and submit it again"
     )
 
 
-def _attempt(fields: Mapping[str, str], number: int) -> Attempt:
+def _attempt(read: _Reader, number: int) -> dict[str, Any]:
     a = f"a:{number}:"
-    ended_at = fields.get(a + "ended_at")
-    return Attempt.model_validate(
-        {
-            "number": number,
-            "worker": fields[a + "worker"],
-            "device": fields[a + "device"],
-            "started_at": time_from_ms(fields[a + "started_at"]),
-            "ended_at": time_from_ms(ended_at) if ended_at else None,
-            "outcome": fields.get(a + "outcome"),
-            "reason": fields.get(a + "reason", ""),
-        }
-    )
+    return {
+        "number": number,
+        "worker": read(a + "worker"),
+        "device": read(a + "device"),
+        "started_at": read(a + "started_at", time_from_ms),
+        "ended_at": read(a + "ended_at", time_from_ms, optional=True),
+        "outcome": read(a + "outcome", optional=True),
+        "reason": read(a + "reason", optional=True) or "",
+        "progress": read(a + "progress", json.loads, optional=True),
+    }
+
+
+def page_from_reply(reply: Any) -> JobPage:
+    """A page from ``[cursor, [[id, hash], ...]]``; what cannot be read is named."""
+    more, entries = reply
+    jobs, damaged = [], []
+    for job_id, record in entries:
+        try:
+            jobs.append(job_from_reply(record, job_id))
+        except LedgerDamaged:
+            damaged.append(job_id)
+    return JobPage(jobs=jobs, cursor=more or None, damaged=damaged)
 
 
 def event_from_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
@@ -63,6 +126,7 @@ def event_from_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
             "id": entry_id,
             "at": time_from_ms(entry_id.partition("-")[0]),
             "job_id": fields["job"],
+            "owner": fields["owner"],
             "kind": fields["kind"],
             "state": fields["state"],
             "attempt": int(fields["attempt"]),
@@ -72,6 +136,9 @@ def event_from_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
 
 
 def worker_from_reply(reply: Sequence[Any]) -> WorkerInfo:
-    """A worker from ``[last seen in ms, JSON]``."""
-    seen_ms, text = reply
-    return WorkerInfo.model_validate({**json.loads(text), "seen_at": time_from_ms(seen_ms)})
+    """A worker from ``[last seen in ms, JSON, whether it drains]``."""
+    seen_ms, text, draining = reply
+    values = {**json.loads(text), "seen_at": time_from_ms(seen_ms)}
+    if draining and values["state"] != "quarantined":
+        values["state"] = "draining"
+    return WorkerInfo.model_validate(values)

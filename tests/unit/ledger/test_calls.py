@@ -44,7 +44,7 @@ def test_made_up_event_ids_are_refused(after: str) -> None:
 @pytest.mark.parametrize("cursor", ["", "-inf", "(1", "1.5", "x"])
 def test_made_up_cursors_are_refused(cursor: str) -> None:
     with pytest.raises(InvalidInput, match="cursor"):
-        Calls(LedgerSettings()).list_jobs(None, None, 10, cursor)
+        Calls(LedgerSettings()).list_jobs(None, None, None, None, 10, cursor)
 
 
 def test_secrets_are_not_in_the_commands_that_store_them() -> None:

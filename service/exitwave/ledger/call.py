@@ -1,0 +1,131 @@
+"""One call of the ledger as data, and what all builders of calls share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from exitwave.schema.errors import (
+    InvalidInput,
+    JobNotFound,
+    LedgerDamaged,
+    TransitionNotAllowed,
+)
+from exitwave.schema.job import Job
+from exitwave.settings.service import LedgerSettings
+
+from . import library
+from .records import job_from_reply
+
+LONGEST_BLOCK_S = 5.0
+"""One blocking command waits no longer, so that a dead connection is noticed."""
+
+FORGOTTEN_AFTER_LEASES = 3
+"""A worker silent for this many leases leaves the list of workers."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A command and the function that reads its reply.
+
+    A `durable` one is answered only when a replica has it on disk too, where the server
+    has replicas.
+    """
+
+    command: tuple[str | int | float, ...]
+    parse: Callable[[Any], T]
+    durable: bool = False
+
+
+class CallBuilder:
+    """Builds calls of one queue."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        self._root = f"{{{settings.prefix}}}"
+        self._lease_ms = round(settings.lease_s * 1000)
+        self._policy = json.dumps(
+            {
+                "lease": self._lease_ms,
+                "max_lost": settings.max_lost,
+                "reserve": settings.reserve,
+                "min_run": round(settings.min_run_s * 1000),
+                "max_yields": settings.max_yields,
+                "longest_wait": round(settings.longest_wait_s * 1000),
+                "keep": round(settings.keep_days * 86_400_000),
+                "keep_jobs": settings.keep_jobs,
+            }
+        )
+        # Tells a worker that lost a reply from another worker of the same name.
+        self._instance = secrets.token_hex(8)
+
+    def _function(
+        self,
+        name: str,
+        *arguments: str | int | float,
+        parse: Callable[[Any], T],
+        durable: bool = False,
+    ) -> Call[T]:
+        head = ("FCALL", f"{library.NAME}_{name}", 1, self._root, library.VERSION)
+        return Call((*head, self._policy, *arguments), parse, durable)
+
+    def _transition(
+        self, name: str, job_id: str, *arguments: str | int, allowed: str
+    ) -> Call[Job]:
+        """A call that changes one job, and is refused in some of its states."""
+
+        def parse(reply: Any) -> Job:
+            check_job(reply, job_id, allowed)
+            return job_from_reply(reply[1], job_id)
+
+        return self._function(name, job_id, *arguments, parse=parse)
+
+
+def check_job(reply: Any, job_id: str, allowed: str = "") -> None:
+    """Raise what a reply about one job says.
+
+    Raises
+    ------
+    JobNotFound, LedgerDamaged, TransitionNotAllowed
+        There is none; its record cannot be read; it is in another state than `allowed`.
+    """
+    if reply[0] == "missing":
+        raise job_not_found(job_id)
+    if reply[0] == "damaged":
+        raise LedgerDamaged(
+            f"job {job_id}: found a damaged {reply[1]} in its record; expected what the queue "
+            "wrote. It is set aside: delete it and submit it again"
+        )
+    if reply[0] == "not":
+        raise TransitionNotAllowed(
+            f"job {job_id}: found state {reply[1]}; expected {allowed}", state=reply[1]
+        )
+
+
+def job_not_found(job_id: str) -> JobNotFound:
+    """The error for an id that is not in the queue."""
+    return JobNotFound(f"job: found {job_id!r}; expected the id of a job in this queue")
+
+
+def other_request(idempotency_key: str, job_id: str) -> InvalidInput:
+    """The error for an idempotency key that was used for something else."""
+    return InvalidInput(
+        "Idempotency-Key",
+        idempotency_key,
+        f"a new key: this one belongs to job {job_id}, which was asked for with another body",
+    )
+
+
+def block_s(seconds: float) -> float:
+    """How long one blocking command waits; 0 would be for ever."""
+    return min(max(seconds, 0.001), LONGEST_BLOCK_S)
+
+
+def sha256(text: str) -> str:
+    """Hexadecimal digest of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,113 @@
+"""Calls that make jobs and steer them, the queue and the workers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from exitwave.schema.errors import NotFound
+from exitwave.schema.job import Job, JobSpec
+
+from .call import (
+    FORGOTTEN_AFTER_LEASES,
+    Call,
+    CallBuilder,
+    check_job,
+    other_request,
+    sha256,
+)
+from .ids import new_job_id
+from .records import job_from_reply
+
+
+class ControlCalls(CallBuilder):
+    """What people, and the service for them, ask for."""
+
+    def submit(
+        self,
+        spec: JobSpec,
+        *,
+        owner: str,
+        idempotency_key: str | None,
+        request_digest: str | None,
+    ) -> Call[tuple[Job, bool]]:
+        text = spec.model_dump_json()
+        key_hash = _key_hash(owner, idempotency_key) if idempotency_key else ""
+        digest = request_digest or sha256(text)
+        scan_id = "" if spec.scan.scan_id is None else spec.scan.scan_id
+        new_id = new_job_id()
+
+        def parse(reply: Any) -> tuple[Job, bool]:
+            kind, record = reply
+            if kind == "other":
+                raise other_request(str(idempotency_key), record)
+            job = job_from_reply(record)
+            return job, job.id == new_id
+
+        return self._function(
+            "submit",
+            new_id,
+            key_hash,
+            digest,
+            text,
+            owner,
+            spec.priority,
+            spec.scan.uid,
+            scan_id,
+            json.dumps(spec.tags),
+            parse=parse,
+            durable=True,
+        )
+
+    def submitted(
+        self, owner: str, idempotency_key: str, request_digest: str
+    ) -> Call[Job | None]:
+        def parse(reply: Any) -> Job | None:
+            if reply is None:
+                return None
+            digest, record = reply
+            job = job_from_reply(record)
+            if digest != request_digest:
+                raise other_request(idempotency_key, job.id)
+            return job
+
+        key_hash = _key_hash(owner, idempotency_key)
+        return self._function("known", key_hash, parse=parse, durable=True)
+
+    def cancel(self, job_id: str) -> Call[Job]:
+        return self._transition("cancel", job_id, allowed="queued or running")
+
+    def stop(self, job_id: str) -> Call[Job]:
+        return self._transition("stop", job_id, allowed="running")
+
+    def reprioritise(self, job_id: str, priority: int) -> Call[Job]:
+        return self._transition("reprioritise", job_id, priority, allowed="queued or running")
+
+    def hold(self, job_id: str, paused: bool) -> Call[Job]:
+        return self._transition("hold", job_id, int(paused), allowed="queued")
+
+    def hold_queue(self, paused: bool) -> Call[None]:
+        return self._function("hold_queue", int(paused), parse=lambda reply: None)
+
+    def delete(self, job_id: str) -> Call[None]:
+        def parse(reply: Any) -> None:
+            check_job(reply, job_id, "succeeded, failed, cancelled or dead")
+
+        return self._function("delete", job_id, parse=parse)
+
+    def drain(self, worker: str, draining: bool) -> Call[None]:
+        def parse(reply: Any) -> None:
+            if reply[0] == "missing":
+                raise NotFound(
+                    f"worker: found {worker!r}; expected the name of a worker that is there"
+                )
+
+        return self._function("drain", worker, int(draining), parse=parse)
+
+    def tick(self) -> Call[None]:
+        age_ms = FORGOTTEN_AFTER_LEASES * self._lease_ms
+        return self._function("tick", age_ms, parse=lambda reply: None)
+
+
+def _key_hash(owner: str, idempotency_key: str) -> str:
+    return sha256(f"{owner}\0{idempotency_key}")

@@ -1,0 +1,239 @@
+"""How the two faces reach the server: one sends and blocks, the other awaits."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import redis
+import redis.asyncio as redis_asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+from exitwave.schema.errors import ExitwaveError, LedgerDamaged, LedgerUnavailable
+from exitwave.settings.service import LedgerSettings
+
+from . import durability, library
+from .calls import LONGEST_BLOCK_S, Call, Calls, ping
+
+T = TypeVar("T")
+
+Command = tuple[str | int | float, ...]
+
+OPTIONS: dict[str, Any] = {
+    "decode_responses": True,
+    "protocol": 2,
+    "socket_connect_timeout": 2.0,
+    "socket_timeout": 2 * LONGEST_BLOCK_S,
+}
+
+# A call may be sent again after a lost reply: all of them are idempotent.
+RETRIES = 2
+
+
+def _backoff() -> ExponentialWithJitterBackoff:
+    return ExponentialWithJitterBackoff(cap=0.5, base=0.05)
+
+
+def _in_our_words(error: RedisError) -> ExitwaveError:
+    if "WRONGTYPE" in str(error):
+        return LedgerDamaged(f"a key of the queue is of another kind than was written: {error}")
+    if library.is_other_layout(error):
+        theirs = str(error).rpartition("EXITWAVELAYOUT ")[2].split()[0]
+        return LedgerUnavailable(
+            f"the queue speaks version {theirs} and this program version {library.VERSION}; "
+            "use the release that belongs to it, or another ledger.prefix"
+        )
+    return LedgerUnavailable(f"the queue does not answer: {error}")
+
+
+class Link:
+    """The blocking way. Safe to share between threads: each call takes a connection."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        self._calls = Calls(settings)
+        self._layout = f"{{{settings.prefix}}}:version", f"{{{settings.prefix}}}:jobs"
+        self._ready = False
+        self._replicated = False
+        self._client = redis.Redis.from_url(
+            settings.uri.get_secret_value(), retry=Retry(_backoff(), RETRIES), **OPTIONS
+        )
+
+    def run(self, call: Call[T]) -> T:
+        """Send a call and read its reply; `LedgerUnavailable` while the server is away."""
+        try:
+            reply = self._execute(call)
+        except RedisError as error:
+            raise _in_our_words(error) from error
+        return call.parse(reply)
+
+    def check_durability(self) -> None:
+        """Demand that accepted work survives the server; to be called once, at start.
+
+        From then on a job is accepted only when a replica has it on disk too, if the server
+        has replicas now.
+
+        Raises
+        ------
+        UsageError
+            The server answers before its disk has the write, or its replicas could lose it.
+        """
+        try:
+            self._check_durability()
+        except RedisError as error:
+            raise _in_our_words(error) from error
+
+    def ping(self) -> None:
+        """Raise `LedgerUnavailable` if the server does not answer."""
+        self.run(ping())
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _execute(self, call: Call[Any]) -> Any:
+        if not self._ready:
+            self._load_functions()
+        try:
+            return self._send_call(call)
+        except ResponseError as error:
+            if not library.is_missing(error):
+                raise
+        self._load_functions()
+        return self._send_call(call)
+
+    def _send_call(self, call: Call[Any]) -> Any:
+        if not (call.durable and self._replicated):
+            return self._send(*call.command)
+        # WAITAOF tells of the writes of its own connection.
+        pipeline = self._client.pipeline(transaction=False)
+        for command in (call.command, durability.WAIT):
+            pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's
+        reply, replicated = pipeline.execute()
+        durability.check_replicated(replicated)
+        return reply
+
+    def _load_functions(self) -> None:
+        if library.must_load(self._send(*library.LIST_COMMAND)):
+            version_key, jobs_key = self._layout
+            version, has_jobs = self._send("GET", version_key), self._send("EXISTS", jobs_key)
+            library.check_layout(version, bool(has_jobs))
+            self._send(*library.load_command())
+        self._ready = True
+
+    def _check_durability(self) -> None:
+        try:
+            durability.check_config(self._send(*durability.CONFIG))
+        except ResponseError as error:
+            durability.config_is_hidden(error)
+        if durability.has_replicas(self._send(*durability.REPLICATION)):
+            try:
+                self._send(*durability.PROBE)
+            except ResponseError as error:
+                raise durability.no_waitaof(error) from error
+            self._replicated = True
+
+    def _send(self, *command: str | int | float) -> Any:
+        return self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's
+
+
+class AsyncLink:
+    """The same for asyncio. `Link` documents the methods."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        self._calls = Calls(settings)
+        self._layout = f"{{{settings.prefix}}}:version", f"{{{settings.prefix}}}:jobs"
+        self._ready = False
+        self._replicated = False
+        self._client = redis_asyncio.Redis.from_url(
+            settings.uri.get_secret_value(), retry=AsyncRetry(_backoff(), RETRIES), **OPTIONS
+        )
+
+    async def run(self, call: Call[T]) -> T:
+        try:
+            reply = await self._execute(call)
+        except RedisError as error:
+            raise _in_our_words(error) from error
+        return call.parse(reply)
+
+    async def check_durability(self) -> None:
+        try:
+            await self._check_durability()
+        except RedisError as error:
+            raise _in_our_words(error) from error
+
+    async def ping(self) -> None:
+        await self.run(ping())
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _execute(self, call: Call[Any]) -> Any:
+        if not self._ready:
+            await self._load_functions()
+        try:
+            return await self._send_call(call)
+        except ResponseError as error:
+            if not library.is_missing(error):
+                raise
+        await self._load_functions()
+        return await self._send_call(call)
+
+    async def _send_call(self, call: Call[Any]) -> Any:
+        if not (call.durable and self._replicated):
+            return await self._send(*call.command)
+        # WAITAOF tells of the writes of its own connection.
+        pipeline = self._client.pipeline(transaction=False)
+        for command in (call.command, durability.WAIT):
+            pipeline.execute_command(*command)
+        reply, replicated = await pipeline.execute()
+        durability.check_replicated(replicated)
+        return reply
+
+    async def _load_functions(self) -> None:
+        if library.must_load(await self._send(*library.LIST_COMMAND)):
+            version_key, jobs_key = self._layout
+            version = await self._send("GET", version_key)
+            has_jobs = await self._send("EXISTS", jobs_key)
+            library.check_layout(version, bool(has_jobs))
+            await self._send(*library.load_command())
+        self._ready = True
+
+    async def _check_durability(self) -> None:
+        try:
+            durability.check_config(await self._send(*durability.CONFIG))
+        except ResponseError as error:
+            durability.config_is_hidden(error)
+        if durability.has_replicas(await self._send(*durability.REPLICATION)):
+            try:
+                await self._send(*durability.PROBE)
+            except ResponseError as error:
+                raise durability.no_waitaof(error) from error
+            self._replicated = True
+
+    async def _send(self, *command: str | int | float) -> Any:
+        return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's

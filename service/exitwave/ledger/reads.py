@@ -1,0 +1,131 @@
+"""Calls that look: jobs, the queue, events, workers, where triggers stand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from exitwave.schema.errors import InvalidInput
+from exitwave.schema.job import Event, Job, JobPage, JobState, QueuedJob
+from exitwave.schema.worker import WorkerInfo
+
+from .call import FORGOTTEN_AFTER_LEASES, Call, CallBuilder, block_s, job_not_found
+from .records import (
+    event_from_entry,
+    job_from_reply,
+    page_from_reply,
+    time_from_ms,
+    worker_from_reply,
+)
+
+Events = list[Event]
+Workers = list[WorkerInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """The queue at one moment."""
+
+    paused: bool
+    running: int
+    queued: list[QueuedJob]
+    """The next ones in order; paused jobs are not among them."""
+    depths: dict[int, int]
+    """Priority to the number of jobs that wait, paused ones among them."""
+    oldest_waiting_since: datetime | None
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait, paused ones among them."""
+        return sum(self.depths.values())
+
+
+class ReadCalls(CallBuilder):
+    """What everybody may look at."""
+
+    def get(self, job_id: str) -> Call[Job]:
+        def parse(reply: Any) -> Job:
+            if not reply:
+                raise job_not_found(job_id)
+            return job_from_reply(reply, job_id)
+
+        return self._function("get", job_id, parse=parse)
+
+    def queue(self, limit: int) -> Call[QueueView]:
+        def parse(reply: Any) -> QueueView:
+            paused, running, since_ms, depths, ready = reply
+            following = enumerate(zip(ready[::2], ready[1::2], strict=True))
+            return QueueView(
+                paused=bool(paused),
+                running=running,
+                queued=[
+                    QueuedJob(id=job_id, position=position, priority=int(priority))
+                    for position, (job_id, priority) in following
+                ],
+                depths=dict(enumerate(depths)),
+                oldest_waiting_since=time_from_ms(since_ms) if since_ms else None,
+            )
+
+        return self._function("queue", limit, parse=parse)
+
+    def list_jobs(
+        self,
+        state: JobState | None,
+        scan: str | None,
+        tag: str | None,
+        owner: str | None,
+        limit: int,
+        cursor: str | None,
+    ) -> Call[JobPage]:
+        if cursor is not None and not re.fullmatch(r"[0-9]{1,15}", cursor):
+            raise InvalidInput("cursor", cursor, "the cursor of an earlier page")
+        filters = {"state": state, "scan": scan, "tag": tag, "owner": owner}
+        indexes = [
+            text
+            for kind, value in filters.items()
+            if value is not None
+            for text in (kind, value)
+        ]
+        return self._function("list", cursor or "inf", limit, *indexes, parse=page_from_reply)
+
+    def read_events(self, after: str, wait_s: float, limit: int) -> Call[Events]:
+        if not re.fullmatch(r"[0-9]{1,15}(-[0-9]{1,15})?", after):
+            raise InvalidInput("event id", after, "the id of an earlier event, or 0")
+        # BLOCK 0 would wait for ever.
+        block = ("BLOCK", max(1, round(block_s(wait_s) * 1000))) if wait_s > 0 else ()
+
+        def parse(reply: Any) -> Events:
+            entries = reply[0][1] if reply else []
+            return [event_from_entry(entry_id, fields) for entry_id, fields in entries]
+
+        command = ("XREAD", "COUNT", limit, *block, "STREAMS", f"{self._root}:events", after)
+        return Call(command, parse)
+
+    def last_event_id(self) -> Call[str]:
+        command = ("XREVRANGE", f"{self._root}:events", "+", "-", "COUNT", 1)
+        return Call(command, lambda reply: reply[0][0] if reply else "0-0")
+
+    def first_event_id(self) -> Call[str]:
+        command = ("XRANGE", f"{self._root}:events", "-", "+", "COUNT", 1)
+        return Call(command, lambda reply: reply[0][0] if reply else "0-0")
+
+    def counts(self) -> Call[dict[str, int]]:
+        def parse(reply: Any) -> dict[str, int]:
+            return {kind: int(number) for kind, number in reply.items()}
+
+        return Call(("HGETALL", f"{self._root}:counts"), parse)
+
+    def workers(self) -> Call[Workers]:
+        return self._function(
+            "workers",
+            FORGOTTEN_AFTER_LEASES * self._lease_ms,
+            parse=lambda reply: sorted(map(worker_from_reply, reply), key=lambda w: w.name),
+        )
+
+    def trigger_point(self, name: str) -> Call[str | None]:
+        return Call(("HGET", f"{self._root}:triggers", name), lambda reply: reply)
+
+    def set_trigger_point(self, name: str, value: str) -> Call[None]:
+        return Call(("HSET", f"{self._root}:triggers", name, value), lambda reply: None)

@@ -1,0 +1,111 @@
+"""Calls of workers: claim, beat, finish, being there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from exitwave.schema.errors import LedgerDamaged, StaleAttempt
+from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
+from exitwave.schema.worker import WorkerState
+
+from .call import Call, CallBuilder, block_s, check_job
+from .records import job_from_reply
+
+Signal = Literal["go", "yield", "stop", "cancel", "stale"]
+"""Answer to a beat: go on; make way and keep a checkpoint; end now and keep what there is; end
+and keep nothing; drop the attempt at once. Of several wishes the strongest is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim brought: a job, none, or one that has to be set aside."""
+
+    job: Job | None = None
+    draining: bool = False
+    unreadable: str | None = None
+
+
+class WorkCalls(CallBuilder):
+    """What workers say."""
+
+    def claim(self, worker: str, device: str) -> Call[Claimed]:
+        def parse(reply: Any) -> Claimed:
+            if reply[0] != "ok":
+                return Claimed(draining=reply[0] == "draining")
+            fields = dict(zip(reply[1][::2], reply[1][1::2], strict=True))
+            try:
+                return Claimed(job=job_from_reply(reply[1], fields["id"]))
+            except LedgerDamaged:
+                return Claimed(unreadable=fields["id"])
+
+        return self._function("claim", worker, self._instance, device, parse=parse)
+
+    def put_aside(self, job_id: str) -> Call[None]:
+        return self._function("put_aside", job_id, parse=lambda reply: None)
+
+    def wait_for_bell(self, worker: str, seconds: float) -> Call[bool]:
+        keys = (f"{self._root}:bell", self._control(worker))
+        return Call(("BLPOP", *keys, block_s(seconds)), lambda reply: reply is not None)
+
+    def wait_for_control(self, worker: str, seconds: float) -> Call[bool]:
+        return Call(
+            ("BLPOP", self._control(worker), block_s(seconds)),
+            lambda reply: reply is not None,
+        )
+
+    def beat(
+        self, job_id: str, attempt: int, worker: str, progress: Progress | None
+    ) -> Call[Signal]:
+        text = progress.model_dump_json() if progress else ""
+        mark = f"{progress.phase}:{progress.epoch}" if progress else ""
+        return self._function(
+            "beat", job_id, attempt, worker, text, mark, parse=lambda reply: reply
+        )
+
+    def finish(
+        self,
+        job_id: str,
+        attempt: int,
+        worker: str,
+        outcome: Outcome,
+        *,
+        result: Result | None,
+        failure: Failure | None,
+    ) -> Call[Job]:
+        def parse(reply: Any) -> Job:
+            check_job(reply, job_id)
+            job = job_from_reply(reply[1], job_id)
+            holder = f" of {job.attempts[-1].worker}" if job.attempts else ""
+            if reply[0] == "stale":
+                raise StaleAttempt(
+                    f"job {job_id}: found attempt {attempt} of {worker} saying {outcome}, but "
+                    f"the job is {job.state} at attempt {job.attempt}{holder}; drop it"
+                )
+            return job
+
+        return self._function(
+            "finish",
+            job_id,
+            attempt,
+            worker,
+            outcome,
+            result.model_dump_json() if result else "",
+            failure.model_dump_json() if failure else "",
+            failure.message if failure else "",
+            parse=parse,
+        )
+
+    def presence(
+        self, worker: str, device: str, state: WorkerState, job_id: str | None, note: str
+    ) -> Call[None]:
+        text = ""
+        if state != "stopped":
+            # When it was seen is the server's to say.
+            said = {"name": worker, "device": device, "state": state, "job_id": job_id}
+            text = json.dumps({**said, "note": note})
+        return self._function("presence", worker, text, parse=lambda reply: None)
+
+    def _control(self, worker: str) -> str:
+        return f"{self._root}:ctl:{worker}"
