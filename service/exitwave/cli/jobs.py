@@ -99,7 +99,7 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     with _client(context) as client:
-        page = client.jobs(state, scan, limit)
+        page = client.jobs(state, scan, limit=limit)
     if as_json:
         _print_json(page.jobs)
     else:

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import httpx
 from pydantic import ValidationError
 
-from exitwave.schema.errors import ExitwaveError, InvalidInput
+from exitwave.schema.errors import (
+    ExitwaveError,
+    InvalidInput,
+    TooManyRequests,
+    TransitionNotAllowed,
+    Unavailable,
+)
 from exitwave.schema.job import Problem
 
 
@@ -19,16 +25,31 @@ def check(response: httpx.Response) -> httpx.Response:
     ExitwaveError
         The class of the error tree with the problem's slug; the service's own sentence.
     """
-    if response.is_success:
-        return response
+    if not response.is_success:
+        raise refusal(response)
+    return response
+
+
+def refusal(response: httpx.Response) -> ExitwaveError:
+    """What the service raised."""
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
-        raise ExitwaveError(
+        away = response.status_code in {502, 503, 504}  # a proxy's answer
+        return (Unavailable if away else ExitwaveError)(
             f"{response.request.url} answered {response.status_code} "
             f"{response.reason_phrase}; expected an exitwave service there"
-        ) from None
-    raise error_of(problem)
+        )
+    error = error_of(problem)
+    if isinstance(error, TooManyRequests):
+        error.retry_after_s = int(retry_after_s(response) or error.retry_after_s)
+    return error
+
+
+def retry_after_s(response: httpx.Response) -> float | None:
+    """Seconds that the service asks to wait, where it says so; ours never names a date."""
+    told = response.headers.get("Retry-After", "").strip()
+    return float(told) if told.isdecimal() else None
 
 
 def error_of(problem: Problem) -> ExitwaveError:
@@ -36,11 +57,13 @@ def error_of(problem: Problem) -> ExitwaveError:
     slug = problem.type.replace(":", "/").replace("#", "/").rsplit("/", 1)[-1]
     found = _BY_SLUG.get(slug, ExitwaveError)
     text = problem.detail or problem.title
+    extra = problem.model_extra or {}
+    if issubclass(found, TransitionNotAllowed):
+        return found(text, extra.get("state"))
     if not issubclass(found, InvalidInput):
         return found(text)
     # The sentence is the service's: built anew it could differ from what it said.
     error = found.__new__(found, text)
-    extra = problem.model_extra or {}
     error.key = str(extra.get("key", ""))
     error.found = extra.get("found", "")
     error.expected = str(extra.get("expected", ""))

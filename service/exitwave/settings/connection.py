@@ -44,10 +44,10 @@ def save_connection(url: str, key_file: Path, config_file: Path) -> Path:
 
 def local_config_file() -> Path | None:
     """Settings file of the last `up` on this machine, if it is still there."""
-    path = connection_file()
-    if not path.is_file():
+    saved = _saved_connection()
+    if saved is None:
         return None
-    config = Path(json.loads(path.read_text(encoding="utf-8"))["config_file"])
+    config = Path(saved["config_file"])
     return config if config.is_file() else None
 
 
@@ -57,21 +57,49 @@ def find_connection(url: str | None = None, api_key: str | None = None) -> Conne
     Raises
     ------
     UsageError
-        No address or no key can be found; the message says where they are looked for.
+        No address or no key can be found, or one cannot be used; the message says where
+        they are looked for.
     """
     url = url or os.environ.get(URL_VARIABLE)
     api_key = api_key or os.environ.get(KEY_VARIABLE)
-    path = connection_file()
-    if (not url or not api_key) and path.is_file():
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        url = url or saved["url"]
-        if not api_key and url == saved["url"] and Path(saved["key_file"]).is_file():
-            api_key = Path(saved["key_file"]).read_text(encoding="utf-8").strip()
+    if not url or not api_key:
+        saved = _saved_connection() or {}
+        url = url or saved.get("url")
+        if not api_key and saved and url == saved["url"]:
+            api_key = _read_key(Path(saved["key_file"]))
     if not url:
         raise UsageError(
             f"no service address: start `exitwave up` on this machine, set {URL_VARIABLE}, "
             "or give --url"
         )
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"service address: found {url!r}; expected http://… or https://…")
     if not api_key:
         raise UsageError(f"no access key for {url}: set {KEY_VARIABLE}")
+    api_key = api_key.strip()
+    if not api_key.isascii() or not api_key.isprintable():
+        raise UsageError(f"access key for {url}: found characters that no key has")
     return Connection(url.rstrip("/"), api_key)
+
+
+def _saved_connection() -> dict[str, str] | None:
+    path = connection_file()
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        return {name: str(saved[name]) for name in ("url", "key_file", "config_file")}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"{path}: found something that `exitwave up` did not write; expected its address "
+            "and files (remove it, or start `exitwave up` again)"
+        ) from None
+
+
+def _read_key(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: the access key cannot be read ({error})") from None

@@ -1,143 +1,150 @@
-"""The client against a small real HTTP server that answers what a test tells it to."""
+"""What the client sends, and what it makes of the answers."""
 
 from __future__ import annotations
 
+import inspect
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from tests.unit.client.http_server import KEY, Answer, job, problem, serving
 
-from exitwave.client import AsyncClient, Client, calls
+from exitwave.client import AsyncClient, Client
 from exitwave.schema.errors import (
     AccessDenied,
     ExitwaveError,
+    Forbidden,
     InvalidInput,
     JobNotFound,
     RecipeError,
     ResultNotFound,
     TransitionNotAllowed,
-    Unavailable,
+    UsageError,
 )
-from exitwave.schema.job import Event, Job, JobState
+from exitwave.schema.job import Job, JobState
 
-KEY = "secret"
+WORKER = {"name": "w/1", "state": "draining", "seen_at": "2026-11-22T10:00:00Z"}
+KEY_INFO = {
+    "id": "ab12",
+    "owner": "eva",
+    "scopes": ["read:jobs"],
+    "created_at": "2026-11-22T10:00:00Z",
+}
+QUEUE = json.dumps({"paused": True, "waiting": 0, "running": 0, "queued": []})
+ATTEMPT = {"number": 1, "worker": "w/1", "started_at": "2026-11-22T10:00:00Z"}
 
-
-def job(state: str = "running") -> str:
-    return json.dumps(
+CALLS: list[tuple[str, tuple[Any, ...], str, Any, str]] = [
+    ("job", ("j1",), "GET /api/v1/jobs/j1", None, job()),
+    ("job", ("j/1",), "GET /api/v1/jobs/j%2F1", None, job()),
+    (
+        "jobs",
+        ("queued", "7f0c", "night", "eva", 20, "c"),
+        "GET /api/v1/jobs?state=queued&scan=7f0c&tag=night&owner=eva&limit=20&cursor=c",
+        None,
+        '{"jobs": []}',
+    ),
+    (
+        "attempts",
+        ("j1",),
+        "GET /api/v1/jobs/j1/attempts",
+        None,
+        json.dumps({"attempts": [ATTEMPT]}),
+    ),
+    ("cancel", ("j1",), "POST /api/v1/jobs/j1/cancel", None, job()),
+    ("stop", ("j1",), "POST /api/v1/jobs/j1/stop", None, job()),
+    ("retry", ("j1",), "POST /api/v1/jobs/j1/retry", None, job("queued")),
+    (
+        "rerun",
+        ("j1", {"recipe.seed": 4, "data.subset": None}),
+        "POST /api/v1/jobs/j1/rerun",
+        {"overrides": {"recipe.seed": 4, "data.subset": None}},
+        job("queued"),
+    ),
+    ("reprioritise", ("j1", 0), "PATCH /api/v1/jobs/j1", {"priority": 0}, job()),
+    ("pause", ("j1",), "PATCH /api/v1/jobs/j1", {"paused": True}, job("queued")),
+    ("resume", ("j1",), "PATCH /api/v1/jobs/j1", {"paused": False}, job("queued")),
+    ("delete", ("j1",), "DELETE /api/v1/jobs/j1", None, ""),
+    ("frc", ("j/1",), "POST /api/v1/jobs/j%2F1/frc", None, job("queued")),
+    ("queue", (3,), "GET /api/v1/queue?limit=3", None, QUEUE),
+    ("pause_queue", (), "PATCH /api/v1/queue", {"paused": True}, QUEUE),
+    ("resume_queue", (), "PATCH /api/v1/queue", {"paused": False}, QUEUE),
+    ("workers", (), "GET /api/v1/workers", None, json.dumps({"workers": [WORKER]})),
+    (
+        "drain",
+        ("w/1",),
+        "PATCH /api/v1/workers/w%2F1",
+        {"draining": True},
+        json.dumps(WORKER),
+    ),
+    (
+        "undrain",
+        ("w/1",),
+        "PATCH /api/v1/workers/w%2F1",
+        {"draining": False},
+        json.dumps(WORKER),
+    ),
+    ("keys", (), "GET /api/v1/keys", None, json.dumps({"keys": [KEY_INFO]})),
+    (
+        "create_key",
+        ("eva", ["read:jobs"], 30, "her notebook"),
+        "POST /api/v1/keys",
         {
-            "id": "j1",
-            "state": state,
-            "spec": {"scan": {"uid": "u", "path": "raw/u"}, "recipe": {"name": "default"}},
-            "owner": "operator",
-            "submitted_at": "2026-11-22T10:00:00Z",
-        }
-    )
+            "owner": "eva",
+            "scopes": ["read:jobs"],
+            "expires_in_days": 30,
+            "note": "her notebook",
+        },
+        json.dumps({"key": "ab12xyz", "info": KEY_INFO}),
+    ),
+    ("revoke_key", ("ab12",), "DELETE /api/v1/keys/ab12", None, ""),
+]
 
 
-def event(number: int, state: str = "running", kind: str = "progress") -> bytes:
-    data = Event(
-        id=f"{number}-0",
-        at="2026-11-22T10:00:00Z",
-        job_id="j1",
-        kind=kind,
-        state=state,
-        attempt=1,
-    )
-    return f"event: {kind}\nid: {number}-0\ndata: {data.model_dump_json()}\n\n".encode()
+@pytest.mark.parametrize(
+    ("method", "arguments", "line", "body", "answer"), CALLS, ids=[call[0] for call in CALLS]
+)
+async def test_each_method_is_one_request(
+    method: str, arguments: tuple[Any, ...], line: str, body: Any, answer: str
+) -> None:
+    with serving(Answer(answer), Answer(answer)) as server:
+        with server.client() as client:
+            found = getattr(client, method)(*arguments)
+        async with AsyncClient(server.url, KEY) as client:
+            assert await getattr(client, method)(*arguments) == found
+    for seen in server.seen:
+        assert seen.line == line
+        assert seen.headers["Authorization"] == f"Apikey {KEY}"
+        assert (json.loads(seen.body) if seen.body else None) == body
 
 
-def problem(status: int, slug: str, detail: str, **extra: str) -> Answer:
-    body = {"type": f"urn:x/{slug}", "title": slug, "status": status, "detail": detail}
-    return Answer(json.dumps(body | extra), status)
-
-
-@dataclass
-class Answer:
-    body: str | bytes
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    cut: bool = False
-
-
-@dataclass
-class Server:
-    url: str
-    answers: list[Answer]
-    seen: list[tuple[str, dict[str, str], str]]
-
-    def client(self) -> Client:
-        return Client(self.url, KEY)
-
-
-@contextmanager
-def serving(*answers: Answer) -> Iterator[Server]:
-    """Gives the answers in turn; a cut one ends before its announced length."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(length).decode()
-            server.seen.append((f"{self.command} {self.path}", dict(self.headers), body))
-            answer = server.answers.pop(0)
-            content = answer.body.encode() if isinstance(answer.body, str) else answer.body
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content) + (10 if answer.cut else 0)))
-            self.end_headers()
-            self.wfile.write(content)
-            self.close_connection = True
-
-        do_GET = do_POST = answer  # names that http.server asks for
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server = Server(f"http://127.0.0.1:{http.server_port}", list(answers), [])
-    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
-
-
-STREAM = {"Content-Type": "text/event-stream"}
-
-
-def test_a_submission_carries_key_and_body() -> None:
+def test_a_submission_carries_all_it_was_given() -> None:
     with serving(Answer(job("queued"), 202)) as server, server.client() as client:
-        made = client.submit("7f0c", overrides={"recipe.seed": 3}, priority=0, tags=["night"])
+        made = client.submit(
+            "7f0c", overrides={"recipe.seed": 3}, priority=0, tags=["night"], start="j0"
+        )
     assert made.state is JobState.QUEUED
-    (line, headers, body) = server.seen[0]
-    assert line == "POST /api/v1/jobs"
-    assert headers["Authorization"] == f"Apikey {KEY}"
-    assert json.loads(body) == {
+    (seen,) = server.seen
+    assert seen.line == "POST /api/v1/jobs"
+    assert json.loads(seen.body) == {
         "scan": "7f0c",
         "recipe": "default",
         "overrides": {"recipe.seed": 3},
         "priority": 0,
         "tags": ["night"],
-        "start": None,
+        "start": "j0",
     }
 
 
-def test_a_submission_is_repeated_under_one_idempotency_key() -> None:
-    answers = Answer("", 202, cut=True), problem(503, "unavailable", "later"), Answer(job())
-    with serving(*answers) as server, server.client() as client:
-        client.submit("7f0c")
-    keys = {headers["Idempotency-Key"] for _, headers, _ in server.seen}
-    assert len(server.seen) == 3
-    assert len(keys) == 1
+def test_of_many_scans_each_has_a_job_or_the_reason_why_not() -> None:
+    told = {"type": "urn:x:scan-not-found", "title": "t", "status": 404, "detail": "no scan 9"}
+    items = [{"scan": "7f0c", "job": json.loads(job("queued"))}, {"scan": 9, "problem": told}]
+    answer = Answer(json.dumps({"items": items}), 202)
+    with serving(answer) as server, server.client() as client:
+        first, second = client.submit_many(["7f0c", 9], priority=7)
+    assert first.job is not None and first.job.id == "j1"
+    assert second.problem is not None and second.problem.detail == "no scan 9"
+    assert json.loads(server.seen[0].body)["scans"] == ["7f0c", 9]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +153,7 @@ def test_a_submission_is_repeated_under_one_idempotency_key() -> None:
         (problem(404, "job-not-found", "no job j9"), JobNotFound),
         (problem(404, "result-not-found", "job j1 has no result"), ResultNotFound),
         (problem(401, "access-denied", "wrong key"), AccessDenied),
+        (problem(403, "forbidden", "found read:jobs; expected write:jobs"), Forbidden),
         (problem(418, "from-the-future", "something new"), ExitwaveError),
     ],
 )
@@ -168,19 +176,13 @@ def test_a_refused_value_keeps_its_parts() -> None:
     assert (caught.value.key, caught.value.expected) == ("recipe.seed", "0 or more")
 
 
-async def test_a_job_is_asked_for_its_resolution() -> None:
-    told = "job j1: found running; expected a reconstruction that has succeeded"
+def test_a_refused_transition_keeps_the_present_state() -> None:
+    told = "job j1: found state succeeded; expected queued or running"
+    answer = problem(409, "transition-not-allowed", told, state="succeeded")
     refused = pytest.raises(TransitionNotAllowed, match=told)
-    answers = Answer(job("queued"), 202), problem(409, "transition-not-allowed", told)
-    with serving(*answers, Answer(job("queued"), 202)) as server:
-        with server.client() as client:
-            assert client.frc("j1").state is JobState.QUEUED
-            with refused:
-                client.frc("j1")
-        async with AsyncClient(server.url, KEY) as client:
-            assert (await client.frc("j/1")).state is JobState.QUEUED
-    lines = [line for line, _, _ in server.seen]
-    assert lines == ["POST /api/v1/jobs/j1/frc"] * 2 + ["POST /api/v1/jobs/j%2F1/frc"]
+    with serving(answer) as server, server.client() as client, refused as caught:
+        client.reprioritise("j1", 0)
+    assert caught.value.state == "succeeded"
 
 
 def test_what_is_no_such_service_is_said_so() -> None:
@@ -191,115 +193,50 @@ def test_what_is_no_such_service_is_said_so() -> None:
             client.job("j1")
 
 
-def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSES_S", (0.01,))
-    with serving() as server:
-        pass
-    with server.client() as client, pytest.raises(Unavailable, match="is the service running"):
-        client.jobs()
-
-
-def test_bad_arguments_are_named_before_anything_is_sent() -> None:
-    client = Client("http://127.0.0.1:9", KEY)
-    with client, pytest.raises(InvalidInput, match="priority"):
-        client.submit("7f0c", priority=10)
-
-
-def test_events_resume_behind_the_last_one_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "RECONNECT_S", 0.01)
-    reset = b'event: reset\nid: 2-0\ndata: {"why": "trimmed"}\n\n'
-    with (
-        serving(
-            Answer(b": hello\n\n" + event(1), headers=STREAM, cut=True),
-            problem(503, "ledger-unavailable", "away"),
-            Answer(reset + event(3), headers=STREAM),
-            Answer(event(4) + event(5, "succeeded", "ended"), headers=STREAM),
-        ) as server,
-        server.client() as client,
-    ):
-        numbers = [found.id for found in client.events("j1")]
-    assert numbers == ["1-0", "3-0", "4-0", "5-0"]
-    resumed = [headers.get("Last-Event-ID") for _, headers, _ in server.seen]
-    assert resumed == [None, "1-0", "1-0", "3-0"]
-
-
-def test_events_of_an_unknown_job_are_an_error() -> None:
-    answer, refused = problem(404, "job-not-found", "no job j9"), pytest.raises(JobNotFound)
-    with serving(answer) as server, server.client() as client, refused:
-        list(client.events("j9"))
-
-
-def test_a_stream_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "RECONNECT_S", 0.01)
-    monkeypatch.setattr(calls, "PATIENCE_S", 0.1)
-    with serving() as server:
-        pass
-    with server.client() as client, pytest.raises(Unavailable):
-        list(client.events())
-
-
-def test_waiting_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSES_S", ())
-    away = problem(503, "ledger-unavailable", "away")
-    with serving(Answer(job()), away, away, Answer(job("failed"))) as server:
-        assert server.client().wait("j1").state is JobState.FAILED
-    monkeypatch.setattr(calls, "PATIENCE_S", 0.1)
-    with serving(Answer(job()), away, away, away) as server, pytest.raises(Unavailable):
-        server.client().wait("j1")
-
-
-def test_waiting_has_an_end() -> None:
-    late = pytest.raises(TimeoutError, match="still running")
-    with serving(Answer(job())) as server, late:
-        server.client().wait("j1", timeout_s=0)
-
-
-def test_download_names_its_file_and_is_whole_or_not_there(tmp_path: Path) -> None:
-    named = {"Content-Disposition": 'attachment; filename="../scan_7_j1.cxi"'}
-    content = b"x" * 100_000
-    with (
-        serving(
-            Answer(content, headers=named), Answer(content, headers=named, cut=True)
-        ) as server,
-        server.client() as client,
-    ):
-        found = client.download("j1", "cxi", tmp_path)
-        assert found == tmp_path / "scan_7_j1.cxi"
-        assert found.read_bytes() == content
-        with pytest.raises(Unavailable):
-            client.download("j1", "cxi", tmp_path / "other.cxi")
-    assert [path.name for path in tmp_path.iterdir()] == ["scan_7_j1.cxi"]
-
-
-async def test_the_async_client_does_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda client: client.submit("7f0c", priority=10), "priority"),
+        (lambda client: client.submit_many([]), "scans"),
+        (lambda client: client.reprioritise("j1", -1), "priority"),
+        (lambda client: client.create_key("eva", ["read:everything"]), "scopes"),
+        (lambda client: client.job(""), "job"),
+    ],
+)
+def test_bad_arguments_are_named_before_anything_is_sent(
+    call: Callable[[Client], object], named: str
 ) -> None:
-    monkeypatch.setattr(calls, "RECONNECT_S", 0.01)
-    with serving(
-        Answer(job("queued"), 202),
-        Answer(event(1), headers=STREAM, cut=True),
-        Answer(event(2, "succeeded", "ended"), headers=STREAM),
-        Answer(job()),
-        Answer(job("succeeded")),
-        Answer(b"png"),
-        problem(404, "job-not-found", "no job j9"),
-    ) as server:
+    wrong = pytest.raises((InvalidInput, UsageError), match=named)
+    with Client("http://127.0.0.1:9", KEY) as client, wrong:
+        call(client)
+
+
+async def test_the_async_client_submits() -> None:
+    with serving(Answer(job("queued"), 202), Answer('{"items": []}', 202)) as server:
         async with AsyncClient(server.url, KEY) as client:
-            made: Job = await client.submit("7f0c")
-            assert [found.id async for found in client.events(made.id)] == ["1-0", "2-0"]
-            assert (await client.wait(made.id)).state is JobState.SUCCEEDED
-            path = await client.download(made.id, "png", tmp_path / "a.png")
-            assert path.read_bytes() == b"png"
-            with pytest.raises(JobNotFound):
-                await client.cancel("j9")
-    assert server.seen[2][1]["Last-Event-ID"] == "1-0"
+            made: Job = await client.submit("7f0c", start="j0")
+            assert await client.submit_many(["7f0c"]) == []
+    assert made.id == "j1"
+    assert json.loads(server.seen[0].body)["start"] == "j0"
 
 
-def test_both_clients_have_the_same_methods() -> None:
-    def public(kind: type) -> set[str]:
-        return {name for name in vars(kind) if not name.startswith("_")}
+def test_both_clients_have_the_same_methods_and_signatures() -> None:
+    def public(kind: type) -> dict[str, list[tuple[str, str, object]]]:
+        found = {}
+        for name, method in inspect.getmembers(kind, inspect.isfunction):
+            if name == "__init__" or not name.startswith("_"):
+                parameters = inspect.signature(method).parameters.values()
+                found[name] = [(p.name, str(p.annotation), p.default) for p in parameters]
+                found[name].append(("->", _answer_of(method), None))
+        return found
 
-    assert public(Client) == public(AsyncClient)
+    sync, aio = public(Client), public(AsyncClient)
+    assert sync == aio
+    assert len(sync) >= 29
+
+
+def _answer_of(method: Callable[..., object]) -> str:
+    return str(inspect.signature(method).return_annotation).replace("AsyncIterator", "Iterator")
 
 
 def test_the_key_shows_nowhere() -> None:

@@ -1,0 +1,85 @@
+"""Requests about the queue, the workers and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from exitwave.schema.access import KeyInfo, KeyRequest, NewKey, Scope
+from exitwave.schema.errors import UsageError
+from exitwave.schema.job import QueueInfo
+from exitwave.schema.worker import WorkerInfo
+
+from .calls import API, Call, checked, nothing, segment
+
+
+class _Workers(BaseModel):
+    workers: list[WorkerInfo]
+
+
+class _Keys(BaseModel):
+    keys: list[KeyInfo]
+
+
+def queue(limit: int) -> Call[QueueInfo]:
+    """What waits."""
+    return Call("GET", f"{API}/queue", QueueInfo.model_validate_json, params={"limit": limit})
+
+
+def pause_queue(*, paused: bool) -> Call[QueueInfo]:
+    """Hold all work back, or let it go on."""
+    return Call("PATCH", f"{API}/queue", QueueInfo.model_validate_json, json={"paused": paused})
+
+
+def workers() -> Call[list[WorkerInfo]]:
+    """Who is there to compute."""
+    return Call(
+        "GET",
+        f"{API}/workers",
+        lambda body: _Workers.model_validate_json(body).workers,
+    )
+
+
+def drain(worker: str, *, draining: bool) -> Call[WorkerInfo]:
+    """Give a worker no further job, or jobs again."""
+    if not worker:
+        raise UsageError("worker: found no name; `exitwave workers` lists them")
+    return Call(
+        "PATCH",
+        f"{API}/workers/{segment(worker)}",
+        WorkerInfo.model_validate_json,
+        json={"draining": draining},
+    )
+
+
+def keys() -> Call[list[KeyInfo]]:
+    """All keys, without their secrets."""
+    return Call("GET", f"{API}/keys", lambda body: _Keys.model_validate_json(body).keys)
+
+
+def create_key(
+    owner: str, scopes: Sequence[Scope | str], expires_in_days: float | None, note: str
+) -> Call[NewKey]:
+    """A new key. Never sent twice: the secret of a first one would be lost."""
+    request = checked(
+        KeyRequest,
+        owner=owner,
+        scopes=list(scopes),
+        expires_in_days=expires_in_days,
+        note=note,
+    )
+    return Call(
+        "POST",
+        f"{API}/keys",
+        NewKey.model_validate_json,
+        json=request.model_dump(mode="json"),
+        repeatable=False,
+    )
+
+
+def revoke_key(key_id: str) -> Call[None]:
+    """End a key."""
+    if not key_id:
+        raise UsageError("key: found no id; `exitwave keys list` shows them")
+    return Call("DELETE", f"{API}/keys/{segment(key_id)}", nothing, gone_is_done=True)

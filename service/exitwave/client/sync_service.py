@@ -1,0 +1,146 @@
+"""The synchronous client: sending, and what concerns the service as a whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from exitwave.schema.access import KeyInfo, NewKey, Scope
+from exitwave.schema.job import QueueInfo
+from exitwave.schema.worker import WorkerInfo
+from exitwave.settings.connection import find_connection
+
+from . import calls, service_calls
+from .calls import Call
+from .patience import Trying
+from .problems import refusal
+
+T = TypeVar("T")
+
+PATIENCE_S = 20.0
+
+
+class ServiceClient:
+    """The queue, the workers and the keys. `Client` is this and the jobs."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.connection = find_connection(url, api_key)
+        self.patience_s = patience_s
+        self._http = httpx.Client(
+            base_url=self.connection.url, headers=calls.base_headers(self.connection)
+        )
+
+    def queue(self, limit: int = 50) -> QueueInfo:
+        """What waits: whether it is paused, how many, and the next `limit` jobs in order."""
+        return self._run(service_calls.queue(limit))
+
+    def pause_queue(self) -> QueueInfo:
+        """Let no worker claim a job; running ones go on."""
+        return self._run(service_calls.pause_queue(paused=True))
+
+    def resume_queue(self) -> QueueInfo:
+        """Let workers claim jobs again."""
+        return self._run(service_calls.pause_queue(paused=False))
+
+    def workers(self) -> list[WorkerInfo]:
+        """Workers heard of lately."""
+        return self._run(service_calls.workers())
+
+    def drain(self, worker: str) -> WorkerInfo:
+        """Let a worker end its job and claim no other."""
+        return self._run(service_calls.drain(worker, draining=True))
+
+    def undrain(self, worker: str) -> WorkerInfo:
+        """Let a draining worker claim jobs again."""
+        return self._run(service_calls.drain(worker, draining=False))
+
+    def keys(self) -> list[KeyInfo]:
+        """All access keys, without their secrets."""
+        return self._run(service_calls.keys())
+
+    def create_key(
+        self,
+        owner: str,
+        scopes: Sequence[Scope | str],
+        expires_in_days: float | None = None,
+        note: str = "",
+    ) -> NewKey:
+        """Make an access key; its secret is in the answer and can never be read again.
+
+        Parameters
+        ----------
+        owner : str
+            Whose jobs it makes.
+        scopes : sequence of str
+            What it allows: ``read:jobs``, ``write:jobs``, ``control:jobs``,
+            ``read:workers``, ``control:workers``, ``admin``.
+        expires_in_days : float, optional
+            Default: never.
+        note : str
+            What it is for.
+        """
+        return self._run(service_calls.create_key(owner, scopes, expires_in_days, note))
+
+    def revoke_key(self, key_id: str) -> None:
+        """End a key, the sessions made from it and their open streams."""
+        return self._run(service_calls.revoke_key(key_id))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, call: Call[T], patience_s: float | None = None) -> T:
+        trying = self._trying(call, patience_s)
+        while True:
+            try:
+                response = self._http.send(call.request(self._http))
+            except httpx.TransportError as error:
+                time.sleep(trying.after_loss(error))
+                continue
+            pause_s = trying.after(response)
+            if pause_s is None:
+                return trying.read(response)
+            time.sleep(pause_s)
+
+    def _stream(self, call: Call[bytes], take: Callable[[httpx.Response], T]) -> T:
+        """As `_run`, for an answer that is not kept in memory."""
+        trying = self._trying(call)
+        while True:
+            try:
+                request = call.request(self._http)
+                with closing(self._http.send(request, stream=True)) as response:
+                    if response.is_success:
+                        return take(response)
+                    response.read()
+            except httpx.TransportError as error:
+                time.sleep(trying.after_loss(error))
+                continue
+            pause_s = trying.after(response)
+            if pause_s is None:
+                raise refusal(response)
+            time.sleep(pause_s)
+
+    def _trying(self, call: Call[T], patience_s: float | None = None) -> Trying[T]:
+        patience_s = self.patience_s if patience_s is None else patience_s
+        return Trying(call, self.connection, patience_s)
