@@ -1,4 +1,4 @@
-"""Files a beamline knows: CXI, the npy tree of ptycho_gui, PNG. No torch.
+"""Files a beamline knows: CXI, the npy tree of ptycho_gui, TIFF, PNG. No torch.
 
 - `cxi`: read and write CXI
 - `npy`: write the ``recon_result`` tree
@@ -7,4 +7,5 @@
 - `png`: pictures with a scale bar
 - `reconstruction`: what all of them hold
 - `stored`: a measurement whose patterns stay in their file
+- `tiff`: an object's phase or amplitude as float32
 """

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from exitwave.files.npy import write_npy_tree
 from exitwave.files.npz import write_npz
-from exitwave.files.png import object_png, scale_bar
+from exitwave.files.png import Plane, object_png, scale_bar
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.tiff import write_tiff
 from exitwave.schema.errors import InvalidInput
 
 
@@ -118,3 +120,20 @@ def test_a_nominal_scale_is_said_beside_the_bar() -> None:
     differs = measured != nominal
     assert differs[-56:, :200].any()
     assert not differs[:-56].any()
+
+
+@pytest.mark.parametrize("plane", ["phase", "amplitude"])
+def test_a_tiff_holds_the_plane_and_its_scale(tmp_path: Path, plane: Plane) -> None:
+    object_YX = (1 + np.arange(12 * 20).reshape(12, 20) / 100).astype(np.complex64)
+    object_YX[0, 0] = np.nan
+    write_tiff(tmp_path / "a.tiff", object_YX, (0, 12, 0, 20), 2e-8, plane)
+    with tifffile.TiffFile(tmp_path / "a.tiff") as file:
+        values_YX = file.asarray()
+        assert file.imagej_metadata["unit"] == "um"
+        assert file.pages[0].resolution == pytest.approx((50.0, 50.0), rel=1e-4)
+    assert values_YX.dtype == np.float32
+    assert np.isnan(values_YX[0, 0])
+    expected_YX = np.abs(object_YX) if plane == "amplitude" else np.zeros((12, 20))
+    np.testing.assert_allclose(values_YX[1:], expected_YX[1:], atol=1e-5)
+    with pytest.raises(InvalidInput, match="plane"):
+        write_tiff(tmp_path / "b.tiff", object_YX, (0, 12, 0, 20), 2e-8, "depth")  # type: ignore[arg-type]  # what a caller without types may give

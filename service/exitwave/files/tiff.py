@@ -1,0 +1,57 @@
+"""An object's phase or amplitude as numbers that image programs read: float32 TIFF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias, get_args
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from exitwave.schema.errors import InvalidInput
+
+from .phase import Box, ComplexArray, remove_ramp
+from .png import Plane
+
+PLANES: tuple[Plane, ...] = get_args(Plane)
+UM_M = 1e-6
+
+Floats: TypeAlias = NDArray[np.floating[Any]]
+
+
+def write_tiff(
+    path: Path, object_YX: ComplexArray, box: Box, pixel_size_m: float, plane: Plane = "phase"
+) -> None:
+    """Write the whole object, one pixel a value.
+
+    Parameters
+    ----------
+    path : Path
+        Where to.
+    object_YX : complex array (Y, X)
+        NaN where not illuminated; stays NaN.
+    box : tuple of int
+        Illuminated box (y0, y1, x0, x1), ends excluded.
+    pixel_size_m : float
+        Written as resolution, in pixels per micrometre as ImageJ reads it.
+    plane : {"phase", "amplitude"}
+        The phase is in radians, wrapped, without ramp and piston.
+
+    Raises
+    ------
+    InvalidInput
+        The plane is unknown.
+    """
+    if plane not in PLANES:
+        raise InvalidInput("plane", plane, "one of " + ", ".join(PLANES))
+    flat_YX = remove_ramp(object_YX, box)
+    values_YX: Floats = np.angle(flat_YX) if plane == "phase" else np.abs(flat_YX)
+    per_um = UM_M / pixel_size_m
+    tifffile.imwrite(
+        path,
+        values_YX.astype(np.float32),
+        imagej=True,
+        resolution=(per_um, per_um),
+        metadata={"unit": "um", "axes": "YX"},
+    )
