@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -22,7 +22,7 @@ from exitwave.beamline.recorded import DEMO_SCAN
 from exitwave.client import Client
 from exitwave.ledger import Ledger
 from exitwave.local import processes
-from exitwave.local.valkey import prepare_valkey
+from exitwave.local.valkey import ValkeyServer, prepare_valkey
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings, TiledSettings
 
@@ -151,12 +151,20 @@ def running(
         processes.kill_survivors(owner)
 
 
+def prepare_server(directory: Path) -> ValkeyServer:
+    """An embedded Valkey, or the machine's Redis if ``EXITWAVE_TEST_SERVER=redis``."""
+    server = prepare_valkey(directory)
+    if os.environ.get("EXITWAVE_TEST_SERVER") == "redis":
+        return replace(server, argv=["redis-server", *server.argv[1:]])
+    return server
+
+
 @contextmanager
 def running_valkey(directory: Path) -> Iterator[str]:
     """An embedded Valkey; gives its URI."""
     import redis
 
-    server = prepare_valkey(directory)
+    server = prepare_server(directory)
     log = directory / "valkey.log"
     with running(server.argv, owner=directory, env=clean_environment(), log=log):
         client = redis.Redis.from_url(server.uri)

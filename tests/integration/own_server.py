@@ -1,4 +1,4 @@
-"""A Valkey server that a test may kill."""
+"""A server of the queue that a test may kill."""
 
 from __future__ import annotations
 
@@ -6,21 +6,28 @@ import subprocess
 from pathlib import Path
 
 import redis
-from tests.stack import wait_until
-
-from exitwave.local.valkey import prepare_valkey
+from tests.stack import prepare_server, wait_until
 
 
 class OwnServer:
-    """A Valkey that a test may kill."""
+    """A Valkey, or the Redis under test, that a test may kill.
 
-    def __init__(self, directory: Path) -> None:
-        self._prepared = prepare_valkey(directory)
+    Parameters
+    ----------
+    directory : Path
+        Its append-only file survives a kill there.
+    *options : str
+        Words put behind the configuration, such as ``--appendfsync everysec``.
+    """
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self._prepared = prepare_server(directory)
+        self._argv = [*self._prepared.argv, *options]
         self.uri = self._prepared.uri
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._prepared.argv, stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen(self._argv, stdout=subprocess.DEVNULL)
 
         def answers() -> bool:
             try:
@@ -29,7 +36,7 @@ class OwnServer:
             except redis.RedisError:
                 return False
 
-        wait_until(answers, "valkey", within_s=20)
+        wait_until(answers, "the queue's server", within_s=20)
 
     def kill(self) -> None:
         self._process.kill()
