@@ -149,7 +149,7 @@ async def test_waiting_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_waiting_has_an_end() -> None:
-    late = pytest.raises(TimeoutError, match="still running after 0.1 s")
+    late = pytest.raises(TimeoutError, match=r"still running after 0\.1 s")
     with serving(answer_to=lambda _: Answer(job())) as server, server.client() as client, late:
         client.wait("j1", timeout_s=0.1)
     began_s = time.monotonic()
