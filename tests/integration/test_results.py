@@ -232,6 +232,7 @@ def final_arrays() -> FinalArrays:
         object_MYX=(complexes[0] + 1j * complexes[1]).astype(np.complex64),
         probe_NHW=(complexes[1, :, :32, :32] * 1j).astype(np.complex64),
         positions_m=random.normal(size=(25, 2)) * 1e-6,
+        known_YX=np.arange(70 * 50).reshape(70, 50) % 3 > 0,
         illuminated_box=(4, 60, 5, 44),
         epochs=60,
         loss=0.5,
@@ -254,25 +255,18 @@ def check_final(root: Any, node: ResultNode, final: FinalArrays) -> None:
     assert result.metadata["scan_id"] == 7
 
 
-def test_final_arrays_can_be_read_and_the_spool_is_empty(
-    tiled_server: TiledServer, tmp_path: Path
-) -> None:
+def test_final_arrays_can_be_read(tiled_server: TiledServer) -> None:
     node, final = node_of(tiled_server.settings), final_arrays()
-    deliver(node, final, tmp_path / "spool", lambda: None)
+    deliver(node, final, lambda: None)
     check_final(client_of(tiled_server), node, final)
-    assert list((tmp_path / "spool").iterdir()) == []
 
 
-def test_a_refused_result_is_an_error_that_names_the_kept_file(
-    tiled_server: TiledServer, tmp_path: Path
-) -> None:
+def test_a_refused_result_is_an_error(tiled_server: TiledServer) -> None:
     wrong = tiled_server.settings.model_copy(
         update={"api_key": type(tiled_server.settings.api_key)("b2")}
     )
-    with pytest.raises(SinkError, match=r"kept in .*npz"):
-        deliver(node_of(wrong), final_arrays(), tmp_path, lambda: None)
-    (kept,) = tmp_path.glob("*.npz")
-    np.testing.assert_array_equal(np.load(kept)["object"], final_arrays().object_MYX)
+    with pytest.raises(SinkError, match="is not in Tiled"):
+        deliver(node_of(wrong), final_arrays(), lambda: None)
 
 
 @contextmanager
@@ -299,7 +293,7 @@ def test_tiled_away_in_the_middle_and_at_the_end(tmp_path: Path) -> None:
     settings = TiledSettings.model_validate(
         {"uri": f"http://127.0.0.1:{port}", "api_key": "a1" * 16}
     )
-    node, final, spool = node_of(settings), final_arrays(), tmp_path / "spool"
+    node, final = node_of(settings), final_arrays()
     server: AbstractContextManager[Any] = tiled_at(port, tmp_path)
     server.__enter__()
     sink = LiveSink(node, publish_s=0.1)
@@ -317,7 +311,7 @@ def test_tiled_away_in_the_middle_and_at_the_end(tmp_path: Path) -> None:
         sink.end()
         while not sink.done(0.2):
             pass
-        deliver(node, final, spool, lambda: None)
+        deliver(node, final, lambda: None)
 
     closing = threading.Thread(target=close_all)
     closing.start()
@@ -333,4 +327,3 @@ def test_tiled_away_in_the_middle_and_at_the_end(tmp_path: Path) -> None:
         versions = [int(version) for version in rows[:, 5] if version]
         assert versions == list(range(1, len(versions) + 1)) and rows[-1, 5] == versions[-1]
         assert np.nanmax(root[f"{node.path}/live/object"].read()[0]) == 40
-    assert list(spool.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,21 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import CheckpointError
 
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,  # a damaged header can ask for any size
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays (npz); the file before stays until the new one is on disk."""
-    being_written = path.with_name(path.name + ".part")
+    being_written = path.with_name(f"{path.name}.{os.getpid()}.part")
     with being_written.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
         file.flush()
@@ -37,7 +49,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             return dict(stored)
     except FileNotFoundError:
         raise CheckpointError(str(path), "no file", "a checkpoint") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise CheckpointError(
             str(path), f"a file that cannot be read ({error})", "a whole checkpoint"
         ) from None

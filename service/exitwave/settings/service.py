@@ -82,6 +82,10 @@ class ApiSettings(Section):
     cors_origins: list[str] = Field(
         default_factory=list, description="Other sites whose pages may call; none by default."
     )
+    trusted_proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses of reverse proxies; nobody else's X-Forwarded-For is believed.",
+    )
     tls_certificate: Path | None = Field(None, description="PEM file; serves HTTPS.")
     tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
 
@@ -126,6 +130,10 @@ class WorkerSettings(Section):
     )
     sick_after: int = Field(
         3, ge=1, description="Failed health probes in a row that quarantine the device."
+    )
+    body: str = Field(
+        "exitwave.worker.run:JobRunner",
+        description="Import path of the class that the engine process runs.",
     )
 
 

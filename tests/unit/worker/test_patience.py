@@ -7,6 +7,7 @@ from tests.stack import free_port
 from exitwave.schema.job import Job, JobSpec, JobState, Progress, ScanRef
 from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings
+from exitwave.worker.control import Control, Order
 from exitwave.worker.run import JobRunner
 
 
@@ -28,11 +29,12 @@ def test_a_job_waits_for_a_tiled_that_is_away_until_it_is_told_to_stop(tmp_path:
     )
     phases: list[str] = []
 
-    def report(progress: Progress) -> None:
-        phases.append(progress.phase)
-        if len(phases) == 3:
-            raise EnoughError
+    class Thrice(Control):
+        def __call__(self, progress: Progress) -> None:
+            phases.append(progress.phase)
+            if len(phases) == 3:
+                raise EnoughError
 
     with pytest.raises(EnoughError):
-        JobRunner(settings).run(job, report)
+        JobRunner(settings).run(job, Thrice(lambda: Order.GO, lambda progress: None))
     assert phases == ["reading"] * 3

@@ -39,8 +39,8 @@ def reconstruct(
 ) -> Iterator[EpochState]:
     """Reconstruct object and probe; yields a state after each epoch.
 
-    To cancel after an epoch, stop iterating. Equal inputs give bitwise equal numbers on a CPU with the
-    same number of threads, cut and resumed from a checkpoint or not.
+    To cancel after an epoch, stop iterating. Equal inputs give bitwise equal numbers on a
+    CPU with the same number of threads, cut and resumed from a checkpoint or not.
 
     Parameters
     ----------

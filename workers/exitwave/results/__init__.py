@@ -3,13 +3,15 @@
 - `planes`: complex binning to display planes
 - `node`: an attempt's node and its children in Tiled
 - `sink`: live pictures and progress, in the background, latest wins
-- `final`: final arrays, spooled to disk until Tiled has them
+- `final`: final arrays, delivered and read back
+- `spool`: results on disk until Tiled has them
 """
 
 from .final import FinalArrays, deliver
 from .node import AttemptRecord, ResultNode
 from .planes import Planes, binned_planes
 from .sink import LiveSink
+from .spool import Spool, Spooled
 
 __all__ = [
     "AttemptRecord",
@@ -17,6 +19,8 @@ __all__ = [
     "LiveSink",
     "Planes",
     "ResultNode",
+    "Spool",
+    "Spooled",
     "binned_planes",
     "deliver",
 ]

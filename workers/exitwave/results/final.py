@@ -1,12 +1,9 @@
-"""Final arrays: kept on disk until Tiled has them and gives them back equal."""
+"""Final arrays: delivered when Tiled gives them back equal."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
@@ -34,6 +31,8 @@ class FinalArrays:
     object_MYX, probe_NHW : ndarray, complex64
     positions_m : ndarray (n, 2)
         (y, x) of the beam on the object.
+    known_YX : ndarray of bool
+        Where the object is illuminated; for pictures.
     illuminated_box : (int, int, int, int)
         (y0, y1, x0, x1), half-open, in pixels of the object: where it is known.
     epochs : int
@@ -48,11 +47,14 @@ class FinalArrays:
         More arrays, by name.
     diverged : str
         Why these are the arrays of the last good epoch and not of the last; else empty.
+    stopped : bool
+        The run was ended before its last epoch.
     """
 
     object_MYX: NDArray[np.complex64]
     probe_NHW: NDArray[np.complex64]
     positions_m: NDArray[np.float64]
+    known_YX: NDArray[np.bool_]
     illuminated_box: tuple[int, int, int, int]
     epochs: int
     loss: float
@@ -60,32 +62,31 @@ class FinalArrays:
     curves: Mapping[str, Curve] = field(default_factory=dict)
     further: Mapping[str, Numbers] = field(default_factory=dict)
     diverged: str = ""
+    stopped: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all epochs were done, and well."""
+        return not (self.diverged or self.stopped)
 
 
-def deliver(
-    node: ResultNode, final: FinalArrays, spool_dir: Path, go_on: Callable[[], None]
-) -> None:
-    """Write the final arrays, read them back and, unless diverged, mark the node complete.
+def deliver(node: ResultNode, final: FinalArrays, go_on: Callable[[], None]) -> None:
+    """Write the final arrays, read them back and, where they are, mark the node complete.
 
-    While Tiled is away the arrays lie in `spool_dir`; this tries again until it is back.
+    While Tiled is away this tries again until it is back.
 
     Parameters
     ----------
     node : ResultNode
     final : FinalArrays
-    spool_dir : Path
-        Made where it is missing.
     go_on : callable
         Called before every attempt; raises to give up.
 
     Raises
     ------
     SinkError
-        Tiled refuses the result, or does not give it back as it was. The message names the
-        spooled file, which stays.
+        Tiled refuses the result, or does not give it back as it was.
     """
-    spooled = _spool(node, final, spool_dir)
-    kept = False
     try:
         for attempt in stamina.retry_context(
             on=may_pass, attempts=None, timeout=None, wait_max=LONGEST_PAUSE_S
@@ -94,13 +95,7 @@ def deliver(
                 go_on()
                 _write(node, final)
     except (httpx.HTTPError, KeyError, ValueError) as error:
-        kept = True
-        raise SinkError(
-            f"result {node.path} is not in Tiled ({error}); the arrays are kept in {spooled}"
-        ) from error
-    finally:
-        if not kept:
-            spooled.unlink()
+        raise SinkError(f"result {node.path} is not in Tiled ({error})") from error
     _log.info("result.delivered", node=node.path)
 
 
@@ -124,7 +119,7 @@ def _write(node: ResultNode, final: FinalArrays) -> None:
                 "loss": final.loss,
                 "illuminated_box": list(final.illuminated_box),
                 "quality": final.quality.model_dump(),
-                "complete": not final.diverged,
+                "complete": final.complete,
             }
         )
     except httpx.HTTPError:
@@ -139,22 +134,3 @@ def _put_checked(
     array.write(values)
     if not np.array_equal(array.read(), values, equal_nan=True):
         raise ValueError(f"{name} comes back with other values than were sent")
-
-
-def _spool(node: ResultNode, final: FinalArrays, folder: Path) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{node.record.job_id}-a{node.record.attempt}.npz"
-    being_written = path.with_suffix(".part")
-    arrays: dict[str, Any] = {
-        "object": final.object_MYX,
-        "probe": final.probe_NHW,
-        "positions_m": final.positions_m,
-        **final.further,
-        **{f"quality/{name}": curve.values for name, curve in final.curves.items()},
-        "node": np.array(node.path),
-    }
-    with being_written.open("wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    return being_written.rename(path)

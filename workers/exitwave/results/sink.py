@@ -69,14 +69,21 @@ class LiveSink:
         Used by this sink alone until `finish` or `abandon` has returned.
     publish_s : float
         Shortest time between two pictures.
+    history : ndarray (n, 6), optional
+        Rows of the epochs that an earlier attempt has done.
     """
 
-    def __init__(self, node: ResultNode, publish_s: float) -> None:
+    def __init__(
+        self,
+        node: ResultNode,
+        publish_s: float,
+        history: NDArray[np.float64] | None = None,
+    ) -> None:
         self._node = node
         self._publish_s = publish_s
         self._log = _log.bind(node=node.path)
         self._changed = threading.Condition()
-        self._rows: list[list[float]] = []
+        self._rows: list[list[float]] = [] if history is None else history.tolist()
         self._newest: _Chosen | None = None
         self._ending = False
         self._abandoned = False
@@ -96,6 +103,13 @@ class LiveSink:
             self._rows.append([float(value) for value in row])
             self._newest = _Chosen(state, len(self._rows) - 1)
             self._changed.notify()
+
+    def rows(self) -> NDArray[np.float64]:
+        """Rows of all epochs so far, as a later attempt's `history`: it has no picture yet."""
+        with self._changed:
+            rows = np.array(self._rows, dtype=np.float64).reshape(-1, len(FIELDS))
+        rows[:, FIELDS.index("picture_version")] = 0
+        return rows
 
     def end(self) -> None:
         """No more epochs: the last one's picture and all rows go out now."""

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 
 from exitwave.ledger import Ledger
+from exitwave.ledger.calls import Signal
 from exitwave.schema.errors import JobNotFound, LedgerUnavailable, StaleAttempt
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
+from exitwave.schema.worker import WorkerState
 from exitwave.settings.service import WorkerSettings
 
+from .control import Order
 from .handle import EngineDiedError, EngineHandle
+from .leaving import Leaving
 from .messages import (
+    EngineBroken,
     EngineCancelled,
     EngineFailed,
     EngineFinished,
     EngineMessage,
     EngineProgress,
     EngineReady,
+    EngineSick,
+    EngineUnusable,
+    EngineYielded,
 )
 
-LOOK_EVERY_S = 0.2
-"""Longest wait for the engine's next word: a signal to stop is seen within this."""
+LOOK_EVERY_S = 0.1
+"""Longest wait for the engine's next word: a signal is seen within this."""
+
+STALL_EPOCHS = 10
+"""An engine may be silent for so many of its epochs: on a CPU one can take minutes."""
 
 _log = structlog.get_logger(__name__)
+
+_ORDERS: dict[Signal, Order] = {
+    "go": Order.GO,
+    "yield": Order.YIELD,
+    "stop": Order.STOP,
+    "cancel": Order.CANCEL,
+    "stale": Order.CANCEL,
+}
+_RANK: list[Signal] = ["go", "yield", "stop", "cancel", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +65,16 @@ class Attendance:
     ----------
     ledger : Ledger
     engine : EngineHandle
-        Ready and idle.
+        Idle, or still starting: then the lease is kept until it is ready.
     job : Job
         As claimed.
     worker, device : str
         As told to the ledger.
     settings : WorkerSettings
-    stopping : callable
+    leaving : Leaving
         Whether the worker is to end.
+    rung : threading.Event
+        Set when the ledger has a signal for this worker.
     """
 
     def __init__(
@@ -65,7 +86,8 @@ class Attendance:
         worker: str,
         device: str,
         settings: WorkerSettings,
-        stopping: Callable[[], bool],
+        leaving: Leaving,
+        rung: threading.Event,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -73,45 +95,66 @@ class Attendance:
         self._worker = worker
         self._device = device
         self._settings = settings
-        self._stopping = stopping
+        self._leaving = leaving
+        self._rung = rung
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
         self._progress: Progress | None = None
         self._ledger_away = False
         self._next_beat_s = 0.0
         self._heard_s = time.monotonic()
-        self._told_to_stop: Literal["cancel", "stale"] | None = None
-        self._stop_by_s = 0.0
+        self._begun = False
+        self._wanted: Signal = "go"
+        self._stop_by_s = float("inf")
 
-    def run(self) -> bool:
-        """Attend to the end; returns whether the engine can take another job."""
+    def run(self) -> tuple[Ending, Job | None]:
+        """Attend to the end.
+
+        Returns
+        -------
+        Ending, Job or None
+            How the attempt ended, and the job as the ledger then has it; None where it was
+            not told, or would not hear.
+        """
         self._log.info("job.claimed", scan=self._job.spec.scan.uid)
         try:
-            self._engine.begin(self._job)
             ending = self._watch()
         except EngineDiedError as death:
             self._log.error("engine.died", reason=str(death))
             self._engine.kill()
-            ending = self._cut_short("engine-died", str(death))
-        self._finish(ending)
-        return self._engine.alive
+            ending = self._lost("engine-died", str(death))
+        return ending, self._finish(ending)
 
     def _watch(self) -> Ending:
         """Until the engine says how it ended, or is ended."""
         while True:
-            if self._stopping():
+            if self._leaving.now:
                 self._engine.kill()
-                return self._cut_short("worker-stopped", "the worker was told to stop")
+                return self._given_back()
+            if self._leaving.asked:
+                self._want("yield")
+            if not self._begun:
+                if (
+                    _RANK.index(self._wanted) >= _RANK.index("cancel")
+                    or self._wanted == "yield"
+                ):
+                    return self._given_back()
+                if self._engine.device is not None:
+                    self._begin()
             message = self._engine.next_message(LOOK_EVERY_S)
             if message is not None:
                 self._heard_s = time.monotonic()
                 ending = self._heard(message)
-                if ending is not None:
-                    return ending
-            elif ending := self._overdue():
+            else:
+                ending = self._overdue()
+            if ending is not None:
                 return ending
-            if time.monotonic() >= self._next_beat_s:
-                self._next_beat_s = time.monotonic() + self._settings.beat_s
+            if time.monotonic() >= self._next_beat_s or self._rung.is_set():
                 self._beat()
+
+    def _begin(self) -> None:
+        self._engine.tell(_ORDERS[self._wanted])
+        self._engine.begin(self._job)
+        self._begun = True
 
     def _heard(self, message: EngineMessage) -> Ending | None:
         match message:
@@ -122,8 +165,20 @@ class Attendance:
                 return Ending("succeeded", result=result)
             case EngineFailed(failure):
                 return Ending("failed", failure=failure)
+            case EngineBroken(failure):
+                self._log.error("engine.broken", reason=failure.message)
+                self._engine.kill()
+                return self._lost(failure.slug, failure.message)
             case EngineCancelled():
-                return self._cut_short("cancelled", "cancelled while it ran")
+                self._beat()
+                return Ending(None if self._wanted == "stale" else "cancelled")
+            case EngineYielded():
+                self._beat()
+                return self._given_back()
+            case EngineSick() | EngineUnusable():
+                # It never came to the job; the next one to start will say it again.
+                self._engine.kill()
+                return self._given_back()
             case EngineReady():
                 pass
         return None
@@ -131,31 +186,53 @@ class Attendance:
     def _overdue(self) -> Ending | None:
         """End an engine that does not stop, or that makes no progress."""
         now_s = time.monotonic()
-        if self._told_to_stop is not None and now_s >= self._stop_by_s:
+        if now_s >= self._stop_by_s:
             self._log.warning("engine.does_not_stop", waited_s=self._settings.cancel_grace_s)
-            self._engine.stop()
-            return self._cut_short("cancelled", "cancelled; the engine had to be killed")
+            self._engine.terminate()
+            return Ending(None if self._wanted == "stale" else "cancelled")
         silent_s = now_s - self._heard_s
-        if silent_s > self._settings.stall_s:
+        if silent_s > self._may_be_silent_s():
             self._log.error("engine.stalled", silent_s=round(silent_s, 1))
             self._engine.kill()
-            return self._cut_short("stalled", f"no progress for {silent_s:.0f} s")
+            return self._lost("stalled", f"no progress for {silent_s:.0f} s")
         return None
 
-    def _cut_short(self, slug: str, message: str) -> Ending:
-        """An ending without the engine's own: what it means depends on what was asked."""
-        if self._told_to_stop == "stale":
-            return Ending(None)
-        if self._told_to_stop == "cancel":
-            return Ending("cancelled")
+    def _may_be_silent_s(self) -> float:
+        epoch_s = self._progress.seconds_per_epoch if self._progress else None
+        return max(self._settings.stall_s, STALL_EPOCHS * (epoch_s or 0.0))
+
+    def _lost(self, slug: str, message: str) -> Ending:
+        """An engine is gone: what that means depends on what was asked of it."""
+        if not self._begun or _RANK.index(self._wanted) >= _RANK.index("cancel"):
+            return self._given_back()
         return Ending("lost", failure=Failure(slug=slug, message=message))
 
+    def _given_back(self) -> Ending:
+        """The job goes on with another attempt, unless it was cancelled."""
+        if self._wanted == "stale":
+            return Ending(None)
+        return Ending("cancelled" if self._wanted == "cancel" else "yielded")
+
+    def _want(self, signal: Signal) -> None:
+        """Pass a signal on to the engine, unless a stronger one came before."""
+        if _RANK.index(signal) <= _RANK.index(self._wanted):
+            return
+        self._log.info("job.told", signal=signal)
+        self._wanted = signal
+        self._engine.tell(_ORDERS[signal])
+        if _ORDERS[signal] == Order.CANCEL:
+            grace_s = self._settings.cancel_grace_s
+            self._stop_by_s = min(self._stop_by_s, time.monotonic() + grace_s)
+
     def _beat(self) -> None:
+        self._next_beat_s = time.monotonic() + self._settings.beat_s
+        self._rung.clear()
+        state: WorkerState = "draining" if self._leaving.asked else "busy"
         try:
             signal = self._ledger.beat(
                 self._job.id, self._job.attempt, self._worker, self._progress
             )
-            self._ledger.presence(self._worker, self._device, "busy", self._job.id)
+            self._ledger.presence(self._worker, self._device, state, self._job.id)
         except LedgerUnavailable as error:
             # The engine goes on: the queue's own absence never costs an attempt.
             if not self._ledger_away:
@@ -165,33 +242,30 @@ class Attendance:
         if self._ledger_away:
             self._log.info("ledger.back")
         self._ledger_away = False
-        if signal != "go" and self._told_to_stop is None:
-            self._log.info("job.stopping", because=signal)
-            self._told_to_stop = signal
-            self._stop_by_s = time.monotonic() + self._settings.cancel_grace_s
-            self._engine.cancel()
+        self._want(signal)
 
-    def _finish(self, ending: Ending) -> None:
+    def _finish(self, ending: Ending) -> Job | None:
         if ending.outcome is None:
             self._log.warning("job.attempt_replaced")
-            return
+            return None
         while True:
             try:
                 job = self._ledger.finish(
                     self._job.id,
                     self._job.attempt,
+                    self._worker,
                     ending.outcome,
                     result=ending.result,
                     failure=ending.failure,
                 )
             except LedgerUnavailable as error:
                 self._log.warning("ledger.away", error=str(error), outcome=ending.outcome)
-                if self._stopping():
-                    return  # the lease runs out, and the job is queued again
+                if self._leaving.now:
+                    return None  # the lease runs out, and the job is queued again
                 time.sleep(min(self._settings.beat_s, 1.0))
             except (StaleAttempt, JobNotFound) as error:
                 self._log.warning("job.finish_refused", error=str(error))
-                return
+                return None
             else:
                 self._log.info("job.finished", outcome=ending.outcome, state=job.state)
-                return
+                return job

@@ -2,143 +2,142 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from ctypes import c_int
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 from pathlib import Path
+from types import FrameType
 
 import structlog
 
 from exitwave.schema.errors import ExitwaveError
-from exitwave.schema.job import Failure, Job, Progress, Result
+from exitwave.schema.job import Job, Progress
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
+from .classify import failure_of, verdict
+from .control import (
+    Body,
+    Control,
+    JobCancelledError,
+    JobStoppedError,
+    JobYieldedError,
+    Order,
+    load_body,
+)
 from .devices import pin_device
+from .lifeline import die_with
 from .messages import (
+    EngineBroken,
     EngineCancelled,
-    EngineFailed,
     EngineFinished,
     EngineMessage,
     EngineProgress,
     EngineReady,
+    EngineSick,
+    EngineUnusable,
+    EngineYielded,
     RunJob,
 )
-
-REPORT_EVERY_S = 0.25
-"""While the queue hangs the agent may not read for half a minute: the pipe must hold that."""
-
-INTERNAL_ERROR = "internal-error"
-"""Kind of a failure that is a defect of ours; the log has the traceback."""
-
-_PR_SET_PDEATHSIG = 1
 
 _log = structlog.get_logger(__name__)
 
 
-class JobCancelledError(Exception):
-    """The agent wants the job stopped."""
-
-
-def run_engine(pipe: Connection, cancel: Event, settings: Settings, agent_pid: int) -> None:
+def run_engine(pipe: Connection, order: c_int, settings: Settings, agent_pid: int) -> None:
     """Body of the engine process: jobs come through `pipe` until it is closed.
 
     Parameters
     ----------
     pipe : Connection
         Takes `RunJob`, gives `EngineMessage`.
-    cancel : Event
-        Up when the present job is to be stopped.
+    order : c_int
+        Shared with the agent: an `Order` for the present job.
     settings : Settings
     agent_pid : int
         The engine does not outlive this process.
     """
-    _die_with(agent_pid)
+    die_with(agent_pid)
+    _listen_to_the_agent_alone(order)
     configure_logging(settings.log_level)
     try:
-        _serve(pipe, cancel, settings)
+        body = _made(pipe, settings)
+        while body is not None:
+            message: RunJob = pipe.recv()
+            outcome = _outcome(body, message.job, pipe, order)
+            pipe.send(outcome)
+            if isinstance(outcome, EngineBroken):
+                return
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the agent is gone
 
 
-def _serve(pipe: Connection, cancel: Event, settings: Settings) -> None:
+def _made(pipe: Connection, settings: Settings) -> Body | None:
+    """The body, once its device has proved sound; None where it has not, and said so."""
     began_s = time.monotonic()
     try:
         pin_device(settings.worker.device)
+        _leave_a_core_free()
         # Read by Tiled's client at its import. It would try for 45 s on its own, deaf to the
         # agent; what must not fail is tried again here.
         os.environ.setdefault("TILED_RETRY_TIMEOUT", "5")
-        # Heavy: torch, Tiled's client, HDF5.
-        from .run import JobRunner, leave_a_core_free
-
-        leave_a_core_free()
-        runner = JobRunner(settings)
+        body = load_body(settings.worker.body)(settings)  # heavy: torch, Tiled's client, HDF5
     except ExitwaveError as error:
-        pipe.send(EngineFailed(_failure(error)))
-        return
-    _log.info(
-        "engine.ready", device=runner.device, seconds=round(time.monotonic() - began_s, 2)
-    )
-    pipe.send(EngineReady(runner.device))
-    while True:
-        message: RunJob = pipe.recv()
-        pipe.send(_outcome(message.job, runner.run, _Reporter(pipe, cancel)))
+        pipe.send(EngineUnusable(failure_of(error)))
+        return None
+    try:
+        body.probe()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the device is not to be trusted
+        pipe.send(EngineSick(body.device, f"{type(error).__name__}: {error}"))
+        return None
+    _log.info("engine.ready", device=body.device, seconds=round(time.monotonic() - began_s, 2))
+    pipe.send(EngineReady(body.device))
+    return body
 
 
-class _Reporter:
-    """What a running job may use of the pipe and the flag."""
+def _outcome(body: Body, job: Job, pipe: Connection, order: c_int) -> EngineMessage:
+    def say(progress: Progress) -> None:
+        pipe.send(EngineProgress(progress))
 
-    def __init__(self, pipe: Connection, cancel: Event) -> None:
-        self._pipe = pipe
-        self._cancel = cancel
-        self._said_at_s = -REPORT_EVERY_S
-        self._phase = ""
-
-    def __call__(self, progress: Progress) -> None:
-        """Tell the agent; raises `JobCancelledError` when the flag is up."""
-        if self._cancel.is_set():
-            raise JobCancelledError
-        now_s = time.monotonic()
-        if now_s - self._said_at_s >= REPORT_EVERY_S or progress.phase != self._phase:
-            self._pipe.send(EngineProgress(progress))
-            self._said_at_s, self._phase = now_s, progress.phase
-
-
-def _outcome(
-    job: Job, run: Callable[[Job, Callable[[Progress], None]], Result], report: _Reporter
-) -> EngineMessage:
     log = _log.bind(job_id=job.id, attempt=job.attempt)
     try:
-        return EngineFinished(run(job, report))
-    except JobCancelledError:
+        return EngineFinished(body.run(job, Control(lambda: order.value, say)))
+    except (JobCancelledError, JobStoppedError):
         return EngineCancelled()
+    except JobYieldedError:
+        return EngineYielded()
     except (BrokenPipeError, ConnectionResetError):
         raise
     except ExitwaveError as error:
         log.warning("job.failed", slug=error.slug, error=str(error))
-        return EngineFailed(_failure(error))
+        return verdict(error, body.device)
     except Exception as error:
-        log.exception("job.failed", slug=INTERNAL_ERROR)
-        message = f"{type(error).__name__}: {error}"
-        return EngineFailed(Failure(slug=INTERNAL_ERROR, message=message))
+        log.exception("job.failed")
+        return verdict(error, body.device)
 
 
-def _failure(error: ExitwaveError) -> Failure:
-    return Failure(slug=error.slug, message=str(error))
+def _listen_to_the_agent_alone(order: c_int) -> None:
+    """Ctrl-C and a supervisor's SIGTERM reach the whole group; stopping is the agent's.
 
+    When the agent itself has cancelled and then sends SIGTERM, it means it.
+    """
 
-def _die_with(agent_pid: int) -> None:
-    # Ctrl-C reaches the whole process group; stopping is the agent's decision.
+    def end(number: int, frame: FrameType | None) -> None:
+        if order.value == Order.CANCEL:
+            sys.exit(128 + number)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != agent_pid:  # it died before the line above
-        os._exit(1)
-    # When memory runs out the kernel is to take the engine, never the agent.
-    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    signal.signal(signal.SIGTERM, end)
+    if sys.platform == "linux":
+        # When memory runs out the kernel is to take the engine, never the agent.
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
+def _leave_a_core_free() -> None:
+    """Queue, Tiled and API share the machine; threads that wait for a core slow all down.
+
+    Read by torch at its import.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) - 1)))

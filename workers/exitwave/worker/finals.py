@@ -15,7 +15,8 @@ from exitwave.schema.job import Halves, Quality
 from exitwave.schema.recipe import Recipe
 
 from .assess import assess
-from .halves import Engine, HalfState, Pair, frc_curve, frc_figures, reconstruct_halves
+from .control import JobStoppedError
+from .halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 
 
 class Followed(Snapshot, Protocol):
@@ -26,39 +27,43 @@ class Followed(Snapshot, Protocol):
 
 
 Follow = Callable[[Followed], None]
-"""Takes note of an epoch; raises where the job is to stop."""
+"""Takes note of an epoch; raises where the job is to end."""
 
 
 def reconstruction(
     engine: Engine, prepared: Prepared, recipe: Recipe, device: str, follow: Follow
 ) -> FinalArrays:
-    """Reconstruct a scan and judge the result; of a run that diverges its last good epoch.
+    """Reconstruct a scan and judge the result.
+
+    Of a run that diverges, or is told to end now, the last good epoch.
 
     Raises
     ------
-    Diverged
+    Diverged, JobStoppedError
         In the first epoch.
     """
     last: EpochState | None = None
-    diverged: Diverged | None = None
+    cut_short: Diverged | JobStoppedError | None = None
     try:
         for last in engine(prepared.dataset, recipe):
             follow(last)
-    except Diverged as error:
-        diverged = error
+    except (Diverged, JobStoppedError) as error:
+        cut_short = error
     if last is None:
-        raise diverged or _no_epoch(recipe)
+        raise cut_short or _no_epoch(recipe)
     assessed = assess(prepared.dataset, last, subpixel=recipe.subpixel, device=device)
     return FinalArrays(
         object_MYX=last.object_MYX(),
         probe_NHW=last.probe_NHW(),
         positions_m=prepared.positions_m,
+        known_YX=last.illuminated_YX(),
         illuminated_box=last.illuminated_box(),
         epochs=last.epoch,
         loss=last.loss.total,
         quality=assessed.quality,
         curves=assessed.curves,
-        diverged="" if diverged is None else str(diverged),
+        diverged=str(cut_short) if isinstance(cut_short, Diverged) else "",
+        stopped=isinstance(cut_short, JobStoppedError),
     )
 
 
@@ -68,15 +73,16 @@ def frc(
     """Reconstruct two halves of a scan and compare them.
 
     The final arrays are the first half's; the other's are below ``second``.
+
+    Raises
+    ------
+    JobStoppedError
+        It was told to end now: half a run tells no resolution.
     """
     pair = Pair()
-    both = reconstruct_halves(engine, prepared.dataset, recipe, halves)
-    last: HalfState | None = None
-    for last in both:
-        pair.take(last)
-        follow(last)
-    if last is None:
-        raise _no_epoch(recipe)
+    for state in reconstruct_halves(engine, prepared.dataset, recipe, halves):
+        pair.take(state)
+        follow(state)
     first, second = pair.both()
     rings = pair.rings()
     views = [slice(None)] * 2 if halves == "counts" else [slice(0, None, 2), slice(1, None, 2)]
@@ -84,6 +90,7 @@ def frc(
         object_MYX=first.object_MYX(),
         probe_NHW=first.probe_NHW(),
         positions_m=prepared.positions_m[views[0]],
+        known_YX=first.illuminated_YX(),
         illuminated_box=first.state.illuminated_box(),
         epochs=second.epoch,
         loss=second.loss.total,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from ctypes import c_int
 from multiprocessing.connection import wait
+from multiprocessing.sharedctypes import RawValue
 
 from exitwave.schema.job import Job
 from exitwave.settings.service import Settings
 
+from .control import Order
 from .engine_process import run_engine
-from .messages import EngineMessage, RunJob
+from .messages import EngineMessage, EngineReady, RunJob
 
 _KILLED_WITHIN_S = 2.0
 
@@ -26,6 +29,12 @@ class EngineHandle:
     Parameters
     ----------
     settings : Settings
+        `worker.body` names the class that the process runs.
+
+    Attributes
+    ----------
+    device : str or None
+        What it computes on; None until it is ready for a job.
 
     Notes
     -----
@@ -34,12 +43,14 @@ class EngineHandle:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.device: str | None = None
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._cancel = context.Event()
+        # Without a lock, which a killed process could leave locked.
+        self._order: c_int = RawValue(c_int, Order.GO)
         self._process = context.Process(
             target=run_engine,
-            args=(theirs, self._cancel, settings, os.getpid()),
+            args=(theirs, self._order, settings, os.getpid()),
             name="exitwave-engine",
             daemon=True,
         )
@@ -63,15 +74,14 @@ class EngineHandle:
         ------
         EngineDiedError
         """
-        self._cancel.clear()
         try:
             self._pipe.send(RunJob(job))
         except OSError as error:
             raise EngineDiedError(self._obituary()) from error
 
-    def cancel(self) -> None:
-        """Ask it to stop the present job; it looks after each epoch."""
-        self._cancel.set()
+    def tell(self, order: Order) -> None:
+        """What is wanted of the present job, from now on; it looks at each batch."""
+        self._order.value = order
 
     def next_message(self, timeout_s: float) -> EngineMessage | None:
         """What it says next, None if nothing within `timeout_s`.
@@ -85,13 +95,15 @@ class EngineHandle:
         try:
             if self._pipe.poll():
                 message: EngineMessage = self._pipe.recv()
+                if isinstance(message, EngineReady):
+                    self.device = message.device
                 return message
         except (EOFError, OSError):
             pass  # it died; told below
         raise EngineDiedError(self._obituary())
 
-    def stop(self) -> None:
-        """End the process: politely, and if that is of no use at once."""
+    def terminate(self) -> None:
+        """End a process whose job is cancelled: politely, and if that is of no use at once."""
         self._process.terminate()
         self._process.join(_KILLED_WITHIN_S)
         self.kill()

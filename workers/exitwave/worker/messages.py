@@ -16,9 +16,24 @@ class RunJob:
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """Engine: everything is imported, jobs may come. `device` is for people."""
+    """Engine: everything is imported, the device is sound, jobs may come."""
 
     device: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineUnusable:
+    """Engine, in place of `EngineReady`: there is no such device; it ends."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSick:
+    """Engine, in place of `EngineReady`: the device failed its health probe; it ends."""
+
+    device: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +52,36 @@ class EngineFinished:
 
 @dataclass(frozen=True, slots=True)
 class EngineFailed:
-    """Engine: the job failed; before any job: this engine cannot work at all."""
+    """Engine: the job failed."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBroken:
+    """Engine: the job met an error after which this process can do nothing more."""
 
     failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class EngineCancelled:
-    """Engine: the job was stopped because the flag was up."""
+    """Engine: the job was cancelled, or stopped before there was anything to keep."""
 
 
-EngineMessage = EngineReady | EngineProgress | EngineFinished | EngineFailed | EngineCancelled
+@dataclass(frozen=True, slots=True)
+class EngineYielded:
+    """Engine: the job can go on elsewhere."""
+
+
+EngineMessage = (
+    EngineReady
+    | EngineUnusable
+    | EngineSick
+    | EngineProgress
+    | EngineFinished
+    | EngineFailed
+    | EngineBroken
+    | EngineCancelled
+    | EngineYielded
+)

@@ -1,0 +1,334 @@
+"""One attempt at a job in the engine process: read, compute, deliver.
+
+Imports torch and Tiled's client: only the engine process may import this.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import stamina
+import structlog
+import torch
+
+from exitwave.engine import Checkpoint, EpochState, StartingPoint, reconstruct
+from exitwave.prepare import Prepared, build_dataset
+from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, Spool, Spooled
+from exitwave.results.final import deliver
+from exitwave.scans import TiledScans
+from exitwave.schema.data import data_from_mapping, geometry_from_mapping
+from exitwave.schema.errors import CheckpointError, Diverged, SinkError, TiledUnavailable
+from exitwave.schema.job import Job, Progress, Result, ResumePoint, ScanRef
+from exitwave.schema.recipe import Recipe, recipe_from_mapping
+from exitwave.settings.service import Settings
+
+from .beginning import newest_checkpoint, starting_point
+from .checkpoints import Keeper, Kept
+from .control import Control, JobCancelledError, JobStoppedError, JobYieldedError
+from .finals import Follow, Followed, frc, reconstruction
+from .folders import checkpoints_of, spool_of
+from .spooled import LastEpoch
+
+ALL_CHECKED_S = 0.25
+"""While the last pictures go out, the orders are looked at this often."""
+
+LONGEST_PAUSE_S = 5.0
+"""Between two looks for a Tiled that is away."""
+
+WRITTEN_WITHIN_S = 5.0
+"""Making way does not interrupt the writing of a result, unless it takes longer."""
+
+T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
+
+
+class JobAttempt:
+    """One attempt at a job.
+
+    Parameters
+    ----------
+    job : Job
+    control : Control
+    settings : Settings
+    scans : TiledScans
+    torch_device : torch.device
+    device : str
+        The same in words.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        control: Control,
+        *,
+        settings: Settings,
+        scans: TiledScans,
+        torch_device: torch.device,
+        device: str,
+    ) -> None:
+        self._job, self._control, self._settings = job, control, settings
+        self._scans, self._torch_device, self._device = scans, torch_device, device
+        self._spool = Spool(spool_of(settings))
+        self._progress = Progress(phase="reading")
+        self._epochs_done = 0
+        self._log = _log.bind(job_id=job.id, attempt=job.attempt)
+
+    def run(self) -> Result:
+        """Do it; the result can be read in Tiled when this returns.
+
+        Raises
+        ------
+        ExitwaveError
+            Why it cannot be done.
+        JobCancelledError, JobStoppedError, JobYieldedError
+            It was told to end.
+        """
+        earlier = self._spool.earlier(self._job.id, self._job.attempt)
+        if earlier is not None:
+            return self._deliver_earlier(earlier)
+        recipe = recipe_from_mapping(self._job.spec.recipe)
+        scan, prepared = self._patiently(self._read)
+        record = self._record(scan, prepared)
+        kept = self._find_checkpoint(prepared, recipe)
+        start = self._start(prepared, recipe) if kept is None else None
+        try:
+            return self._reconstruct(record, prepared, recipe, kept, start)
+        except CheckpointError as error:
+            if kept is None or self._epochs_done:
+                raise
+            self._log.warning("checkpoint.skipped", error=str(error))
+            self._say(
+                resumed_from=None, epoch=0, loss=None, note=f"checkpoint skipped: {error}"
+            )
+            start = self._start(prepared, recipe)
+            return self._reconstruct(record, prepared, recipe, None, start)
+
+    def _reconstruct(
+        self,
+        record: AttemptRecord,
+        prepared: Prepared,
+        recipe: Recipe,
+        kept: Kept | None,
+        start: StartingPoint | None,
+    ) -> Result:
+        node = ResultNode(self._settings.tiled, record)
+        history = None if kept is None else kept.rows
+        sink = LiveSink(node, self._settings.worker.publish_s, history)
+        folder = checkpoints_of(self._settings) / self._job.id
+        keeper = Keeper(folder, self._job.attempt, self._settings.worker.checkpoint_s)
+
+        def follow(state: Followed) -> None:
+            sink.offer(state)
+            self._follow(state, sink, keeper)
+
+        try:
+            begin = start if kept is None else kept.checkpoint
+            final = self._compute(prepared, recipe, begin, follow)
+            keeper.close()
+            spooled = self._spool.put(record, final, sink.rows())
+            return self._deliver(spooled, node, sink)
+        finally:
+            sink.abandon()
+            keeper.close()
+
+    def _compute(
+        self,
+        prepared: Prepared,
+        recipe: Recipe,
+        start: StartingPoint | Checkpoint | None,
+        follow: Follow,
+    ) -> FinalArrays:
+        spec, device = self._job.spec, str(self._torch_device)
+        engine = partial(
+            reconstruct,
+            device=device,
+            memory_GB=self._settings.worker.device_memory_gb,
+            interrupt=self._between_batches,
+        )
+        if spec.kind == "frc":
+            return frc(engine, prepared, recipe, spec.halves or "counts", follow)
+        engine = partial(engine, start=start)
+        return reconstruction(engine, prepared, recipe, device, follow)
+
+    def _between_batches(self) -> None:
+        """Making way waits for the end of the epoch, keeping for an epoch to keep."""
+        bears: tuple[type[Exception], ...] = (JobYieldedError,)
+        if not self._epochs_done:
+            bears = (JobYieldedError, JobStoppedError)
+        self._tell(*bears)
+
+    def _follow(self, state: Followed, sink: LiveSink, keeper: Keeper) -> None:
+        self._epochs_done += 1
+        self._say(
+            epoch=state.epoch,
+            epochs=state.epochs,
+            loss=state.loss.total,
+            seconds_per_epoch=state.seconds,
+            checkpoint=keeper.newest or self._progress.checkpoint,
+        )
+        if state.epoch == state.epochs:
+            self._tell(JobYieldedError, JobStoppedError)  # it is done
+            return
+        if keeper.due:
+            self._keep(state, sink, keeper)
+        try:
+            self._tell()
+        except JobYieldedError:
+            self._keep(state, sink, keeper)
+            keeper.flush()
+            self._say(checkpoint=keeper.newest or self._progress.checkpoint)
+            self._tell()
+
+    def _keep(self, state: Followed, sink: LiveSink, keeper: Keeper) -> None:
+        """Have a checkpoint written. An frc's two runs begin at the start again."""
+        if isinstance(state, EpochState):
+            began_s = time.monotonic()
+            checkpoint = state.checkpoint()
+            keeper.keep(checkpoint, sink.rows(), time.monotonic() - began_s)
+
+    def _deliver(self, spooled: Spooled, node: ResultNode, sink: LiveSink) -> Result:
+        """Wait for Tiled to have pictures and result; then nothing of it is left on disk."""
+        self._say(phase="writing")
+        until_s = time.monotonic() + WRITTEN_WITHIN_S
+
+        def go_on() -> None:
+            hurried = time.monotonic() < until_s
+            self._tell(JobStoppedError, *([JobYieldedError] if hurried else []))
+
+        sink.end()
+        try:
+            while not sink.done(ALL_CHECKED_S):
+                go_on()
+            deliver(node, spooled.final, go_on)
+        except SinkError as error:
+            raise SinkError(
+                f"{error}; the arrays are kept in {self._spool.refuse(spooled)}"
+            ) from error
+        except JobCancelledError:
+            spooled.path.unlink(missing_ok=True)
+            raise
+        spooled.path.unlink(missing_ok=True)
+        return self._result(node, spooled.final)
+
+    def _deliver_earlier(self, spooled: Spooled) -> Result:
+        """An earlier attempt had all but delivered its result: do that, below an own node."""
+        found = ResumePoint(attempt=spooled.record.attempt, epoch=spooled.final.epochs)
+        self._log.info("spool.found", of_attempt=found.attempt, epoch=found.epoch)
+        last = LastEpoch(spooled)
+        self._say(
+            phase="writing",
+            epoch=last.epoch,
+            epochs=last.epoch,
+            loss=last.loss.total,
+            resumed_from=found,
+            note=f"attempt {found.attempt} had computed the result; it is only delivered",
+        )
+        node = ResultNode(
+            self._settings.tiled, replace(spooled.record, attempt=self._job.attempt)
+        )
+        sink = LiveSink(node, self._settings.worker.publish_s, spooled.rows[:-1])
+        try:
+            sink.offer(last)
+            return self._deliver(spooled, node, sink)
+        finally:
+            sink.abandon()
+
+    def _result(self, node: ResultNode, final: FinalArrays) -> Result:
+        if final.diverged:
+            raise Diverged(
+                f"{final.diverged}; epoch {final.epochs}, the last good one, is kept in "
+                f"{node.path}"
+            )
+        return Result(
+            node=node.path,
+            attempt=self._job.attempt,
+            complete=final.complete,
+            epochs=final.epochs,
+            loss=final.loss,
+            quality=final.quality,
+        )
+
+    def _patiently(self, read: Callable[[], T]) -> T:
+        """Read from Tiled; wait while it is away, for what is asked for will still be there."""
+        patient = stamina.RetryingCaller(
+            attempts=None, timeout=None, wait_max=LONGEST_PAUSE_S
+        ).on(TiledUnavailable)
+        return patient(read)
+
+    def _read(self) -> tuple[ScanRef, Prepared]:
+        self._tell(JobStoppedError)
+        spec = self._job.spec
+        data = data_from_mapping(spec.data)
+        overrides = geometry_from_mapping(spec.geometry)
+        ref = spec.scan
+        if ref.n_frames is None:
+            # Tiled was away when the job came: `uid` is what the user typed.
+            ref = self._scans.check(self._scans.find(ref.uid).uid, data, overrides)
+        scan = self._scans.open(ref.uid)
+        prepared = build_dataset(
+            scan,
+            data,
+            scan.geometry(overrides),
+            on_progress=lambda read, total: self._tell(JobStoppedError),
+        )
+        return ref, prepared
+
+    def _find_checkpoint(self, prepared: Prepared, recipe: Recipe) -> Kept | None:
+        """Where an earlier attempt was; says so, and why not where there was more."""
+        runs = 2 if self._job.spec.kind == "frc" else 1
+        self._say(phase="reconstructing", epochs=runs * recipe.epochs)
+        folder = checkpoints_of(self._settings) / self._job.id
+        kept, note = newest_checkpoint(folder, prepared, recipe)
+        if kept is not None:
+            self._log.info("job.resumed", of_attempt=kept.point.attempt, epoch=kept.point.epoch)
+            self._say(
+                epoch=kept.point.epoch,
+                loss=float(kept.rows[-1, 1]),
+                resumed_from=kept.point,
+                checkpoint=kept.point,
+            )
+        self._say(note=note)
+        self._tell(JobStoppedError, JobYieldedError)
+        return kept
+
+    def _start(self, prepared: Prepared, recipe: Recipe) -> StartingPoint | None:
+        """The result of another job that this one begins with, if any."""
+        start = self._job.spec.start
+        if start is None:
+            return None
+
+        def read() -> StartingPoint:
+            self._tell(JobStoppedError)
+            return starting_point(self._settings.tiled, start, prepared, recipe)
+
+        return self._patiently(read)
+
+    def _say(self, **changes: Any) -> None:
+        self._progress = self._progress.model_copy(update=changes)
+
+    def _tell(self, *bears: type[Exception]) -> None:
+        """Report, and obey but for these orders."""
+        try:
+            self._control(self._progress)
+        except bears:
+            return
+
+    def _record(self, scan: ScanRef, prepared: Prepared) -> AttemptRecord:
+        spec = self._job.spec
+        return AttemptRecord(
+            scan=scan,
+            job_id=self._job.id,
+            attempt=self._job.attempt,
+            recipe=spec.recipe,
+            geometry=asdict(prepared.geometry),
+            pixel_size_m=prepared.pixel_size_m,
+            origin_m=prepared.origin_m,
+            device=self._device,
+            kind=spec.kind,
+            parent=spec.parent,
+        )

@@ -1,0 +1,87 @@
+"""What jobs leave on a worker's disk, and how it goes when they have ended.
+
+Paths alone, so that the agent stays light; `checkpoints` and `exitwave.results` write them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from exitwave.ledger import Ledger
+from exitwave.schema.errors import JobNotFound
+from exitwave.settings.service import Settings
+
+from .folders import checkpoints_of, spool_of
+
+_DAY_S = 86_400.0
+
+_log = structlog.get_logger(__name__)
+
+
+def forget(settings: Settings, job_id: str) -> None:
+    """Remove checkpoints and spooled results of a job that has ended.
+
+    Results that Tiled refused stay: their job's failure names them.
+    """
+    shutil.rmtree(checkpoints_of(settings) / job_id, ignore_errors=True)
+    for path in _spooled(settings):
+        if _job_of(path) == job_id:
+            path.unlink(missing_ok=True)
+
+
+def sweep(settings: Settings, ledger: Ledger) -> None:
+    """Forget every job that has ended, and whatever is older than `ledger.keep_days`.
+
+    Another queue may use the same folder: its jobs are unknown here and only age.
+
+    Raises
+    ------
+    LedgerUnavailable
+        It is not known which jobs have ended.
+    """
+    folder = checkpoints_of(settings)
+    held = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    held |= {_job_of(path) for path in _spooled(settings)}
+    for job_id in sorted(held):
+        try:
+            ended = ledger.get(job_id).state.terminal
+        except JobNotFound:
+            ended = False
+        if ended:
+            forget(settings, job_id)
+            _log.info("leftovers.removed", job_id=job_id)
+    _remove_old(settings)
+
+
+def _remove_old(settings: Settings) -> None:
+    before_s = time.time() - settings.ledger.keep_days * _DAY_S
+    for folder in (checkpoints_of(settings), spool_of(settings)):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if _touched_s(path) >= before_s:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            _log.info("leftovers.aged", path=str(path))
+
+
+def _touched_s(path: Path) -> float:
+    """When it was last written to; now, if another worker has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
+
+
+def _spooled(settings: Settings) -> Iterator[Path]:
+    return spool_of(settings).glob("*-a*.npz")
+
+
+def _job_of(path: Path) -> str:
+    return path.name.rpartition("-a")[0]

@@ -1,0 +1,48 @@
+"""The last epoch of a spooled result, as the live sink takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exitwave.results import Spooled
+from exitwave.results.sink import FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class LastLoss:
+    """Loss terms of the last epoch."""
+
+    total: float
+    data: float
+    prior: float
+
+
+class LastEpoch:
+    """A `Snapshot` of a result.
+
+    Parameters
+    ----------
+    spooled : Spooled
+    """
+
+    def __init__(self, spooled: Spooled) -> None:
+        self._final = spooled.final
+        last = dict(zip(FIELDS, spooled.rows[-1].tolist(), strict=True))
+        self.epoch = int(last["epoch"])
+        self.seconds = float(last["seconds"])
+        self.loss = LastLoss(last["loss"], last["data_loss"], last["prior_loss"])
+
+    def object_MYX(self) -> NDArray[np.complex64]:
+        """The object."""
+        return self._final.object_MYX
+
+    def probe_NHW(self) -> NDArray[np.complex64]:
+        """The probe."""
+        return self._final.probe_NHW
+
+    def illuminated_YX(self) -> NDArray[np.bool_]:
+        """Where the object is known."""
+        return self._final.known_YX
