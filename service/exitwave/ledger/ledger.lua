@@ -40,6 +40,7 @@ local FORGOTTEN_PER_TICK = 100
 local CLAIMS_PER_STARVED = 10
 local BATCH = 1e12 -- places from here on belong to priorities 1 to 9
 local STATES = { 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'dead' }
+local NUMBERS = { 'attempt', 'priority', 'place', 'seq', 'lost', 'yields' }
 
 ---------------------------------------------------------------------------------------------
 -- Records
@@ -83,19 +84,21 @@ local function load(root, id)
   if kind == 'none' and not redis.call('ZSCORE', root .. ':jobs', id) then return nil end
   if kind ~= 'hash' then return nil, 'record' end
   local job = { id = id, key = key }
-  for _, name in ipairs({ 'attempt', 'priority', 'place', 'seq', 'lost', 'yields' }) do
-    local value = tonumber(redis.call('HGET', key, name))
+  local texts = redis.call('HMGET', key, 'id', 'state', unpack(NUMBERS))
+  if texts[1] ~= id then return nil, 'id' end
+  job.state = texts[2]
+  if not is_state(job.state) then return nil, 'state' end
+  for i, name in ipairs(NUMBERS) do
+    local value = tonumber(texts[i + 2])
     if not value or value < 0 or value % 1 ~= 0 then return nil, name end
     job[name] = value
   end
-  job.state = redis.call('HGET', key, 'state')
-  if not is_state(job.state) then return nil, 'state' end
   job.ended = job.state ~= 'queued' and job.state ~= 'running'
   if job.attempt > 0 then
     job.a = string.format('a:%d:', job.attempt)
-    job.worker = redis.call('HGET', key, job.a .. 'worker')
+    local attempt = redis.call('HMGET', key, job.a .. 'worker', job.a .. 'started_at')
+    job.worker, job.started = attempt[1], tonumber(attempt[2])
     if not job.worker then return nil, job.a .. 'worker' end
-    job.started = tonumber(redis.call('HGET', key, job.a .. 'started_at'))
     if not job.started then return nil, job.a .. 'started_at' end
   end
   return job

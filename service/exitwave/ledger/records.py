@@ -32,12 +32,14 @@ def job_from_reply(reply: Sequence[str], job_id: str = "") -> Job:
     fields = dict(zip(reply[::2], reply[1::2], strict=True))
     job_id = job_id or fields.get("id", "")
     read = _Reader(job_id, fields)
+    if read("id") != job_id:
+        raise _damaged(job_id, "id", fields["id"])
     attempt = read("attempt", int)
     attempts = [_attempt(read, number) for number in range(1, attempt + 1)]
     state = read("state", JobState)
     requeued = state == JobState.QUEUED
     values = {
-        "id": read("id"),
+        "id": job_id,
         "state": state,
         "owner": read("owner"),
         "spec": read("spec", json.loads),

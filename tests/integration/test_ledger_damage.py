@@ -1,0 +1,200 @@
+"""Records damaged by hand are named and set aside; ended jobs go and leave nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
+
+from exitwave.ledger import AsyncLedger, Ledger
+from exitwave.schema.errors import JobNotFound, LedgerDamaged
+from exitwave.schema.job import JobState
+from exitwave.settings.service import LedgerSettings
+
+Damage = Callable[[redis.Redis, str], object]
+
+
+@pytest.fixture
+def raw(ledger_settings: LedgerSettings) -> Iterator[redis.Redis]:
+    uri = ledger_settings.uri.get_secret_value()
+    with redis.Redis.from_url(uri, decode_responses=True) as opened:
+        yield opened
+
+
+def removed(field: str) -> Damage:
+    return lambda raw, key: raw.hdel(key, field)
+
+
+def overwritten(field: str, value: str) -> Damage:
+    return lambda raw, key: raw.hset(key, field, value)
+
+
+def replaced(raw: redis.Redis, key: str) -> None:
+    raw.delete(key)
+    raw.set(key, "hello")
+
+
+DAMAGES: list[tuple[str, Damage]] = [
+    ("state", removed("state")),
+    ("state", overwritten("state", "sleeping")),
+    ("attempt", overwritten("attempt", "two")),
+    ("attempt", overwritten("attempt", "nan")),
+    ("place", overwritten("place", "-5")),
+    ("lost", removed("lost")),
+    ("id", overwritten("id", "another")),
+    ("id", replaced),
+    ("id", lambda raw, key: raw.delete(key)),
+]
+"""What the functions on the server stumble over."""
+
+UNSEEN: list[tuple[str, Damage]] = [
+    ("spec", overwritten("spec", "{")),
+    ("spec", overwritten("spec", '{"scan": 3}')),
+    ("spec", overwritten("spec", "[" * 100_000)),
+    ("submitted_at", overwritten("submitted_at", "9" * 30)),
+    ("owner", removed("owner")),
+]
+"""What only the program that reads the record stumbles over."""
+
+
+@pytest.mark.parametrize(("field", "damage"), [*DAMAGES, *UNSEEN])
+def test_a_damaged_record_is_named_and_the_others_go_on(
+    ledger: Ledger,
+    ledger_settings: LedgerSettings,
+    raw: redis.Redis,
+    field: str,
+    damage: Damage,
+) -> None:
+    root = f"{{{ledger_settings.prefix}}}"
+    sick, well = submit(ledger), submit(ledger)
+    damage(raw, f"{root}:job:{sick.id}")
+    if field != "place":  # which nobody is shown
+        with pytest.raises(LedgerDamaged, match=f"{sick.id}.*{field}"):
+            ledger.get(sick.id)
+        page = ledger.list()
+        assert (page.damaged, [job.id for job in page.jobs]) == ([sick.id], [well.id])
+    ledger.tick()
+    assert claim(ledger).id == well.id
+    assert ledger.beat(well.id, 1, "w") == "go"
+    assert ledger.claim("other", "cpu") is None
+    assert set(kinds(ledger, sick.id)) <= {"submitted", "started"}
+    for key in ("ready", "waiting", "paused", "leased"):
+        assert raw.zscore(f"{root}:{key}", sick.id) is None
+    assert raw.zscore(f"{root}:damaged", sick.id) is not None
+    if (field, damage) in DAMAGES:
+        for act in (ledger.cancel, ledger.stop, ledger.pause, ledger.resume):
+            with pytest.raises(LedgerDamaged, match=sick.id):
+                act(sick.id)
+        with pytest.raises(LedgerDamaged, match=sick.id):
+            ledger.reprioritise(sick.id, 3)
+    assert ledger.queue().queued == []
+    ledger.delete(sick.id)
+    with pytest.raises(JobNotFound):
+        ledger.get(sick.id)
+    page = ledger.list(scan="s")
+    assert (page.damaged, [job.id for job in page.jobs]) == ([], [well.id])
+
+
+def test_a_running_job_that_is_damaged_is_dropped_by_its_worker(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
+) -> None:
+    job = submit(ledger)
+    claim(ledger)
+    raw.hdel(f"{{{ledger_settings.prefix}}}:job:{job.id}", "a:1:worker")
+    assert ledger.beat(job.id, 1, "w") == "stale"
+    with pytest.raises(LedgerDamaged, match="a:1:worker"):
+        ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
+    assert ledger.queue().running == 0
+
+
+def test_keys_of_another_kind_are_reported(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
+) -> None:
+    submit(ledger)
+    root = f"{{{ledger_settings.prefix}}}"
+    raw.delete(f"{root}:jobs")
+    raw.set(f"{root}:jobs", "hello")
+    with pytest.raises(LedgerDamaged, match="another kind"):
+        ledger.list()
+    raw.hset(f"{root}:workers", "w", "not what was written")
+    ledger.tick()
+    assert ledger.workers() == []
+
+
+async def test_the_other_face_sets_aside_too(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
+) -> None:
+    sick, well = submit(ledger), submit(ledger)
+    raw.hset(f"{{{ledger_settings.prefix}}}:job:{sick.id}", "spec", "{")
+    async with AsyncLedger(ledger_settings) as other:
+        job = await other.claim("w", "cpu")
+        assert job is not None
+        assert job.id == well.id
+
+
+def keys_of(raw: redis.Redis, settings: LedgerSettings) -> set[str]:
+    # Only the tests look at every key.
+    return set(raw.scan_iter(match=f"{{{settings.prefix}}}:*", count=1000))
+
+
+def full_life(ledger: Ledger, number: int) -> str:
+    """A job that leaves a trace in every kind of key."""
+    job, _ = ledger.submit(
+        spec(f"scan{number}", tags=["a", f"t{number}"]),
+        owner=f"owner{number}",
+        idempotency_key=str(number),
+    )
+    ledger.pause(job.id)
+    ledger.reprioritise(job.id, number % 10)
+    ledger.resume(job.id)
+    claim(ledger)
+    ledger.cancel(job.id)
+    ledger.finish(job.id, 1, "w", "lost")
+    return job.id
+
+
+def test_ended_jobs_go_by_count_and_leave_nothing(valkey_uri: str, raw: redis.Redis) -> None:
+    settings = settings_for(valkey_uri, keep_jobs=3)
+    with Ledger(settings) as ledger:
+        first = full_life(ledger, 0)
+        for number in range(1, 3):
+            full_life(ledger, number)
+        ledger.tick()
+        before = keys_of(raw, settings)
+        assert len(ledger.list().jobs) == 3
+        ids = [full_life(ledger, number) for number in range(3, 113)]
+        for _ in range(2):  # a bounded number in each
+            assert len(ledger.list(limit=500).jobs) > 3
+            ledger.tick()
+        kept = ledger.list(limit=500).jobs
+        assert [job.id for job in kept] == ids[:-4:-1]
+        assert len(keys_of(raw, settings)) == len(before)
+        with pytest.raises(JobNotFound):
+            ledger.get(first)
+        for job in kept:
+            ledger.delete(job.id)
+            raw.delete(f"{{{settings.prefix}}}:deleted:{job.id}")  # these expire
+        left = {key.partition("}:")[2] for key in keys_of(raw, settings)}
+        forever = {"seq", "claims", "counts", "events", "bell", "clock", "version"}
+        assert left <= {*forever, "ctl:w"}
+
+
+def test_ended_jobs_go_by_age_and_others_stay(valkey_uri: str, raw: redis.Redis) -> None:
+    settings = settings_for(valkey_uri, keep_days=1)
+    root = f"{{{settings.prefix}}}"
+    with Ledger(settings) as ledger:
+        old, young = submit(ledger), submit(ledger)
+        queued, running = submit(ledger), submit(ledger, priority=1)
+        claim(ledger)
+        ledger.cancel(old.id)
+        ledger.cancel(young.id)
+        raw.zincrby(f"{root}:ended", -86_400_001, old.id)
+        ledger.tick()
+        states = {job.id: job.state for job in ledger.list().jobs}
+        assert states == {
+            young.id: JobState.CANCELLED,
+            queued.id: JobState.QUEUED,
+            running.id: JobState.RUNNING,
+        }

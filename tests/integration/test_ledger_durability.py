@@ -1,0 +1,181 @@
+"""What is answered is kept: configuration, replicas, lost replies, other releases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from tests.integration.ledger_bench import settings_for, spec, submit
+from tests.integration.own_server import OwnServer
+from tests.stack import free_port, wait_until
+
+from exitwave.ledger import AsyncLedger, Ledger, library
+from exitwave.ledger.control import ControlCalls
+from exitwave.schema.errors import LedgerUnavailable, UsageError
+from exitwave.settings.service import LedgerSettings
+
+
+@contextmanager
+def own_server(directory: Path, *options: str) -> Iterator[OwnServer]:
+    server = OwnServer(directory, *options)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+async def test_a_server_that_keeps_what_it_answers_is_accepted(valkey_uri: str) -> None:
+    settings = settings_for(valkey_uri)
+    with Ledger(settings) as ledger:
+        ledger.check_durability()
+        submit(ledger)
+    async with AsyncLedger(settings) as ledger_async:
+        await ledger_async.check_durability()
+        await ledger_async.submit(spec(), owner="me")
+
+
+@pytest.mark.parametrize(
+    ("option", "found"),
+    [(("--appendfsync", "everysec"), "everysec"), (("--appendonly", "no"), "appendonly no")],
+)
+async def test_a_server_that_answers_before_its_disk_is_refused(
+    tmp_path: Path, option: tuple[str, str], found: str
+) -> None:
+    with own_server(tmp_path, *option) as server:
+        settings = settings_for(server.uri)
+        with Ledger(settings) as ledger, pytest.raises(UsageError, match=found):
+            ledger.check_durability()
+        async with AsyncLedger(settings) as ledger_async:
+            with pytest.raises(UsageError, match=found):
+                await ledger_async.check_durability()
+
+
+def test_a_server_that_hides_its_configuration_is_trusted(tmp_path: Path) -> None:
+    hidden = ("--rename-command", "CONFIG", "")
+    with own_server(tmp_path, *hidden) as server, Ledger(settings_for(server.uri)) as ledger:
+        ledger.check_durability()
+        submit(ledger)
+
+
+def test_a_server_that_is_away_is_not_called_misconfigured(tmp_path: Path) -> None:
+    settings = settings_for(f"unix://{tmp_path}/nobody")
+    with Ledger(settings) as ledger, pytest.raises(LedgerUnavailable):
+        ledger.check_durability()
+
+
+def replica_port(directory: Path) -> tuple[str, tuple[str, ...]]:
+    port = str(free_port())
+    return port, ("--port", port, "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
+
+
+def replicas(uri: str) -> int:
+    with redis.Redis.from_url(uri) as raw:
+        info = raw.info("replication")
+    return sum(info[f"slave{n}"]["state"] == "online" for n in range(info["connected_slaves"]))
+
+
+async def test_an_accepted_job_is_on_a_replicas_disk(tmp_path: Path) -> None:
+    port, options = replica_port(tmp_path)
+    with own_server(tmp_path / "first", *options) as first:
+        options = ("--port", str(free_port()), "--replicaof", "127.0.0.1", port)
+        with own_server(tmp_path / "second", *options, "--bind", "127.0.0.1") as second:
+            wait_until(lambda: replicas(first.uri) == 1, "the replica", within_s=30)
+            settings = settings_for(first.uri)
+            with Ledger(settings) as ledger:
+                if not knows_waitaof(first.uri):
+                    with pytest.raises(UsageError, match="no WAITAOF"):
+                        ledger.check_durability()
+                    return
+                ledger.check_durability()
+                keyed = {"owner": "me", "idempotency_key": "k"}
+                job, created = ledger.submit(spec(), **keyed)
+                assert created
+                second.kill()
+                # Also what is already known here has to be there before it is promised.
+                with pytest.raises(LedgerUnavailable, match="0 replicas"):
+                    ledger.submit(spec(), **keyed)
+                with pytest.raises(LedgerUnavailable, match="0 replicas"):
+                    ledger.submit(spec(), owner="me", idempotency_key="other")
+                assert ledger.get(job.id) == job  # looking does not wait
+                second.start()
+                wait_until(lambda: replicas(first.uri) == 1, "the replica", within_s=30)
+                again, created = ledger.submit(spec(), owner="me", idempotency_key="other")
+                assert not created
+            async with AsyncLedger(settings) as ledger_async:
+                await ledger_async.check_durability()
+                third, _ = await ledger_async.submit(spec(), owner="me")
+            first.kill()
+            second.kill()
+            second.start()
+            with redis.Redis.from_url(second.uri) as raw:
+                raw.replicaof("NO", "ONE")
+            promoted = settings.model_copy(update={"uri": settings_for(second.uri).uri})
+            with Ledger(promoted) as ledger:
+                found = {each.id for each in ledger.list().jobs}
+                assert found == {job.id, again.id, third.id}
+
+
+def knows_waitaof(uri: str) -> bool:
+    with redis.Redis.from_url(uri) as raw:
+        try:
+            raw.execute_command("WAITAOF", 0, 0, 0)
+        except redis.ResponseError:
+            return False
+    return True
+
+
+def test_a_submission_sent_twice_is_one_and_counts_as_new(
+    ledger: Ledger, ledger_settings: LedgerSettings
+) -> None:
+    """The client sends a command again when its reply is lost on the way."""
+    call = ControlCalls(ledger_settings).submit(
+        spec(), owner="me", idempotency_key=None, request_digest=None
+    )
+    first = ledger.run(call)
+    assert first[1]
+    assert ledger.run(call) == first
+    assert len(ledger.list().jobs) == 1
+
+
+def other_version(version: str) -> str:
+    return library.SOURCE.replace(f"VERSION = '{library.VERSION}'", f"VERSION = '{version}'")
+
+
+def test_older_functions_are_replaced_and_then_refuse_the_older_program(
+    tmp_path: Path,
+) -> None:
+    with own_server(tmp_path) as server, redis.Redis.from_url(server.uri) as raw:
+        raw.function_load(other_version("1"), replace=True)
+        with Ledger(settings_for(server.uri)) as ledger:
+            submit(ledger)
+        with pytest.raises(redis.ResponseError, match=f"EXITWAVEVERSION {library.VERSION}"):
+            raw.fcall("exitwave_get", 1, "{x}", "1", "{}", "id")
+
+
+def test_an_older_program_is_told_which_version_the_queue_speaks(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(ledger)
+    ours = library.VERSION
+    monkeypatch.setattr(library, "SOURCE", other_version("1"))
+    monkeypatch.setattr(library, "VERSION", 1)
+    with pytest.raises(LedgerUnavailable, match=rf"queue speaks version {ours} .* version 1;"):
+        ledger.list()
+
+
+def test_records_of_another_release_are_left_alone(tmp_path: Path) -> None:
+    with own_server(tmp_path) as server, redis.Redis.from_url(server.uri) as raw:
+        settings = settings_for(server.uri)
+        older = other_version("1")
+        raw.function_load(older, replace=True)
+        raw.zadd(f"{{{settings.prefix}}}:jobs", {"an old job": 1})
+        with Ledger(settings) as ledger:
+            with pytest.raises(LedgerUnavailable, match="records of version 1"):
+                ledger.claim("w", "cpu")
+            assert raw.function_list()[0][5] != library.SOURCE  # nobody else is shut out
+            raw.function_load(library.SOURCE, replace=True)
+            with pytest.raises(LedgerUnavailable, match="queue speaks version 1"):
+                ledger.claim("w", "cpu")
