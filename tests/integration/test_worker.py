@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from tests.integration.processes import children, command_line, is_there
 from tests.stack import (
     TiledServer,
     clean_environment,
@@ -80,21 +81,6 @@ class Worker:
             job_id,
             lambda job: job.attempt == attempt and job.progress and job.progress.epoch > 0,
         )
-
-
-def children(pid: int) -> list[int]:
-    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-
-
-def is_there(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 @contextmanager

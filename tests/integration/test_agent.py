@@ -1,0 +1,241 @@
+"""Agents with a light body in real processes: signals, deaths and what becomes of jobs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.integration import light_body
+from tests.integration.processes import children, command_line, is_there
+from tests.stack import clean_environment, exitwave, running, wait_until
+
+from exitwave.ledger import Ledger
+from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
+from exitwave.schema.worker import WorkerInfo
+from exitwave.settings.service import LedgerSettings
+
+ENDLESS = {"epochs": 10**6, "epoch_s": 0.1}
+NAME = "agent"
+
+
+@dataclass
+class Agent:
+    """A worker with a light body and a queue of its own."""
+
+    process: subprocess.Popen[bytes]
+    ledger: Ledger
+    folder: Path
+    log: Path
+
+    def submit(self, priority: int = 5, **recipe: Any) -> str:
+        scan = ScanRef(uid="u", path="raw/u")
+        spec = JobSpec(scan=scan, recipe=recipe, priority=priority)
+        return self.ledger.submit(spec, owner="tests")[0].id
+
+    def until(self, job_id: str, what: Callable[[Job], object], within_s: float = 30) -> Job:
+        wait_until(
+            lambda: what(self.ledger.get(job_id)), "job", within_s=within_s, log=self.log
+        )
+        return self.ledger.get(job_id)
+
+    def until_ended(self, job_id: str) -> Job:
+        return self.until(job_id, lambda job: job.state.terminal)
+
+    def until_computing(self, job_id: str, attempt: int = 1) -> Job:
+        return self.until(
+            job_id,
+            lambda job: job.attempt == attempt and job.progress and job.progress.epoch > 0,
+        )
+
+    def info(self) -> WorkerInfo | None:
+        return next((worker for worker in self.ledger.workers()), None)
+
+    def engine_pid(self) -> int:
+        (pid,) = [p for p in children(self.process.pid) if "spawn_main" in command_line(p)]
+        return pid
+
+
+@contextmanager
+def working(valkey_uri: str, folder: Path, **more: str) -> Iterator[Agent]:
+    prefix = f"a{uuid4().hex[:8]}"
+    values = {
+        "DATA_DIR": str(folder),
+        "LEDGER__URI": valkey_uri,
+        "LEDGER__PREFIX": prefix,
+        "LEDGER__LEASE_S": "3",
+        "LEDGER__MIN_RUN_S": "0",
+        "WORKER__NAME": NAME,
+        "WORKER__BODY": light_body.PATH,
+        "WORKER__BEAT_S": "0.5",
+        "WORKER__CANCEL_GRACE_S": "1",
+        **more,
+    }
+    env = clean_environment(
+        PYTHONPATH=str(Path(__file__).parents[2]),
+        **{f"EXITWAVE__{name}": value for name, value in values.items()},
+    )
+    settings = LedgerSettings.model_validate(
+        {"uri": valkey_uri, "prefix": prefix, "lease_s": 3, "min_run_s": 0}
+    )
+    log = folder / "worker.log"
+    with (
+        Ledger(settings) as ledger,
+        running(exitwave("worker"), owner=folder, env=env, log=log) as process,
+    ):
+        agent = Agent(process, ledger, folder, log)
+        wait_until(lambda: (info := agent.info()) and info.state == "idle", "agent", log=log)
+        yield agent
+
+
+@pytest.fixture(scope="module")
+def agent(valkey_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    with working(valkey_uri, tmp_path_factory.mktemp("agent")) as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("does", "slug"), [("no memory", "out-of-memory"), ("no host memory", "out-of-memory")]
+)
+def test_a_job_that_does_not_fit_fails_at_once(agent: Agent, does: str, slug: str) -> None:
+    job = agent.until_ended(agent.submit(does=does))
+    assert job.state == JobState.FAILED and job.attempt == 1
+    assert job.failure and job.failure.slug == slug and "does not fit" in job.failure.message
+
+
+def test_a_poison_job_dies_and_the_others_are_done(agent: Agent) -> None:
+    poison, good = agent.submit(does="kill"), agent.submit()
+    job = agent.until_ended(poison)
+    assert job.state == JobState.DEAD and job.attempt == 3
+    assert all("SIGKILL" in attempt.reason for attempt in job.attempts)
+    assert agent.until_ended(good).state == JobState.SUCCEEDED
+
+
+def test_a_broken_device_costs_an_attempt_and_a_new_engine_goes_on(agent: Agent) -> None:
+    before = agent.engine_pid()
+    job_id = agent.submit(does="break")
+    job = agent.until(job_id, lambda job: job.attempt == 2)
+    assert job.attempts[0].outcome == "lost" and "illegal memory" in job.attempts[0].reason
+    assert agent.until_ended(job_id).state == JobState.DEAD
+    assert agent.until_ended(agent.submit()).state == JobState.SUCCEEDED
+    assert agent.engine_pid() != before
+
+
+def test_cancel_ends_a_batch_or_a_hung_engine(agent: Agent) -> None:
+    job_id = agent.submit(**ENDLESS)
+    agent.until_computing(job_id)
+    engine = agent.engine_pid()
+    agent.ledger.cancel(job_id)
+    assert agent.until_ended(job_id).attempts[0].outcome == "cancelled"
+    assert is_there(engine)
+
+    hung = agent.submit(does="hang")
+    agent.until(hung, lambda job: job.state == JobState.RUNNING)
+    time.sleep(1)  # it has blocked SIGTERM by now
+    agent.ledger.cancel(hung)
+    assert agent.until_ended(hung).state == JobState.CANCELLED
+    assert not is_there(engine)
+    assert agent.until_ended(agent.submit()).state == JobState.SUCCEEDED
+
+
+def test_live_work_takes_over_and_the_job_goes_on_where_it_was(agent: Agent) -> None:
+    batch = agent.submit(epochs=40, epoch_s=0.1)
+    agent.until_computing(batch)
+    live = agent.submit(priority=0)
+    assert agent.until_ended(live).state == JobState.SUCCEEDED
+    job = agent.until_ended(batch)
+    assert job.state == JobState.SUCCEEDED and (job.lost, job.yields) == (0, 1)
+    assert [attempt.outcome for attempt in job.attempts] == ["yielded", "succeeded"]
+    assert job.progress and job.progress.resumed_from
+    assert job.progress.resumed_from.epoch == job.attempts[0].progress.epoch
+    wait_until(lambda: not (agent.folder / "checkpoints" / batch).exists(), "tidy", within_s=5)
+
+
+def test_stop_keeps_what_there_is(agent: Agent) -> None:
+    job_id = agent.submit(**ENDLESS)
+    agent.until_computing(job_id)
+    agent.ledger.stop(job_id)
+    job = agent.until_ended(job_id)
+    assert job.state == JobState.SUCCEEDED and job.result
+    assert job.result.complete is False and job.result.epochs > 0
+
+
+def test_a_replaced_attempt_is_dropped(agent: Agent) -> None:
+    job_id = agent.submit(**ENDLESS)
+    agent.until_computing(job_id)
+    agent.ledger.finish(job_id, 1, NAME, "lost")  # as if it had been silent for too long
+    agent.until_computing(job_id, attempt=2)
+    agent.ledger.cancel(job_id)
+    job = agent.until_ended(job_id)
+    assert [attempt.outcome for attempt in job.attempts] == ["lost", "cancelled"]
+
+
+def test_a_drained_worker_claims_nothing_until_it_may(agent: Agent) -> None:
+    running_one = agent.submit(epochs=10, epoch_s=0.1)
+    agent.until_computing(running_one)
+    agent.ledger.drain(NAME, True)
+    assert agent.until_ended(running_one).state == JobState.SUCCEEDED
+    waiting = agent.submit()
+    time.sleep(1.5)
+    assert agent.ledger.get(waiting).state == JobState.QUEUED
+    assert agent.info().state == "draining"
+    agent.ledger.drain(NAME, False)
+    assert agent.until_ended(waiting).state == JobState.SUCCEEDED
+
+
+def test_a_sick_device_is_quarantined_until_it_is_well(valkey_uri: str, tmp_path: Path) -> None:
+    with working(valkey_uri, tmp_path, WORKER__SICK_AFTER="2") as agent:
+        (tmp_path / "sick").touch()
+        os.kill(agent.engine_pid(), signal.SIGKILL)
+        wait_until(lambda: (info := agent.info()) and info.state == "quarantined", "quarantine")
+        assert "1 + 1 gives 3" in agent.info().note
+        job_id = agent.submit()
+        time.sleep(1)
+        assert agent.ledger.get(job_id).state == JobState.QUEUED
+        (tmp_path / "sick").unlink()
+        assert agent.until_ended(job_id).state == JobState.SUCCEEDED
+        assert agent.info().note == ""
+
+
+def test_told_to_end_it_gives_its_job_back(valkey_uri: str, tmp_path: Path) -> None:
+    with working(valkey_uri, tmp_path) as agent:
+        job_id = agent.submit(**ENDLESS)
+        agent.until_computing(job_id)
+        agent.process.terminate()
+        assert agent.process.wait(10) == 0
+        job = agent.ledger.get(job_id)
+        assert job.state == JobState.QUEUED and (job.lost, job.yields) == (0, 1)
+        assert (tmp_path / "checkpoints" / job_id / "kept.json").exists()
+        assert agent.info() is None
+    with working(valkey_uri, tmp_path) as agent:
+        job_id = agent.submit(does="hang")
+        agent.until(job_id, lambda job: job.state == JobState.RUNNING)
+        agent.process.terminate()
+        time.sleep(1)
+        assert agent.process.poll() is None and agent.info().state == "draining"
+        agent.process.terminate()
+        assert agent.process.wait(5) == 0
+        assert agent.ledger.get(job_id).attempts[0].outcome == "yielded"
+
+
+def test_a_job_whose_engine_dies_is_claimed_while_the_next_one_starts(
+    valkey_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(light_body.START_S, "6")
+    with working(valkey_uri, tmp_path) as agent:
+        job_id = agent.submit(**ENDLESS)
+        agent.until_computing(job_id)
+        os.kill(agent.engine_pid(), signal.SIGKILL)
+        began = time.monotonic()
+        agent.until(job_id, lambda job: job.attempt == 2)
+        assert time.monotonic() - began < 5  # the engine is not there yet
+        job = agent.until_computing(job_id, attempt=2)  # the lease, 3 s, was kept
+        assert job.lost == 1
