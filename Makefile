@@ -3,12 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
 ARGS   ?=
 
-.PHONY: help venv demo test lint format bench bench-demo clean
+.PHONY: help venv demo test lint format openapi bench bench-demo clean
 
 help:
 	@echo "make demo [ARGS=--once]  play a real scan and watch its picture form"
 	@echo "make test                run every test (installs Chromium if there is none)"
 	@echo "make lint                ruff, mypy --strict, import contracts"
+	@echo "make openapi             write docs/openapi.json, the description of the API"
 	@echo "make venv                only install"
 	@echo "make bench [QUICK=1]     measure the engine beside its peers (see docs/benchmarks.md)"
 	@echo "make bench-demo          time the way from scan to picture on this machine"
@@ -47,6 +48,9 @@ lint: .venv/installed-test
 format: .venv/installed-test
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+openapi: .venv/installed-test
+	@$(BIN)/python -m exitwave.api.openapi docs/openapi.json
 
 .venv/installed-bench: .venv/bin/python pyproject.toml deploy/constraints.txt
 	@echo "installing exitwave[bench] into .venv (a few minutes, once)"

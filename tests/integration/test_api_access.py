@@ -67,10 +67,10 @@ def test_a_code_starts_one_session_that_only_our_own_page_can_use(api_alone: Api
         cancel = f"/api/v1/jobs/{job['id']}/cancel"
         other_port = f"http://127.0.0.1:{free_port()}"
         for origin in ({}, {"Origin": other_port}, {"Origin": "null"}, {"Origin": "http://["}):
-            problem(browser.post(cancel, headers=origin), 401, "access-denied")
+            problem(browser.post(cancel, headers=origin), 403, "forbidden")
         own = {"Origin": api_alone.url}
         assert browser.post(cancel, headers=own).json()["state"] == "cancelled"
-        problem(browser.post("/api/v1/session/code", headers=own), 401, "access-denied")
+        problem(browser.post("/api/v1/session/code", headers=own), 403, "forbidden")
 
         cookie = f"exitwave_session={browser.cookies['exitwave_session']}"
         live = api_alone.url.replace("http", "ws") + "/api/v1/live"
@@ -87,7 +87,7 @@ def test_the_key_starts_a_session_and_nothing_else_does(api_alone: Api) -> None:
 
     assert log_in({"key": KEY}).status_code == 204
     assert log_in({"key": KEY}, Origin=api_alone.url).status_code == 204
-    problem(log_in({"key": KEY}, Origin="http://evil.example"), 401, "access-denied")
+    problem(log_in({"key": KEY}, Origin="http://evil.example"), 403, "forbidden")
     problem(log_in({"key": "wrong"}), 401, "access-denied")
     problem(log_in({"code": "wrong"}), 401, "access-denied")
     problem(log_in({}), 422, "invalid-input")

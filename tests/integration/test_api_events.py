@@ -14,12 +14,14 @@ from exitwave.schema.job import Progress, Result
 def read_events(
     api: Api, path: str, last: str | None = None, enough: int | None = None
 ) -> list[ServerSentEvent]:
+    """Blocks that are only an id, which tell where the stream is, are left out."""
     headers = {} if last is None else {"Last-Event-ID": last}
     found: list[ServerSentEvent] = []
     with connect_sse(api.client, "GET", path, headers=headers) as source:
         source.response.raise_for_status()
         for event in source.iter_sse():
-            found.append(event)
+            if event.data:
+                found.append(event)
             if len(found) == enough:
                 break
     return found
@@ -84,6 +86,25 @@ def test_all_events_replay_from_any_id_without_a_gap(api_alone: Api) -> None:
     for nonsense in ("x", "-1", "1-1-1"):
         answer = api_alone.client.get("/api/v1/events", headers={"Last-Event-ID": nonsense})
         problem(answer, 422, "invalid-input")
+
+
+def test_who_heard_nothing_yet_knows_where_the_stream_was(api_alone: Api) -> None:
+    run_one(api_alone)
+    newest = api_alone.ledger.last_event_id()
+    with connect_sse(api_alone.client, "GET", "/api/v1/events") as source:
+        place = next(source.iter_sse())
+    assert (place.data, place.id) == ("", newest)
+    run_one(api_alone)
+    missed = [event.id for event in api_alone.ledger.events(newest)]
+    got = read_events(api_alone, "/api/v1/events", last=place.id, enough=len(missed))
+    assert [e.id for e in got] == missed
+
+
+def test_a_job_replays_from_its_submission_after_a_reset(api_alone: Api) -> None:
+    path = f"/api/v1/jobs/{run_one(api_alone)}/events"
+    whole = [e.event for e in read_events(api_alone, path)]
+    foreign = read_events(api_alone, path, last="9" * 15)
+    assert [e.event for e in foreign] == ["reset", *whole]
 
 
 def test_a_replay_from_before_what_is_kept_says_so(api_alone: Api, valkey_uri: str) -> None:

@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from fastapi import FastAPI
 
 from exitwave.ledger import AsyncLedger
-from exitwave.schema.job import Problem
 from exitwave.settings.service import Settings
 from exitwave.web import add_dashboard
 
-from .auth import AccessMiddleware, read_key
-from .background import keep_running, open_scans, tick_for_ever
+from .access.cors import add_cors
+from .access.desk import AccessDesk
+from .access.keyring import read_key
+from .access.middleware import AccessMiddleware
+from .background import follow_events, keep_running, open_scans, tick_for_ever
+from .metrics import Metrics, RequestMetricsMiddleware
 from .middleware import BodyLimitMiddleware, RequestLogMiddleware
-from .problems import MEDIA_TYPE, install_handlers
-from .routers import events, health, jobs, live, recipes, results, session, workers
+from .openapi import add_description
+from .problems import install_handlers
+from .routers import (
+    docs,
+    events,
+    health,
+    jobs,
+    keys,
+    live,
+    metrics,
+    queue,
+    recipes,
+    results,
+    session,
+    signals,
+    workers,
+)
 from .scan_desk import ScanDesk
 
-_PROBLEM: dict[str, Any] = {
-    "description": "Every error is a problem (RFC 9457).",
-    "model": Problem,
-    "content": {MEDIA_TYPE: {}},
-}
+ROUTERS = (
+    jobs,
+    signals,
+    events,
+    results,
+    live,
+    queue,
+    workers,
+    recipes,
+    metrics,
+    session,
+    keys,
+    health,
+    docs,
+)
 
 
 def build_app(settings: Settings) -> FastAPI:
@@ -39,6 +66,25 @@ def build_app(settings: Settings) -> FastAPI:
     """
     key = read_key(settings.api)
     ledger = AsyncLedger(settings.ledger)
+    desk = AccessDesk(ledger, settings, key)
+    app = routed_app()
+    app.state.settings = settings
+    app.state.access = desk
+    app.state.ledger = ledger
+    app.state.scans = ScanDesk(settings)
+    app.state.metrics = Metrics(ledger)
+    install_handlers(app)
+    # The last one added is the first one passed.
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes)
+    app.add_middleware(AccessMiddleware, desk=desk)
+    add_cors(app, settings.api.cors_origins)
+    app.add_middleware(RequestLogMiddleware)
+    app.add_middleware(RequestMetricsMiddleware, metrics=app.state.metrics)
+    return app
+
+
+def routed_app() -> FastAPI:
+    """Only the routes and their description: nothing is behind them yet."""
     app = FastAPI(
         title="exitwave",
         summary="Live ptychographic reconstruction: jobs, events, results.",
@@ -47,20 +93,12 @@ def build_app(settings: Settings) -> FastAPI:
         # The framework's pages of documentation load scripts from other hosts.
         docs_url=None,
         redoc_url=None,
-        responses={"default": _PROBLEM, 422: _PROBLEM},
     )
-    app.state.settings = settings
-    app.state.key = key
-    app.state.ledger = ledger
-    app.state.scans = ScanDesk(settings)
-    install_handlers(app)
-    # The last one added is the first one passed.
-    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes)
-    app.add_middleware(AccessMiddleware, ledger=ledger, key=key)
-    app.add_middleware(RequestLogMiddleware)
-    for module in (jobs, events, results, live, workers, recipes, session, health):
+    for module in ROUTERS:
         app.include_router(module.router)
+    docs.add_assets(app)
     add_dashboard(app)
+    add_description(app)
     return app
 
 
@@ -68,11 +106,15 @@ def build_app(settings: Settings) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ledger: AsyncLedger = app.state.ledger
     lease_s: float = app.state.settings.ledger.lease_s
+    measured: Metrics = app.state.metrics
+    work: dict[str, Callable[[], Coroutine[object, object, None]]] = {
+        "tick": lambda: tick_for_ever(ledger, lease_s),
+        "scans": lambda: open_scans(app.state.scans),
+        "metrics": lambda: follow_events(ledger, measured),
+        "access": app.state.access.streams.watch,
+    }
     async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(keep_running("tick", lambda: tick_for_ever(ledger, lease_s))),
-            tasks.create_task(keep_running("scans", lambda: open_scans(app.state.scans))),
-        ]
+        running = [tasks.create_task(keep_running(name, begin)) for name, begin in work.items()]
         yield
         for task in running:
             task.cancel()

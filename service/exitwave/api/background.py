@@ -10,14 +10,15 @@ import structlog
 from exitwave.ledger import AsyncLedger
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
 
+from .metrics import Metrics
 from .scan_desk import ScanDesk
 
 TICK_S = 1.0
 TICKS_PER_LEASE = 8
 """At least: a clock slower than half a lease would seem to have stopped."""
 
-
 RESTART_S = 1.0
+EVENTS_WAIT_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +53,20 @@ async def tick_for_ever(ledger: AsyncLedger, lease_s: float) -> None:
                 _log.info("ledger.back")
             there = True
         await asyncio.sleep(min(TICK_S, lease_s / TICKS_PER_LEASE))
+
+
+async def follow_events(ledger: AsyncLedger, metrics: Metrics) -> None:
+    """Measure what only the way from one event to another tells."""
+    after = "$"
+    while True:
+        try:
+            if after == "$":
+                after = await ledger.last_event_id()
+            for event in await ledger.events(after, wait_s=EVENTS_WAIT_S):
+                metrics.note(event)
+                after = event.id
+        except LedgerUnavailable:  # the clock logs it
+            await asyncio.sleep(RESTART_S)
 
 
 async def open_scans(scans: ScanDesk) -> None:

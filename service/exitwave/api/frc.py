@@ -10,12 +10,14 @@ from exitwave.ledger import AsyncLedger
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import Job, JobSpec, JobState, halves_for
 
+from .again import scan_of
+
 PRIORITY = 9
 
 _log = structlog.get_logger(__name__)
 
 
-async def accept_frc(parent_id: str, ledger: AsyncLedger) -> Job:
+async def accept_frc(parent: Job, ledger: AsyncLedger) -> Job:
     """The job that reconstructs two halves of a job's data and compares them.
 
     It belongs to the parent's owner. Asked for again it is the same one, unless that ended
@@ -26,11 +28,11 @@ async def accept_frc(parent_id: str, ledger: AsyncLedger) -> Job:
     TransitionNotAllowed
         The parent has not succeeded, or is itself such a job.
     """
-    parent = await ledger.get(parent_id)
     if parent.state is not JobState.SUCCEEDED or parent.spec.kind != "reconstruction":
         found = f"an frc of {parent.spec.parent}" if parent.spec.parent else parent.state.value
         raise TransitionNotAllowed(
-            f"job {parent.id}: found {found}; expected a reconstruction that has succeeded"
+            f"job {parent.id}: found {found}; expected a reconstruction that has succeeded",
+            parent.state.value,
         )
     key = f"frc of {parent.id}"
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -51,20 +53,15 @@ async def accept_frc(parent_id: str, ledger: AsyncLedger) -> Job:
 
 
 def _spec(parent: Job) -> JobSpec:
-    scan, result = parent.spec.scan, parent.result
-    quality = None if result is None else result.quality
-    if scan.n_frames is None and result is not None:
-        # Tiled was away when the parent came, and what its user typed may by now mean a
-        # newer scan. The node's path ends with the scan, the job and the attempt.
-        uid = result.node.split("/")[-3]
-        scan = scan.model_copy(update={"uid": uid})
+    quality = None if parent.result is None else parent.result.quality
     return parent.spec.model_copy(
         update={
-            "scan": scan,
+            "scan": scan_of(parent),
             "kind": "frc",
             "parent": parent.id,
             "halves": halves_for(quality.overlap if quality is not None else None),
             "priority": PRIORITY,
             "tags": [],
+            "retry_of": None,
         }
     )

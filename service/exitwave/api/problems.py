@@ -12,16 +12,24 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.websockets import WebSocket
 
+from exitwave.schema.access import without_keys
 from exitwave.schema.errors import (
     PROBLEM_TYPE_PREFIX,
     AccessDenied,
     ExitwaveError,
     InvalidInput,
     MalformedRequest,
+    TooManyRequests,
+    TransitionNotAllowed,
     Unavailable,
 )
+from exitwave.schema.job import Problem
+
+from .middleware import MOST_NESTED
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -43,42 +51,45 @@ def problem(
     **extra: Any,
 ) -> Response:
     """A problem+json answer; `extra` become further members of the body."""
-    body = {
-        "type": PROBLEM_TYPE_PREFIX + slug,
-        "title": slug.replace("-", " ").capitalize(),
-        "status": status,
-        "detail": detail,
-        "instance": instance,
-        **extra,
-    }
-    # ASCII only: text found in a request may hold what UTF-8 cannot.
-    return Response(json.dumps(body), status, headers, MEDIA_TYPE)
+    body = _body(status, slug, detail, instance, extra)
+    # ASCII only: text found in a request may hold what UTF-8 cannot. Nor may it hold a key.
+    return Response(without_keys(json.dumps(body)), status, headers, MEDIA_TYPE)
 
 
 def problem_of(error: ExitwaveError, instance: str) -> Response:
     """The answer for an error of our tree."""
-    headers, extra = {}, {}
+    headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, AccessDenied):
         headers["WWW-Authenticate"] = "Apikey"
-    if isinstance(error, InvalidInput):
-        extra = {
-            "key": error.key,
-            "found": _shown(error.found),
-            "expected": error.expected,
-        }
     return problem(
-        error.status, error.slug, str(error), instance=instance, headers=headers, **extra
+        error.status,
+        error.slug,
+        str(error),
+        instance=instance,
+        headers=headers,
+        **_members(error),
     )
+
+
+def problem_in_body(error: ExitwaveError, instance: str) -> Problem:
+    """The same as part of an answer that is about several things."""
+    body = _body(error.status, error.slug, str(error), instance, _members(error))
+    return Problem.model_validate(body)
 
 
 def install_handlers(app: FastAPI) -> None:
     """Make every error of `app`, the framework's included, a problem."""
 
     @app.exception_handler(ExitwaveError)
-    async def _ours(request: Request, error: ExitwaveError) -> Response:
-        return problem_of(error, request.url.path)
+    async def _ours(connection: HTTPConnection, error: ExitwaveError) -> Response:
+        answer = problem_of(error, connection.url.path)
+        if isinstance(connection, WebSocket):  # not yet accepted: refuse the handshake
+            await connection.send_denial_response(answer)
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -90,7 +101,10 @@ def install_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _framework(request: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.BAD_REQUEST:
-            message = "body: found bytes that cannot be read; expected a JSON object in UTF-8"
+            message = (
+                "body: found bytes that cannot be read; expected a JSON object in UTF-8, "
+                f"nested at most {MOST_NESTED} deep"
+            )
             return problem_of(MalformedRequest(message), request.url.path)
         phrase = HTTPStatus(error.status_code).phrase
         slug = _SLUGS.get(error.status_code) or phrase.lower().replace(" ", "-")
@@ -114,6 +128,31 @@ def install_handlers(app: FastAPI) -> None:
         )
 
 
+def _body(
+    status: int, slug: str, detail: str, instance: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "type": PROBLEM_TYPE_PREFIX + slug,
+        "title": slug.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        **extra,
+    }
+
+
+def _members(error: ExitwaveError) -> dict[str, Any]:
+    if isinstance(error, InvalidInput):
+        return {
+            "key": error.key,
+            "found": _shown(error.found),
+            "expected": error.expected,
+        }
+    if isinstance(error, TransitionNotAllowed) and error.state is not None:
+        return {"state": error.state}
+    return {}
+
+
 def _from_validation(first: Mapping[str, Any]) -> ExitwaveError:
     place, *names = first["loc"]
     if first["type"] == "json_invalid":
@@ -127,7 +166,7 @@ def _from_validation(first: Mapping[str, Any]) -> ExitwaveError:
         return MalformedRequest(
             f"body: found {found}; expected a JSON object sent as application/json"
         )
-    if names[-1] in {"str", "int"}:
+    if names[-1] in {"str", "int", "constrained-str"}:
         names.pop()  # which of two types was tried is no key of the request
     if first["type"] == "extra_forbidden":
         return InvalidInput(_dotted(names), "an unknown key", "a key of the API's schema")

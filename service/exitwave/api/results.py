@@ -22,25 +22,31 @@ from exitwave.files.reconstruction import (
     Reconstruction,
     flat_numbers,
 )
-from exitwave.schema.errors import ResultNotFound
+from exitwave.files.tiff import write_tiff
+from exitwave.schema.errors import ResultNotFound, TransitionNotAllowed
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Job
 
 from .live.nodes import ResultNodes, StoredArray
 
-Format = Literal["cxi", "npy", "npz", "png"]
+Format = Literal["cxi", "npy", "npz", "png", "tiff"]
 
 MEDIA_TYPES: dict[Format, str] = {
     "cxi": "application/x-hdf5",
     "npy": "application/zip",
     "npz": "application/zip",
     "png": "image/png",
+    "tiff": "image/tiff",
 }
+PICTURES: frozenset[Format] = frozenset({"png", "tiff"})
+"""Show one plane, which their name tells."""
+
 SUFFIXES: dict[Format, str] = {
     "cxi": ".cxi",
     "npy": "-recon_result.zip",
     "npz": ".npz",
     "png": ".png",
+    "tiff": ".tiff",
 }
 
 
@@ -59,11 +65,18 @@ async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
 
     Raises
     ------
+    TransitionNotAllowed
+        The job has not ended.
     ResultNotFound
-        The job has no result yet, or its node is no longer in Tiled.
+        It ended without a result, or its node is no longer in Tiled.
     TiledUnavailable
         Tiled is away.
     """
+    if not job.state.terminal:
+        raise TransitionNotAllowed(
+            f"job {job.id}: found state {job.state.value}; expected one that has ended",
+            job.state.value,
+        )
     if job.result is None:
         raise ResultNotFound(f"job {job.id} has no result; it is {job.state}")
     path = job.result.node
@@ -99,7 +112,7 @@ def write_result(
     """Make the file. It takes seconds for large objects: call in a thread."""
     scan = job.spec.scan
     label = scan.uid[:8] if scan.scan_id is None else str(scan.scan_id)
-    name = f"scan_{label}_{job.id}{f'_{plane}' if format == 'png' else ''}{SUFFIXES[format]}"
+    name = f"scan_{label}_{job.id}{f'_{plane}' if format in PICTURES else ''}{SUFFIXES[format]}"
     with tempfile.TemporaryDirectory(prefix="exitwave-") as folder:
         path = Path(folder) / "result"
         if format == "cxi":
@@ -109,6 +122,14 @@ def write_result(
             _zip_tree(path, Path(folder) / "recon_result")
         elif format == "npz":
             write_npz(path, result)
+        elif format == "tiff":
+            write_tiff(
+                path,
+                result.visible_object_YX(),
+                result.illuminated_box,
+                result.pixel_size_m,
+                plane,
+            )
         else:
             picture = object_png(
                 result.visible_object_YX(),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+from pathlib import Path
 
 import uvicorn
 
 from exitwave.schema.errors import UsageError
 from exitwave.settings.logs import configure_logging
-from exitwave.settings.service import Settings
+from exitwave.settings.service import ApiSettings, Settings
 
 from .app import build_app
 
@@ -23,9 +25,11 @@ def run_api(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        There is no access key, or the address cannot be listened on.
+        There is no access key, the address cannot be listened on, or the files for TLS
+        cannot be used.
     """
     configure_logging(settings.log_level)
+    certificate, key = tls_files(settings.api)
     app = build_app(settings)
     listener = _listen(settings.api.host, settings.api.port)
     config = uvicorn.Config(
@@ -35,10 +39,43 @@ def run_api(settings: Settings) -> None:
         access_log=False,  # it would log queries; the middleware logs paths
         server_header=False,
         ws_per_message_deflate=False,  # pictures do not shrink, and deflating costs a core
+        ws_max_size=settings.api.max_body_bytes,
         timeout_graceful_shutdown=SHUTDOWN_S,
+        # An address that anybody may forge would be no limit on log-ins.
+        proxy_headers=bool(settings.api.trusted_proxies),
+        forwarded_allow_ips=settings.api.trusted_proxies,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it anew when it has stopped
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def tls_files(api: ApiSettings) -> tuple[Path, Path] | tuple[None, None]:
+    """Certificate and key to serve HTTPS with; neither: HTTP.
+
+    Raises
+    ------
+    UsageError
+        There is one without the other, or they cannot be read or do not belong together.
+    """
+    certificate, key = api.tls_certificate, api.tls_key
+    if certificate is None and key is None:
+        return None, None
+    if certificate is None or key is None:
+        missing = "api.tls_key" if key is None else "api.tls_certificate"
+        raise UsageError(f"{missing}: found none; expected both files or neither")
+    for name, path in (("api.tls_certificate", certificate), ("api.tls_key", key)):
+        if not path.is_file():
+            raise UsageError(f"{name}: found {path}; expected a PEM file that exists")
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except OSError as error:  # of which ssl's errors are a kind
+        raise UsageError(
+            f"api.tls_certificate, api.tls_key: found {certificate} and {key}, which cannot be "
+            f"used ({error}); expected a certificate in PEM and its key without a password"
+        ) from None
+    return certificate, key
 
 
 def _listen(host: str, port: int) -> socket.socket:

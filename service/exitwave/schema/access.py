@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +31,15 @@ SCOPES: dict[Scope, str] = {
 }
 
 
+KEY_PATTERN = re.compile(r"ew_([0-9a-z]{10})_[0-9a-z]{20,}", re.ASCII)
+"""A key: ``ew_<id>_<secret>``. The id finds its record and is no secret."""
+
+
+def without_keys(text: str) -> str:
+    """The text with the secret part of every key in it left out: for logs and answers."""
+    return KEY_PATTERN.sub(r"ew_\1_***", text)
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,12 +58,30 @@ class KeyRequest(_Strict):
 class KeyInfo(_Strict):
     """A key without its secret."""
 
-    id: str = Field(description="First characters of the key.")
+    id: str = Field(description="What stands between the underscores of the key.")
     owner: str
     scopes: list[Scope]
     created_at: datetime
     expires_at: datetime | None = None
     note: str = ""
+
+
+class KeyList(_Strict):
+    """Body of ``GET /api/v1/keys``, newest first."""
+
+    keys: list[KeyInfo]
+    damaged: list[str] = Field(
+        default_factory=list, description="Ids of records that cannot be read."
+    )
+
+
+class SessionInfo(_Strict):
+    """Body of ``GET /api/v1/session``: who calls."""
+
+    owner: str
+    scopes: list[Scope] = Field(description="All it may do, implied ones included.")
+    key_id: str
+    by: Literal["key", "session"]
 
 
 class NewKey(_Strict):

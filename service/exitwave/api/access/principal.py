@@ -29,6 +29,8 @@ class Principal:
     key_id : str
         The key that it holds, or that its session was made from.
     by : {'key', 'session'}
+    secret_hash : str
+        Of that key: a session ends when another key takes its id.
     session : str
         Hash of the session's token; empty for a key.
     """
@@ -37,6 +39,7 @@ class Principal:
     scopes: frozenset[Scope]
     key_id: str
     by: Literal["key", "session"]
+    secret_hash: str = field(default="", repr=False)
     session: str = field(default="", repr=False)
 
     def may(self, scope: Scope) -> bool:

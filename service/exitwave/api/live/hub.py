@@ -16,7 +16,7 @@ import structlog
 from exitwave.api.background import keep_running
 from exitwave.ledger import AsyncLedger
 from exitwave.schema.errors import JobNotFound, LedgerUnavailable
-from exitwave.schema.job import Event
+from exitwave.schema.job import Event, Job
 from exitwave.settings.service import TiledSettings
 
 from .frames import Frame, Plane
@@ -60,7 +60,7 @@ class Hub:
             await self._nodes.close()
 
     def join(self, viewer: Viewer) -> None:
-        """A page has connected: it gets all events from now on."""
+        """A page has connected: it gets all events that it may see from now on."""
         self._viewers.add(viewer)
         viewer.tell(self._tick_text())
 
@@ -76,30 +76,36 @@ class Hub:
         Raises
         ------
         JobNotFound
-            One of the jobs does not exist; the others are watched.
+            One of the jobs does not exist, or is not the page's to see; the others are
+            watched.
         """
         missing: JobNotFound | None = None
-        viewer.watch(wanted)
+        jobs: dict[str, Job] = {}
         for job_id in wanted:
             try:
-                await self._watch(job_id)
+                jobs[job_id] = await self._look_up(viewer, job_id)
             except JobNotFound as error:
                 missing = error
-            else:
-                for frame in self._watches[job_id].newest.values():
-                    viewer.offer(frame)
+        viewer.watch({job_id: wanted[job_id] for job_id in jobs})
+        for job in jobs.values():
+            for frame in self._watch(job).newest.values():
+                viewer.offer(frame)
         await self._drop_unwatched()
         if missing is not None:
             raise missing
 
-    async def _watch(self, job_id: str) -> None:
-        if job_id in self._watches:
-            return
-        job = await self._ledger.get(job_id)
-        if job_id not in self._watches:  # another page may have come first meanwhile
-            watch = JobWatch(job, self._nodes, self._root, self._publish)
-            self._watches[job_id] = watch
-            watch.start()
+    async def _look_up(self, viewer: Viewer, job_id: str) -> Job:
+        watch = self._watches.get(job_id)
+        job = await self._ledger.get(job_id) if watch is None else watch.job
+        if not viewer.sees(job.owner):
+            raise JobNotFound(f"job: found {job_id!r}; expected the id of a job in this queue")
+        return job
+
+    def _watch(self, job: Job) -> JobWatch:
+        if job.id not in self._watches:
+            self._watches[job.id] = JobWatch(job, self._nodes, self._root, self._publish)
+            self._watches[job.id].start()
+        return self._watches[job.id]
 
     async def _drop_unwatched(self) -> None:
         watched = {job for viewer in self._viewers for job in viewer.wanted}
@@ -135,7 +141,10 @@ class Hub:
         watch = self._watches.get(event.job_id)
         if watch is not None and event.kind != "progress":
             watch.job_changed(await self._ledger.get(event.job_id))
-        self._tell_all(event.model_dump_json())
+        text = event.model_dump_json()
+        for viewer in self._viewers:
+            if viewer.sees(event.owner):
+                viewer.tell(text)
 
     async def _tick(self) -> None:
         """A sign of life, so that pages notice a connection that is dead but not closed."""

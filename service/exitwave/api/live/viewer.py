@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .frames import Frame, Plane, encode
@@ -30,10 +30,18 @@ class SlowViewerError(ConnectionError):
 
 
 class Viewer:
-    """Sends events and frames to one page."""
+    """Sends events and frames to one page.
 
-    def __init__(self, socket: Socket) -> None:
+    Parameters
+    ----------
+    socket : Socket
+    sees : callable
+        Whether the page may know of the jobs of an owner.
+    """
+
+    def __init__(self, socket: Socket, sees: Callable[[str], bool]) -> None:
         self._socket = socket
+        self.sees = sees
         self._texts: deque[str] = deque()
         self._pending: dict[tuple[str, Plane], Frame] = {}
         self._in_flight: int | None = None

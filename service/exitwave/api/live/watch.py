@@ -47,6 +47,11 @@ class JobWatch:
         self._task: asyncio.Task[None] | None = None
         self.newest: dict[Plane, Frame] = {}
 
+    @property
+    def job(self) -> Job:
+        """The newest record of the job."""
+        return self._job
+
     def start(self) -> None:
         """Begin to watch."""
         self._task = _begun(self._run(), f"watch {self._job.id}")

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Header
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from exitwave.api.auth import Access
+from exitwave.api.access.streams import Stream
+from exitwave.api.answers import Answers, answers
+from exitwave.api.auth import JobStream, own
 from exitwave.api.deps import LedgerDep
 from exitwave.ledger import AsyncLedger
-from exitwave.schema.errors import LedgerUnavailable
+from exitwave.schema.errors import JobNotFound, LedgerUnavailable
 from exitwave.schema.job import Event, Job
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
 KEEP_ALIVE_S = 15.0
-WAIT_S = 5.0
+WAIT_S = 2.0
+"""A stream whose key is revoked ends no later than after this."""
+
 BATCH = 500
 
 LastEventId = Annotated[
@@ -27,43 +31,62 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", description="Id of the last event that was received."),
 ]
 
-_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Named events.", "content": {"text/event-stream": {}}}
+_STREAM: Answers = {
+    200: {
+        "description": "Named events.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
 }
 
 _log = structlog.get_logger(__name__)
 
 
-@router.get("/events", response_model=None, responses=_STREAM)
+@router.get("/events", response_model=None, responses={**answers(), **_STREAM})
 async def events(
-    access: Access, ledger: LedgerDep, last_event_id: LastEventId = None
+    stream: JobStream, ledger: LedgerDep, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
-    """Events of all jobs, from now or from after ``Last-Event-ID``.
+    """Events of all jobs that the caller may see, from now or from after ``Last-Event-ID``.
 
     Where that id is older than what is kept, or of another queue, the first event is
-    `reset`: ask for the jobs anew.
+    `reset`: ask for the jobs anew. A block that is only an id says how far the stream is.
+    The stream ends when the key or session does.
+    """
+    after, reset = await _replay_from(ledger, last_event_id)
+    return _streamed(_all_events(stream, ledger, after, reset=reset))
+
+
+@router.get(
+    "/jobs/{job_id}/events", response_model=None, responses={**answers(404, 500), **_STREAM}
+)
+async def job_events(
+    job_id: str, stream: JobStream, ledger: LedgerDep, last_event_id: LastEventId = None
+) -> EventSourceResponse:
+    """Events of one job from its submission on; the last one is always `ended`.
+
+    A ``Last-Event-ID`` that is older than what is kept, or of another queue, is answered by
+    `reset`, and what is kept of the job's events follows.
+    """
+    job = own(await ledger.get(job_id), stream.principal)
+    after, reset = f"{int(job.submitted_at.timestamp() * 1000) - 1}-0", False
+    if last_event_id is not None:
+        resumed, reset = await _replay_from(ledger, last_event_id)
+        after = after if reset else resumed
+    return _streamed(_job_events(stream, ledger, job_id, after, reset=reset))
+
+
+async def _replay_from(ledger: AsyncLedger, last_event_id: str | None) -> tuple[str, bool]:
+    """After which event to begin, and whether some may be missing before it.
+
+    Called before the answer begins: an id that is none must be answered by an error.
     """
     newest = await ledger.last_event_id()
     if last_event_id is None:
-        return _streamed(_all_events(ledger, newest, reset=False))
-    # Checked here because an error must come before the stream begins.
+        return newest, False
     await ledger.events(last_event_id, limit=1)
     if _order(last_event_id) > _order(newest):  # of another queue, or made up
-        return _streamed(_all_events(ledger, newest, reset=True))
+        return newest, True
     gap = _order(last_event_id) < _order(await ledger.first_event_id())
-    return _streamed(_all_events(ledger, last_event_id, reset=gap and last_event_id != "0"))
-
-
-@router.get("/jobs/{job_id}/events", response_model=None, responses=_STREAM)
-async def job_events(
-    job_id: str, access: Access, ledger: LedgerDep, last_event_id: LastEventId = None
-) -> EventSourceResponse:
-    """Events of one job from its submission on; the last one is always `ended`."""
-    job = await ledger.get(job_id)
-    before_ms = int(job.submitted_at.timestamp() * 1000) - 1
-    after = last_event_id or f"{before_ms}-0"
-    await ledger.events(after, limit=1)
-    return _streamed(_job_events(ledger, job_id, after))
+    return last_event_id, gap and _order(last_event_id) > (0, 0)
 
 
 def _streamed(chunks: AsyncIterator[bytes]) -> EventSourceResponse:
@@ -71,29 +94,36 @@ def _streamed(chunks: AsyncIterator[bytes]) -> EventSourceResponse:
     return EventSourceResponse(chunks, headers=headers)
 
 
-async def _all_events(ledger: AsyncLedger, after: str, *, reset: bool) -> AsyncIterator[bytes]:
+async def _all_events(
+    stream: Stream, ledger: AsyncLedger, after: str, *, reset: bool
+) -> AsyncIterator[bytes]:
     yield KEEPALIVE_COMMENT  # the answer's head goes out at once
-    if reset:
-        yield format_sse_event(event="reset", data_str="{}", id=after)
+    yield _reset(after) if reset else _position(after)
     sent = time.monotonic()
     try:
-        while True:
+        while not stream.ended.is_set():
             for event in await ledger.events(after, wait_s=WAIT_S, limit=BATCH):
-                yield _encoded(event)
-                after, sent = event.id, time.monotonic()
+                after = event.id
+                if stream.principal.sees(event.owner):
+                    yield _encoded(event)
+                    sent = time.monotonic()
             if time.monotonic() - sent > KEEP_ALIVE_S:
-                yield KEEPALIVE_COMMENT
+                yield _position(after)
                 sent = time.monotonic()
     except LedgerUnavailable as error:
         # The client comes back with the id of the last event it has.
         _log.warning("events.broken_off", reason=str(error))
 
 
-async def _job_events(ledger: AsyncLedger, job_id: str, after: str) -> AsyncIterator[bytes]:
+async def _job_events(
+    stream: Stream, ledger: AsyncLedger, job_id: str, after: str, *, reset: bool
+) -> AsyncIterator[bytes]:
     yield KEEPALIVE_COMMENT
+    if reset:
+        yield _reset(after)
     sent = time.monotonic()
     try:
-        while True:
+        while not stream.ended.is_set():
             # Asked before the events are read: if it has ended by now, they are all there.
             job = await ledger.get(job_id)
             wait_s = 0.0 if job.state.terminal else WAIT_S
@@ -109,7 +139,7 @@ async def _job_events(ledger: AsyncLedger, job_id: str, after: str) -> AsyncIter
             if time.monotonic() - sent > KEEP_ALIVE_S:
                 yield KEEPALIVE_COMMENT
                 sent = time.monotonic()
-    except LedgerUnavailable as error:
+    except (JobNotFound, LedgerUnavailable) as error:  # deleted, or away
         _log.warning("events.broken_off", job_id=job_id, reason=str(error))
 
 
@@ -122,7 +152,17 @@ def _end_of(job: Job, event_id: str) -> Event:
         kind="ended",
         state=job.state,
         attempt=job.attempt,
+        owner=job.owner,
     )
+
+
+def _reset(after: str) -> bytes:
+    return format_sse_event(event="reset", data_str="{}", id=after)
+
+
+def _position(after: str) -> bytes:
+    """No event, only where the stream is, for who comes back; also a sign of life."""
+    return format_sse_event(id=after)
 
 
 def _encoded(event: Event) -> bytes:

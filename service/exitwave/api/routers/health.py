@@ -6,6 +6,7 @@ import httpx
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from exitwave.api.answers import of_public_routes
 from exitwave.api.deps import LedgerDep, SettingsDep
 from exitwave.api.problems import RETRY_AFTER_S, problem
 from exitwave.ledger import AsyncLedger
@@ -35,7 +36,7 @@ async def livez() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", response_model=Ready)
+@router.get("/readyz", response_model=Ready, responses=of_public_routes(503))
 async def readyz(
     request: Request, ledger: LedgerDep, settings: SettingsDep
 ) -> Ready | Response:

@@ -1,82 +1,229 @@
-"""Jobs: submit, list, look at, cancel; ask for a job's resolution."""
+"""Jobs: submit one or many, list, look at, change, delete."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import BaseModel
 
-from exitwave.api.auth import Access
+from exitwave.api.again import rerun, retry
+from exitwave.api.answers import answers
+from exitwave.api.auth import Principal, ReadJobs, WriteJobs, own, owner_filter
+from exitwave.api.batch import accept_batch
+from exitwave.api.conditions import IfMatch, IfNoneMatch, check_unchanged, etag_of, known
 from exitwave.api.deps import LedgerDep, ScansDep
-from exitwave.api.frc import accept_frc
-from exitwave.api.submission import accept
-from exitwave.schema.job import Job, JobPage, JobRequest, JobState
+from exitwave.api.submission import Submissions
+from exitwave.schema.errors import TransitionNotAllowed
+from exitwave.schema.job import (
+    Attempt,
+    Job,
+    JobPage,
+    JobPatch,
+    JobRequest,
+    JobState,
+)
+from exitwave.schema.requests import BatchReply, BatchRequest, RerunRequest
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+
+NOT_MODIFIED = 304
 
 IdempotencyKey = Annotated[
     str | None,
     Header(
         min_length=1,
         max_length=255,
-        description="A second request with this key and body gets the first one's job.",
+        description="A second request with this key and body gets the first one's answer.",
     ),
 ]
 
 
-@router.post("", status_code=202)
+class AttemptList(BaseModel):
+    """Body of ``GET /api/v1/jobs/{id}/attempts``."""
+
+    attempts: list[Attempt]
+
+
+@router.post("", status_code=202, responses=answers(404, 409, body=True))
 async def submit(
     request: JobRequest,
     response: Response,
-    access: Access,
+    access: WriteJobs,
     ledger: LedgerDep,
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Accept a job. It is on disk when this answers."""
-    job = await accept(
+    job = await Submissions(ledger, scans, access).accept(request, idempotency_key)
+    return told(job, response)
+
+
+@router.post("/batch", status_code=202, responses=answers(404, 409, body=True))
+async def submit_batch(
+    request: BatchRequest,
+    access: WriteJobs,
+    ledger: LedgerDep,
+    scans: ScansDep,
+    idempotency_key: IdempotencyKey = None,
+) -> BatchReply:
+    """Accept the same work for many scans: for each a job, or the problem why there is none.
+
+    Every accepted job is on disk when this answers. Sent again under the same key, each
+    scan has the job that it has already.
+    """
+    return await accept_batch(
         request,
-        owner=access.name,
-        idempotency_key=idempotency_key,
+        idempotency_key,
         ledger=ledger,
-        scans=scans,
+        submissions=Submissions(ledger, scans, access),
+        caller=access,
     )
-    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
-    return job
 
 
-@router.get("")
+@router.get("", responses=answers())
 async def list_jobs(
-    access: Access,
+    access: ReadJobs,
     ledger: LedgerDep,
     state: JobState | None = None,
     scan: Annotated[str | None, Query(description="A scan's uid or scan_id.")] = None,
+    tag: Annotated[str | None, Query(description="A tag, whole.", max_length=80)] = None,
+    owner: Annotated[
+        str | None,
+        Query(description="Whose; others' jobs need control:jobs.", max_length=80),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(description="`cursor` of the page before.")] = None,
 ) -> JobPage:
     """Jobs, newest first. A page with a cursor has a successor, even if it is short."""
-    return await ledger.list(state=state, scan=scan, limit=limit, cursor=cursor)
+    return await ledger.list(
+        state=state,
+        scan=scan,
+        tag=tag,
+        owner=owner_filter(access, owner),
+        limit=limit,
+        cursor=cursor,
+    )
 
 
-@router.get("/{job_id}")
-async def get(job_id: str, access: Access, ledger: LedgerDep) -> Job:
-    """One job with its attempts."""
-    return await ledger.get(job_id)
+@router.get(
+    "/{job_id}",
+    response_model=Job,
+    responses={
+        **answers(404, 500),
+        NOT_MODIFIED: {"description": "If-None-Match names the present version."},
+    },
+)
+async def get(
+    job_id: str,
+    response: Response,
+    access: ReadJobs,
+    ledger: LedgerDep,
+    if_none_match: IfNoneMatch = None,
+) -> Job | Response:
+    """One job with its attempts. `ETag` tells its version."""
+    job = own(await ledger.get(job_id), access)
+    etag = etag_of(job)
+    if known(if_none_match, etag):
+        return Response(status_code=NOT_MODIFIED, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return job
 
 
-@router.post("/{job_id}/cancel", status_code=202)
-async def cancel(job_id: str, access: Access, ledger: LedgerDep) -> Job:
-    """End a queued job at once; a running one with its worker's next sign of life."""
-    return await ledger.cancel(job_id)
+@router.get("/{job_id}/attempts", responses=answers(404, 500))
+async def attempts(job_id: str, access: ReadJobs, ledger: LedgerDep) -> AttemptList:
+    """Every try at a job: where, when, how far, and how it ended."""
+    return AttemptList(attempts=own(await ledger.get(job_id), access).attempts)
 
 
-@router.post("/{job_id}/frc", status_code=202)
-async def frc(job_id: str, response: Response, access: Access, ledger: LedgerDep) -> Job:
-    """Ask for the Fourier ring correlation of a succeeded job: a linked job, priority 9.
+@router.patch("/{job_id}", responses=answers(404, 409, 412, 500, body=True))
+async def change(
+    job_id: str,
+    patch: JobPatch,
+    response: Response,
+    access: WriteJobs,
+    ledger: LedgerDep,
+    if_match: IfMatch = None,
+) -> Job:
+    """Move a job in the queue, hold it back, or let it go on.
 
-    It reconstructs two halves of the data with the job's own recipe. Asking twice gives
-    the same job.
+    A running job keeps the priority for when it comes back to the queue; only a queued one
+    can be paused.
     """
-    job = await accept_frc(job_id, ledger)
+    job = await to_change(job_id, access, ledger, if_match)
+    if patch.paused is not None and job.state is not JobState.QUEUED:
+        # Told before the priority is changed: both or neither.
+        raise TransitionNotAllowed(
+            f"job {job.id}: found state {job.state.value}; expected queued to pause or resume",
+            job.state.value,
+        )
+    if patch.priority is not None:
+        job = await ledger.reprioritise(job.id, patch.priority)
+    if patch.paused is not None:
+        job = await (ledger.pause(job.id) if patch.paused else ledger.resume(job.id))
+    return told(job, response)
+
+
+@router.delete("/{job_id}", status_code=204, responses=answers(404, 409, 412, 500))
+async def delete(
+    job_id: str, access: WriteJobs, ledger: LedgerDep, if_match: IfMatch = None
+) -> Response:
+    """Forget a job that has ended. What it wrote to Tiled stays there."""
+    job = await to_change(job_id, access, ledger, if_match)
+    await ledger.delete(job.id)
+    return Response(status_code=204)
+
+
+@router.post("/{job_id}/retry", status_code=202, responses=answers(404, 409, 500))
+async def retry_job(
+    job_id: str,
+    response: Response,
+    access: WriteJobs,
+    ledger: LedgerDep,
+    scans: ScansDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Job:
+    """Do the work of an ended job once more, exactly as it was resolved: a new job."""
+    job = own(await ledger.get(job_id), access)
+    submissions = Submissions(ledger, scans, access)
+    again = await retry(job, idempotency_key, ledger=ledger, submissions=submissions)
+    return told(again, response)
+
+
+@router.post("/{job_id}/rerun", status_code=202, responses=answers(404, 409, 500, body=True))
+async def rerun_job(
+    job_id: str,
+    request: RerunRequest,
+    response: Response,
+    access: WriteJobs,
+    ledger: LedgerDep,
+    scans: ScansDep,
+    idempotency_key: IdempotencyKey = None,
+) -> Job:
+    """Do the scan of an ended job again with changes: a new job, resolved anew."""
+    job = own(await ledger.get(job_id), access)
+    again = await rerun(
+        job,
+        request,
+        idempotency_key,
+        ledger=ledger,
+        scans=scans,
+        submissions=Submissions(ledger, scans, access),
+    )
+    return told(again, response)
+
+
+async def to_change(
+    job_id: str, access: Principal, ledger: LedgerDep, if_match: str | None
+) -> Job:
+    """The job, if the caller may change it and it is still what the caller looked at."""
+    job = own(await ledger.get(job_id), access)
+    check_unchanged(if_match, job)
+    return job
+
+
+def told(job: Job, response: Response) -> Job:
+    """The job as an answer that says where to find it, and in which version."""
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    response.headers["ETag"] = etag_of(job)
     return job

@@ -4,7 +4,8 @@ The page sends ``{"subscribe": [{"job": id, "planes": [...]}]}``, which replaces
 watched before, and ``{"ack": seq}`` for each frame it has shown. It gets the ledger's
 events as JSON text (as in ``GET /api/v1/events``; beside them ``{"kind": "tick"}`` as a
 sign of life and ``{"kind": "problem"}`` for a request that could not be met), and frames
-as binary messages (`exitwave.api.live.frames`). Access is checked by the middleware.
+as binary messages (`exitwave.api.live.frames`). It sees what its caller may see, and ends
+with the caller's key or session.
 """
 
 from __future__ import annotations
@@ -17,13 +18,22 @@ import structlog
 from fastapi import APIRouter, FastAPI, WebSocket, WebSocketDisconnect
 from pydantic import Field, ValidationError
 
+from exitwave.api.access.desk import AccessDesk
+from exitwave.api.access.streams import Stream
+from exitwave.api.auth import DeskDep, JobStream
 from exitwave.api.live import Hub, Plane, Viewer
 from exitwave.api.live.viewer import SlowViewerError
-from exitwave.schema.errors import PROBLEM_TYPE_PREFIX, ExitwaveError, InvalidInput
+from exitwave.schema.errors import (
+    PROBLEM_TYPE_PREFIX,
+    AccessDenied,
+    ExitwaveError,
+    InvalidInput,
+)
 from exitwave.schema.job import Problem, Strict
 
 MOST_JOBS = 16
 TRY_AGAIN_LATER = 1013
+NOT_ALLOWED = 1008
 
 _log = structlog.get_logger(__name__)
 
@@ -59,36 +69,62 @@ router = APIRouter(tags=["live"], lifespan=lifespan)
 
 
 @router.websocket("/api/v1/live")
-async def live(socket: WebSocket) -> None:
-    """Serve one page until it leaves."""
+async def live(socket: WebSocket, stream: JobStream, desk: DeskDep) -> None:
+    """Serve one page until it leaves, or may no longer look."""
     hub: Hub = socket.app.state.live
     await socket.accept()
-    viewer = Viewer(socket)
+    viewer = Viewer(socket, stream.principal.sees)
     hub.join(viewer)
-    sending = asyncio.create_task(viewer.run(), name="live viewer")
-    listening = asyncio.create_task(_listen(socket, hub, viewer), name="live listener")
+    tasks = [
+        asyncio.create_task(viewer.run(), name="live viewer"),
+        asyncio.create_task(
+            _Page(socket, hub, viewer, stream, desk).listen(), name="live page"
+        ),
+        asyncio.create_task(_until_ended(stream), name="live access"),
+    ]
     try:
-        await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (sending, listening):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(sending, listening, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await hub.leave(viewer)
-    for task in (sending, listening):
+    for task in tasks:
         await _account_for(task, socket)
 
 
-async def _listen(socket: WebSocket, hub: Hub, viewer: Viewer) -> None:
-    async for text in socket.iter_text():
-        try:
-            message = _parse(text)
-            if message.ack is not None:
-                viewer.ack(message.ack)
-            if message.subscribe is not None:
-                wanted = {each.job: frozenset(each.planes) for each in message.subscribe}
-                await hub.subscribe(viewer, wanted)
-        except ExitwaveError as error:
-            viewer.tell(_problem(error))
+class _Page:
+    """What the page asks for."""
+
+    def __init__(
+        self, socket: WebSocket, hub: Hub, viewer: Viewer, stream: Stream, desk: AccessDesk
+    ) -> None:
+        self._socket = socket
+        self._hub = hub
+        self._viewer = viewer
+        self._key_id = stream.principal.key_id
+        self._desk = desk
+
+    async def listen(self) -> None:
+        """Take its messages until it leaves."""
+        while (message := await self._socket.receive())["type"] == "websocket.receive":
+            try:
+                await self._take(_parse(message.get("text") or ""))
+            except ExitwaveError as error:
+                self._viewer.tell(_problem(error))
+
+    async def _take(self, message: FromPage) -> None:
+        if message.ack is not None:
+            self._viewer.ack(message.ack)
+        if message.subscribe is not None:
+            self._desk.requests.take(self._key_id)  # it costs as much as a request
+            wanted = {each.job: frozenset(each.planes) for each in message.subscribe}
+            await self._hub.subscribe(self._viewer, wanted)
+
+
+async def _until_ended(stream: Stream) -> None:
+    await stream.ended.wait()
+    raise AccessDenied("key or session: found one that has ended; expected a new log-in")
 
 
 def _parse(text: str) -> FromPage:
@@ -113,10 +149,13 @@ def _problem(error: ExitwaveError) -> str:
 
 
 async def _account_for(task: asyncio.Task[None], socket: WebSocket) -> None:
-    """A page that went away is normal; one that cannot keep up is sent away."""
+    """A page that went away is normal; one that may not stay or cannot keep up is sent away."""
     if task.cancelled() or (error := task.exception()) is None:
         return
-    if isinstance(error, SlowViewerError):
+    if isinstance(error, AccessDenied):
+        with contextlib.suppress(WebSocketDisconnect):
+            await socket.close(NOT_ALLOWED, str(error))
+    elif isinstance(error, SlowViewerError):
         _log.warning("live.viewer_too_slow", reason=str(error))
         with contextlib.suppress(WebSocketDisconnect):
             await socket.close(TRY_AGAIN_LATER)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from exitwave.api.answers import answers
 from exitwave.api.auth import Access
 from exitwave.schema.recipe import recipe_to_mapping
 from exitwave.settings.recipes import recipe_names, resolve_recipe
@@ -28,7 +29,7 @@ class RecipeList(BaseModel):
     recipes: list[RecipeInfo]
 
 
-@router.get("")
+@router.get("", responses=answers())
 def list_recipes(access: Access) -> RecipeList:
     """Recipes by name."""
     return RecipeList(recipes=[_info(name) for name in recipe_names()])

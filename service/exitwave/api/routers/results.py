@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, FastAPI, Query
 from fastapi.responses import StreamingResponse
 from starlette.requests import HTTPConnection
 
-from exitwave.api.auth import Access
+from exitwave.api.answers import answers
+from exitwave.api.auth import ReadJobs, own
 from exitwave.api.deps import LedgerDep
 from exitwave.api.live.nodes import ResultNodes
 from exitwave.api.results import MEDIA_TYPES, Format, ResultFile, read_result, write_result
@@ -42,28 +43,32 @@ def _nodes(connection: HTTPConnection) -> ResultNodes:
     "/{job_id}/result",
     response_class=StreamingResponse,
     responses={
+        **answers(404, 409, 500),
         200: {
             "description": "The file.",
-            "content": {media_type: {} for media_type in MEDIA_TYPES.values()},
-        }
+            "content": {
+                media_type: {"schema": {"type": "string", "format": "binary"}}
+                for media_type in MEDIA_TYPES.values()
+            },
+        },
     },
 )
 async def result(
     job_id: str,
-    access: Access,
+    access: ReadJobs,
     ledger: LedgerDep,
     nodes: Annotated[ResultNodes, Depends(_nodes)],
     format: Annotated[
         Format,
         Query(
             description="cxi (HDF5), npy (zip of ptycho_gui's tree), npz (named arrays, as "
-            "numpy.load reads them), png (with scale bar)."
+            "numpy.load reads them), png (with scale bar), tiff (one plane, float32)."
         ),
     ] = "cxi",
-    plane: Annotated[Plane, Query(description="What a png shows.")] = "phase",
+    plane: Annotated[Plane, Query(description="What a png or tiff shows.")] = "phase",
 ) -> StreamingResponse:
-    """The final object and probe as a file."""
-    job = await ledger.get(job_id)
+    """The final object and probe as a file. 409 until the job has ended."""
+    job = own(await ledger.get(job_id), access)
     found = await read_result(nodes, job)
     made = await asyncio.to_thread(write_result, found, job, format, plane)
     return StreamingResponse(

@@ -1,20 +1,20 @@
-"""Browser sessions: a one-time code, or the key, for a cookie that scripts cannot read."""
+"""Browser sessions: a one-time code, or a key, for a cookie that scripts cannot read."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from exitwave.api.auth import COOKIE, Principal, key_matches, require_key, require_same_origin
-from exitwave.api.deps import LedgerDep
+from exitwave.api.access.desk import AccessDesk, address_of
+from exitwave.api.access.keyring import CODE_TTL_S
+from exitwave.api.access.middleware import COOKIE, require_same_origin
+from exitwave.api.access.principal import Principal
+from exitwave.api.answers import answers
+from exitwave.api.auth import Access, AdminKey, DeskDep
+from exitwave.schema.access import Scope, SessionInfo
 from exitwave.schema.errors import AccessDenied, InvalidInput
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
-
-CODE_TTL_S = 600
-SESSION_TTL_S = 7 * 24 * 3600
 
 
 class SessionRequest(BaseModel):
@@ -23,7 +23,7 @@ class SessionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     code: SecretStr | None = Field(None, description="The one-time code that `up` printed.")
-    key: SecretStr | None = Field(None, description="The service's access key.")
+    key: SecretStr | None = Field(None, description="An access key.")
 
 
 class Code(BaseModel):
@@ -33,22 +33,28 @@ class Code(BaseModel):
     expires_in_s: int
 
 
-@router.post("", status_code=204)
-async def log_in(body: SessionRequest, request: Request, ledger: LedgerDep) -> Response:
-    """Start a session; the answer sets its cookie."""
+@router.post("", status_code=204, responses=answers(body=True))
+async def log_in(body: SessionRequest, request: Request, desk: DeskDep) -> Response:
+    """Start a session; the answer sets its cookie.
+
+    It has the owner and the scopes of the key that it, or its code, was made from.
+    """
     if request.headers.get("origin"):
         require_same_origin(request)
     if (body.code is None) == (body.key is None):
         raise InvalidInput("body", "both or neither", "either code or key")
-    if body.code and not await ledger.redeem_code(body.code.get_secret_value()):
-        raise AccessDenied("code: found one that is unknown, used or older than ten minutes")
-    if body.key and not key_matches(body.key.get_secret_value(), request.app.state.key):
-        raise AccessDenied("key: found another than the service's")
+    address = address_of(request)
+    desk.log_ins.require(address)
+    try:
+        principal = await _principal(body, desk)
+    except AccessDenied:
+        desk.log_ins.spend(address)
+        raise
     response = Response(status_code=204, headers={"Cache-Control": "no-store"})
     response.set_cookie(
         COOKIE,
-        await ledger.create_session(SESSION_TTL_S),
-        max_age=SESSION_TTL_S,
+        await desk.keyring.create_session(principal),
+        max_age=desk.keyring.session_ttl_s,
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
@@ -56,9 +62,36 @@ async def log_in(body: SessionRequest, request: Request, ledger: LedgerDep) -> R
     return response
 
 
-@router.post("/code", status_code=201)
-async def make_code(
-    access: Annotated[Principal, Depends(require_key)], ledger: LedgerDep
-) -> Code:
-    """A one-time code that starts one session. Only for who holds the key."""
-    return Code(code=await ledger.create_code(CODE_TTL_S), expires_in_s=CODE_TTL_S)
+@router.get("", responses=answers())
+async def who_calls(access: Access, response: Response) -> SessionInfo:
+    """Whose key or session this is, and what it may do."""
+    response.headers["Cache-Control"] = "no-store"
+    return SessionInfo(
+        owner=access.name,
+        scopes=[scope for scope in Scope if access.may(scope)],
+        key_id=access.key_id,
+        by=access.by,
+    )
+
+
+@router.delete("", status_code=204, responses=answers())
+async def log_out(access: Access, desk: DeskDep) -> Response:
+    """End the caller's session; its streams end with it. A key is not ended this way."""
+    if access.by == "session":
+        await desk.keyring.end_session(access)
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+@router.post("/code", status_code=201, responses=answers())
+async def make_code(access: AdminKey, response: Response, desk: DeskDep) -> Code:
+    """A one-time code that starts one session. Only for who holds a key, not a session."""
+    response.headers["Cache-Control"] = "no-store"
+    return Code(code=await desk.keyring.create_code(access), expires_in_s=CODE_TTL_S)
+
+
+async def _principal(body: SessionRequest, desk: AccessDesk) -> Principal:
+    if body.code is not None:
+        return await desk.keyring.of_code(body.code.get_secret_value())
+    return await desk.keyring.of_key(body.key.get_secret_value() if body.key else "")

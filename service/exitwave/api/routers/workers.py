@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
-from exitwave.api.auth import Access
+from exitwave.api.answers import answers
+from exitwave.api.auth import ControlWorkers, ReadWorkers
 from exitwave.api.deps import LedgerDep
-from exitwave.schema.worker import WorkerInfo
+from exitwave.schema.errors import NotFound
+from exitwave.schema.worker import WorkerInfo, WorkerPatch
 
 router = APIRouter(prefix="/api/v1/workers", tags=["workers"])
 
@@ -18,7 +22,22 @@ class WorkerList(BaseModel):
     workers: list[WorkerInfo]
 
 
-@router.get("")
-async def list_workers(access: Access, ledger: LedgerDep) -> WorkerList:
+@router.get("", responses=answers())
+async def list_workers(access: ReadWorkers, ledger: LedgerDep) -> WorkerList:
     """Workers heard of lately."""
     return WorkerList(workers=await ledger.workers())
+
+
+@router.patch("/{name}", responses=answers(404, body=True))
+async def change(
+    name: Annotated[str, Path(description="As the list of workers shows it.")],
+    patch: WorkerPatch,
+    access: ControlWorkers,
+    ledger: LedgerDep,
+) -> WorkerInfo:
+    """Let a worker end its job and claim no other, or claim again."""
+    await ledger.drain(name, patch.draining)
+    for worker in await ledger.workers():
+        if worker.name == name:
+            return worker
+    raise NotFound(f"worker: found {name!r}, which has just left; expected one that is there")

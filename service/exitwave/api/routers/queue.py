@@ -1,0 +1,64 @@
+"""The queue: who is next, and whether it moves at all."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from exitwave.api.answers import answers
+from exitwave.api.auth import ControlJobs, ReadWorkers
+from exitwave.api.deps import LedgerDep
+from exitwave.api.estimate import RECENT_JOBS, estimated_starts
+from exitwave.ledger import AsyncLedger
+from exitwave.schema.job import JobState, QueueInfo, QueuePatch
+
+router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
+
+RUNNING_JOBS = 200
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="Jobs shown at most.")]
+
+
+@router.get("", responses=answers())
+async def show(access: ReadWorkers, ledger: LedgerDep, limit: Limit = 50) -> QueueInfo:
+    """The next jobs in order, with when they may start."""
+    return await _shown(ledger, limit)
+
+
+@router.patch("", responses=answers(body=True))
+async def change(
+    patch: QueuePatch, access: ControlJobs, ledger: LedgerDep, limit: Limit = 50
+) -> QueueInfo:
+    """Pause the queue, or let it go on. Running jobs are not touched."""
+    await (ledger.pause_queue() if patch.paused else ledger.resume_queue())
+    return await _shown(ledger, limit)
+
+
+async def _shown(ledger: AsyncLedger, limit: int) -> QueueInfo:
+    view, workers, recent, running = await asyncio.gather(
+        ledger.queue(limit=limit),
+        ledger.workers(),
+        ledger.list(state=JobState.SUCCEEDED, limit=RECENT_JOBS),
+        ledger.list(state=JobState.RUNNING, limit=RUNNING_JOBS),
+    )
+    starts: list[datetime | None] = [None] * len(view.queued)
+    if not view.paused:
+        starts = estimated_starts(
+            len(view.queued),
+            recent=recent.jobs,
+            running=running.jobs,
+            workers=workers,
+            now=datetime.now(UTC),
+        )
+    return QueueInfo(
+        paused=view.paused,
+        waiting=view.waiting,
+        running=view.running,
+        queued=[
+            job.model_copy(update={"estimated_start": start})
+            for job, start in zip(view.queued, starts, strict=True)
+        ],
+    )

@@ -1,0 +1,139 @@
+"""Calls for access keys and browsers' sessions; run with `AsyncLedger.run` or `Ledger.run`.
+
+Only hashes of secrets are stored: who reads the queue cannot log in with what is there. A
+session points to the key that it was made from and ends with it.
+
+::
+
+    root:keys            hash    id of a key -> JSON of `StoredKey`
+    root:code:<hash>     string  one-time code -> JSON of `Grant`; expires
+    root:session:<hash>  string  session's token -> JSON of `Grant`; expires
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from exitwave.schema.access import KeyInfo, KeyList
+from exitwave.schema.errors import LedgerDamaged
+from exitwave.settings.service import LedgerSettings
+
+from .calls import Call
+
+
+class StoredKey(BaseModel):
+    """A key as the queue keeps it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secret_hash: str
+    info: KeyInfo
+
+
+class Grant(BaseModel):
+    """Which key a code or a session was made from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key_id: str
+    secret_hash: str
+
+
+class KeyCalls:
+    """Builds the calls of one queue's keys, codes and sessions."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        self._root = f"{{{settings.prefix}}}"
+
+    def create(self, key: StoredKey) -> Call[None]:
+        """Keep a new key."""
+        text = key.model_dump_json()
+        return Call(("HSET", self._keys, key.info.id, text), lambda reply: None)
+
+    def get(self, key_id: str) -> Call[StoredKey | None]:
+        """The key of that id; `LedgerDamaged` where its record cannot be read."""
+
+        def parse(reply: Any) -> StoredKey | None:
+            return None if reply is None else _stored(key_id, reply)
+
+        return Call(("HGET", self._keys, key_id), parse)
+
+    def list_all(self) -> Call[KeyList]:
+        """Every key, the newest first."""
+
+        def parse(reply: Any) -> KeyList:
+            infos, damaged = [], []
+            for key_id, text in reply.items():
+                try:
+                    infos.append(_stored(key_id, text).info)
+                except LedgerDamaged:
+                    damaged.append(key_id)
+            infos.sort(key=lambda info: (info.created_at, info.id), reverse=True)
+            return KeyList(keys=infos, damaged=sorted(damaged))
+
+        return Call(("HGETALL", self._keys), parse)
+
+    def revoke(self, key_id: str) -> Call[bool]:
+        """Forget a key; whether there was one."""
+        return Call(("HDEL", self._keys, key_id), bool)
+
+    def create_code(self, grant: Grant, ttl_s: int) -> Call[str]:
+        """A one-time code for a browser."""
+        return self._create("code", grant, ttl_s)
+
+    def redeem_code(self, code: str) -> Call[Grant | None]:
+        """What the code allows; nothing a second time."""
+        return Call(("GETDEL", self._place("code", hash_of(code))), _grant)
+
+    def create_session(self, grant: Grant, ttl_s: int) -> Call[str]:
+        """A browser session's token."""
+        return self._create("session", grant, ttl_s)
+
+    def session(self, token_hash: str) -> Call[Grant | None]:
+        """The key a session was made from; nothing once it has ended."""
+        return Call(("GET", self._place("session", token_hash)), _grant)
+
+    def end_session(self, token_hash: str) -> Call[None]:
+        """Forget a session."""
+        return Call(("DEL", self._place("session", token_hash)), lambda reply: None)
+
+    @property
+    def _keys(self) -> str:
+        return f"{self._root}:keys"
+
+    def _place(self, kind: str, secret_hash: str) -> str:
+        return f"{self._root}:{kind}:{secret_hash}"
+
+    def _create(self, kind: str, grant: Grant, ttl_s: int) -> Call[str]:
+        secret = secrets.token_urlsafe(24)
+        place, text = self._place(kind, hash_of(secret)), grant.model_dump_json()
+        return Call(("SET", place, text, "EX", ttl_s), lambda reply: secret)
+
+
+def hash_of(secret: str) -> str:
+    """SHA-256 in hex. Secrets are long and random, so that no slower hash is called for."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _stored(key_id: str, text: str) -> StoredKey:
+    try:
+        return StoredKey.model_validate_json(text)
+    except ValidationError as error:
+        field = ".".join(map(str, error.errors()[0]["loc"])) or "record"
+        raise LedgerDamaged(
+            f"key {key_id}: {field} of its record in the queue cannot be read; revoke it and "
+            "make another"
+        ) from None
+
+
+def _grant(reply: Any) -> Grant | None:
+    try:
+        return None if reply is None else Grant.model_validate_json(reply)
+    except ValidationError:
+        raise LedgerDamaged(
+            "session: its record in the queue cannot be read; log in anew"
+        ) from None
