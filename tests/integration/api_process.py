@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from tests.stack import answers, clean_environment, free_port, running, tail, wait_until
+from tests.stack import clean_environment, free_port, running, tail, wait_until
 
 from exitwave.ledger import Ledger
 from exitwave.settings.service import LedgerSettings, TiledSettings
@@ -41,8 +42,20 @@ class Api:
 
 
 @contextmanager
-def running_api(directory: Path, ledger_uri: str, tiled: TiledSettings) -> Iterator[Api]:
-    url, prefix = f"http://127.0.0.1:{free_port()}", uuid.uuid4().hex[:12]
+def running_api(
+    directory: Path,
+    ledger_uri: str,
+    tiled: TiledSettings,
+    *,
+    tls: ssl.SSLContext | None = None,
+    **more: str,
+) -> Iterator[Api]:
+    """An API on a free port; `more` are settings of its, as in ``STREAMS="2"``.
+
+    `tls` is what its clients trust where the settings make it speak HTTPS.
+    """
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{free_port()}"
+    prefix = uuid.uuid4().hex[:12]
     env = clean_environment(
         EXITWAVE_API_KEY=KEY,
         EXITWAVE__API__PORT=url.rpartition(":")[2],
@@ -51,21 +64,30 @@ def running_api(directory: Path, ledger_uri: str, tiled: TiledSettings) -> Itera
         EXITWAVE__LEDGER__LEASE_S=str(LEASE_S),
         EXITWAVE__TILED__URI=tiled.uri,
         EXITWAVE__TILED__API_KEY=tiled.api_key.get_secret_value(),
+        **{f"EXITWAVE__API__{name}": value for name, value in more.items()},
     )
     values = {"uri": ledger_uri, "prefix": prefix, "lease_s": LEASE_S}
     log = directory / "api.log"
     with (
         running([sys.executable, "-c", PROGRAM], owner=directory, env=env, log=log) as process,
         httpx.Client(
-            base_url=url, headers={"Authorization": f"Apikey {KEY}"}, timeout=60
+            base_url=url,
+            headers={"Authorization": f"Apikey {KEY}"},
+            timeout=60,
+            verify=tls or True,
         ) as client,
         Ledger(LedgerSettings.model_validate(values)) as ledger,
     ):
-        wait_until(
-            lambda: answers(f"{url}/livez") or process.poll() is not None, "the API", log=log
-        )
+        wait_until(lambda: _alive(client) or process.poll() is not None, "the API", log=log)
         assert process.poll() is None, tail(log)
         yield Api(url, client, ledger, f"{{{prefix}}}", log)
+
+
+def _alive(client: httpx.Client) -> bool:
+    try:
+        return client.get("/livez", timeout=2.0).is_success
+    except httpx.TransportError:
+        return False
 
 
 def problem(answer: httpx.Response, status: int, slug: str) -> Any:

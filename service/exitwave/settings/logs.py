@@ -1,11 +1,19 @@
-"""Logging of the service's processes: one logfmt line per event on standard error."""
+"""Logging of the service's processes: one logfmt line per event on standard error.
+
+A key that found its way into a line, in a path for example, loses its secret part here.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
+from structlog.typing import WrappedLogger
+
+from exitwave.schema.access import without_keys
 
 
 def configure_logging(level: str) -> None:
@@ -23,7 +31,11 @@ def configure_logging(level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    logfmt = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+
+    def renderer(logger: WrappedLogger, method: str, event: MutableMapping[str, Any]) -> str:
+        return without_keys(logfmt(logger, method, event))
+
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
