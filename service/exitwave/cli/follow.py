@@ -16,13 +16,20 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from exitwave.client import Client
-from exitwave.schema.job import Event, Job, JobState, Progress
+from exitwave.schema.job import Event, EventKind, Job, JobState, Progress
 
-NEWS = {
+NEWS: dict[EventKind, str] = {
     "submitted": "queued",
     "started": "running",
     "requeued": "lost its worker; queued again",
+    "yielded": "made way for live work; queued again",
     "cancel_requested": "told to stop",
+    "stop_requested": "told to end now and keep its result",
+    "yield_requested": "told to make way for live work",
+    "reprioritised": "moved in the queue",
+    "paused": "held back",
+    "resumed": "no longer held back",
+    "late": "an attempt that had been replaced spoke up; refused",
 }
 
 
@@ -41,10 +48,15 @@ def until_end(client: Client, job_id: str, *, quiet: bool = False) -> Job:
 def everything(client: Client) -> None:
     """Follow all jobs until interrupted."""
     with _Display() as display:
-        for state in (JobState.QUEUED, JobState.RUNNING):
-            for job in client.jobs(state).jobs:
-                display.show(job.id, job.progress)
-        for event in client.events():
+
+        def show_unfinished() -> None:
+            display.clear()
+            for state in (JobState.QUEUED, JobState.RUNNING):
+                for job in client.jobs(state).jobs:
+                    display.show(job.id, job.progress)
+
+        show_unfinished()
+        for event in client.events(on_reset=show_unfinished):
             display.tell(event)
 
 
@@ -89,6 +101,11 @@ class _Display:
             total=progress.epochs or None,
             loss=loss,
         )
+
+    def clear(self) -> None:
+        """Take all bars away."""
+        for job_id in list(self._tasks):
+            self._remove(job_id)
 
     def _remove(self, job_id: str) -> None:
         if (task := self._tasks.pop(job_id, None)) is not None:

@@ -1,195 +1,131 @@
-"""What users do with jobs: submit, jobs, show, watch, cancel, download."""
+"""Commands that make jobs: submit, retry, rerun, frc."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from exitwave.client import Client, Format
-from exitwave.schema.job import Job, JobState
+from exitwave.client import Client
+from exitwave.schema.requests import BatchItem
 
 from . import follow, tables
+from .common import (
+    FAILED,
+    MAKE_PATIENCE_S,
+    JobId,
+    JsonFlag,
+    WaitFlag,
+    client_of,
+    print_json,
+    say_error,
+    tell_new_job,
+)
 
-FAILED = 1
-LONGEST_LIST = 200
 SCAN_ID_DIGITS = 7
 """Digits alone are a scan_id up to this length, else the beginning of a uid."""
 
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Where the commands find the service."""
-
-    url: str | None
-
-    def client(self) -> Client:
-        """A client of it."""
-        return Client(self.url)
-
-
-JsonFlag: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print JSON, for scripts.", show_default=False)
+Settings: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Override a knob: recipe.seed=3, data.subset=even, geometry.distance_m=1.9. "
+        "May be repeated.",
+        metavar="KEY=VALUE",
+    ),
 ]
-JobId: TypeAlias = Annotated[str, typer.Argument(help="Id of the job.", metavar="JOB")]
+Tags: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--tag", help="A word to find it by. May be repeated.")
+]
+Start: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="A succeeded job whose object and probe it begins with.", metavar="JOB"),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (submit, list_jobs, show, watch, cancel, download, frc):
-        name = "jobs" if command is list_jobs else None
-        app.command(name)(command)
+    for command in (submit, retry, rerun, frc):
+        app.command()(command)
 
 
 def submit(
     context: typer.Context,
-    scan: Annotated[
-        str,
+    scans: Annotated[
+        list[str],
         typer.Argument(
-            help="Scan uid, the beginning of one, or a scan_id (the newest scan wins).",
+            help="Scan uids, beginnings of them, or scan_ids (the newest scan wins); one job "
+            "for each.",
             metavar="SCAN",
         ),
     ],
     recipe: Annotated[str, typer.Option(help="Name of a recipe.")] = "default",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="Override a knob: recipe.seed=3, data.subset=even, geometry.distance_m=1.9. "
-            "May be repeated.",
-            metavar="KEY=VALUE",
-        ),
-    ] = None,
+    settings: Settings = None,
     priority: Annotated[int, typer.Option(min=0, max=9, help="0 (live) to 9 (whenever).")] = 5,
-    tags: Annotated[
-        list[str] | None, typer.Option("--tag", help="A word to find it by. May be repeated.")
-    ] = None,
-    wait: Annotated[
-        bool,
-        typer.Option("--wait", help="Wait for its end; exit code 1 unless it succeeded."),
-    ] = False,
+    tags: Tags = None,
+    start: Start = None,
+    wait: WaitFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Ask for the reconstruction of a scan."""
-    with _client(context) as client:
-        job = client.submit(
-            parse_scan(scan), recipe, parse_settings(settings or []), priority, tags or ()
-        )
-        if wait:
-            job = follow.until_end(client, job.id, quiet=as_json)
-        if as_json:
-            _print_json(job)
-        elif not wait:
-            typer.echo(f"job {job.id} {job.state}; `exitwave watch {job.id}` follows it")
-        if wait:
-            _exit_by_outcome(job, say=not as_json)
-
-
-def list_jobs(
-    context: typer.Context,
-    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
-    scan: Annotated[
-        str | None, typer.Option(help="Only jobs of this scan: its uid or scan_id.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LONGEST_LIST, help="How many at most.")] = 50,
-    as_json: JsonFlag = False,
-) -> None:
-    """List jobs, newest first."""
-    with _client(context) as client:
-        page = client.jobs(state, scan, limit=limit)
-    if as_json:
-        _print_json(page.jobs)
-    else:
-        tables.console.print(tables.job_list(page.jobs))
-        if page.cursor and limit < LONGEST_LIST:
-            typer.echo(f"there are more; --limit {min(LONGEST_LIST, 2 * limit)} shows them")
-
-
-def show(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:
-    """Show everything about one job."""
-    with _client(context) as client:
-        job = client.job(job_id)
-    if as_json:
-        _print_json(job)
-    else:
-        tables.console.print(tables.job_record(job))
-
-
-def watch(
-    context: typer.Context,
-    job_id: Annotated[
-        str | None,
-        typer.Argument(help="Follow this job to its end; default all.", metavar="[JOB]"),
-    ] = None,
-) -> None:
-    """Follow progress live; Ctrl-C leaves, the work goes on."""
-    with _client(context) as client:
-        if job_id is None:
-            follow.everything(client)
+    """Ask for the reconstruction of one scan or of many."""
+    named = [parse_scan(scan) for scan in scans]
+    overrides = parse_settings(settings or [])
+    with client_of(context, MAKE_PATIENCE_S) as client:
+        if len(named) > 1:
+            items = client.submit_many(named, recipe, overrides, priority, tags or (), start)
+            _tell_many(client, items, wait=wait, as_json=as_json)
         else:
-            _exit_by_outcome(follow.until_end(client, job_id), say=True)
+            job = client.submit(named[0], recipe, overrides, priority, tags or (), start)
+            tell_new_job(client, job, wait=wait, as_json=as_json)
 
 
-def cancel(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:
-    """Cancel a job: a queued one at once, a running one within seconds."""
-    with _client(context) as client:
-        job = client.cancel(job_id)
-    if as_json:
-        _print_json(job)
-    elif job.state is JobState.CANCELLED:
-        typer.echo(f"job {job.id} cancelled")
-    else:
-        typer.echo(f"job {job.id} is {job.state}; told to stop")
+def retry(
+    context: typer.Context, job_id: JobId, wait: WaitFlag = False, as_json: JsonFlag = False
+) -> None:
+    """Do the work of an ended job once more: a new job."""
+    with client_of(context, MAKE_PATIENCE_S) as client:
+        tell_new_job(client, client.retry(job_id), wait=wait, as_json=as_json)
+
+
+def rerun(
+    context: typer.Context,
+    job_id: JobId,
+    settings: Settings = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Another recipe; default the earlier job's.")
+    ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(min=0, max=9, help="0 (live) to 9 (whenever); default the earlier job's."),
+    ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="Instead of the earlier job's tags.")
+    ] = None,
+    start: Start = None,
+    wait: WaitFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Do the work of an ended job again with changes: a new job.
+
+    What is set is laid over what was set for the earlier job; KEY=null drops it.
+    """
+    overrides = parse_settings(settings or [])
+    with client_of(context, MAKE_PATIENCE_S) as client:
+        job = client.rerun(job_id, overrides, recipe, priority, tags or None, start)
+        tell_new_job(client, job, wait=wait, as_json=as_json)
 
 
 def frc(
-    context: typer.Context,
-    job_id: JobId,
-    wait: Annotated[
-        bool,
-        typer.Option("--wait", help="Wait for its end; exit code 1 unless it succeeded."),
-    ] = False,
-    as_json: JsonFlag = False,
+    context: typer.Context, job_id: JobId, wait: WaitFlag = False, as_json: JsonFlag = False
 ) -> None:
-    """Ask for the resolution of a finished job: FRC of two halves of its data.
+    """Ask for the resolution of a finished job.
 
-    A job of its own, of lowest priority. Asked for twice it is the same one.
+    A job of its own, of lowest priority: the FRC of two halves of the data. Asked for
+    twice it is the same one.
     """
-    with _client(context) as client:
-        job = client.frc(job_id)
-        if wait:
-            job = follow.until_end(client, job.id, quiet=as_json)
-    if as_json:
-        _print_json(job)
-    elif not wait:
-        typer.echo(f"job {job.id} {job.state}; `exitwave watch {job.id}` follows it")
-    if wait:
-        if not as_json and job.result is not None:
-            for name, line in tables.quality_rows(job.result.quality):
-                typer.echo(f"{name} {line}")
-        _exit_by_outcome(job, say=not as_json)
-
-
-def download(
-    context: typer.Context,
-    job_id: JobId,
-    format: Annotated[
-        Format,
-        typer.Option(
-            help="cxi: object, probe, positions, loss in HDF5; npy: zipped tree of "
-            "ptycho_gui; png: phase with a scale bar."
-        ),
-    ] = "cxi",
-    out: Annotated[
-        Path | None, typer.Option(help="File or folder to write to; default this folder.")
-    ] = None,
-) -> None:
-    """Fetch the result of a job as a file; prints where it is."""
-    with _client(context) as client:
-        typer.echo(client.download(job_id, format, out))
+    with client_of(context, MAKE_PATIENCE_S) as client:
+        tell_new_job(client, client.frc(job_id), wait=wait, as_json=as_json)
 
 
 def parse_scan(text: str) -> str | int:
@@ -219,19 +155,24 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _client(context: typer.Context) -> Client:
-    service: Service = context.obj
-    return service.client()
-
-
-def _print_json(found: Job | list[Job]) -> None:
-    jobs = found if isinstance(found, list) else [found]
-    records = [job.model_dump(mode="json") for job in jobs]
-    typer.echo(json.dumps(records if isinstance(found, list) else records[0], indent=2))
-
-
-def _exit_by_outcome(job: Job, *, say: bool) -> None:
-    if say:
-        typer.echo(tables.outcome(job))
-    if job.state is not JobState.SUCCEEDED:
+def _tell_many(client: Client, items: list[BatchItem], *, wait: bool, as_json: bool) -> None:
+    """A line for each scan; exit code 1 unless all is well with all of them."""
+    well = True
+    for place, item in enumerate(items):
+        job = item.job
+        if job is None:
+            well = False
+            if item.problem is not None and not as_json:
+                say_error(f"scan {item.scan}: {item.problem.detail}")
+            continue
+        if wait:
+            job = follow.until_end(client, job.id, quiet=as_json)
+            items[place] = item.model_copy(update={"job": job})
+            well &= job.state == "succeeded"
+        if not as_json:
+            said = tables.outcome(job) if wait else f"job {job.id} {job.state}"
+            typer.echo(f"scan {item.scan}: {said}")
+    if as_json:
+        print_json(items)
+    if not well:
         raise typer.Exit(FAILED)

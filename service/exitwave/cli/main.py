@@ -10,7 +10,7 @@ import typer
 
 from exitwave.schema.errors import ExitwaveError, UsageError
 
-from . import jobs
+from . import common, control, jobs, keys, looking, workers
 
 FAILED, WRONG_USE = 1, 2
 GROUP = "exitwave.commands"
@@ -49,9 +49,10 @@ def build_app() -> typer.Typer:
             ),
         ] = False,
     ) -> None:
-        context.obj = jobs.Service(url)
+        context.obj = common.Service(url)
 
-    jobs.register(app)
+    for part in (jobs, looking, control, workers, keys):
+        part.register(app)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         register: Any = entry.load()
         register(app)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
 
-from exitwave.schema.job import Job, JobState, Progress, Quality
+from exitwave.schema.job import Attempt, Job, JobState, Progress, Quality
 
 PIPED_WIDTH = 160
 """Columns where there is no terminal: lines stay whole for grep."""
@@ -36,7 +37,7 @@ def job_list(jobs: list[Job]) -> Table:
     for job in jobs:
         table.add_row(
             job.id,
-            job.state.value,
+            "paused" if job.paused else job.state.value,
             scan_name(job),
             recipe_name(job),
             epoch_text(job),
@@ -47,44 +48,86 @@ def job_list(jobs: list[Job]) -> Table:
     return table
 
 
-def job_record(job: Job) -> Table:
-    """Everything about one job."""
+def job_record(job: Job, linked: Sequence[Job] = ()) -> Table:
+    """Everything about one job, and the jobs that refer to it."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    spec = job.spec
-    table.add_row("job", job.id)
-    table.add_row("state", job.state.value + (" (to be cancelled)" if _ending(job) else ""))
-    table.add_row("scan", f"{scan_name(job)}  {spec.scan.uid}")
-    table.add_row("recipe", str(spec.recipe.get("name", "")))
-    if spec.parent:
-        table.add_row("frc of", f"{spec.parent}, two halves of the {spec.halves}")
-    for key, value in spec.overrides.items():
-        table.add_row("", f"{key} = {value}")
-    table.add_row("priority", str(spec.priority))
-    if spec.tags:
-        table.add_row("tags", " ".join(spec.tags))
-    table.add_row("submitted", f"{_clock(job.submitted_at)} by {job.owner}")
-    if job.started_at:
-        table.add_row("started", _clock(job.started_at))
-    if job.ended_at:
-        table.add_row("ended", f"{_clock(job.ended_at)} after {took(job)}")
-    if job.progress:
-        table.add_row("progress", progress_text(job.progress))
-    if loss := loss_text(job):
-        table.add_row("loss", loss)
-    for attempt in job.attempts:
-        outcome = attempt.outcome or "running"
-        reason = f": {attempt.reason}" if attempt.reason else ""
-        where = f"{attempt.worker} ({attempt.device})" if attempt.device else attempt.worker
-        table.add_row(f"attempt {attempt.number}", f"{outcome} on {where}{reason}")
-    if job.failure:
-        table.add_row("failure", f"{job.failure.message} [{job.failure.slug}]")
-    if job.result:
-        table.add_row("result", f"{job.result.node} (in Tiled)")
-        for name, line in quality_rows(job.result.quality):
-            table.add_row(name, line)
+    for name, line in (*_asked_rows(job), *_course_rows(job), *_end_rows(job)):
+        table.add_row(name, line)
+    for other in linked:
+        table.add_row(link(other, job.id), f"{other.id} {other.state}")
     return table
+
+
+def link(other: Job, job_id: str) -> str:
+    """What another job is to this one; nothing if it does not refer to it."""
+    spec = other.spec
+    if spec.parent == job_id:
+        return "frc"
+    if spec.retry_of == job_id:
+        return "retried as"
+    return "start of" if spec.start is not None and spec.start.job_id == job_id else ""
+
+
+def _asked_rows(job: Job) -> Iterator[tuple[str, str]]:
+    spec = job.spec
+    yield "job", job.id
+    yield "state", job.state.value + _intent(job)
+    yield "scan", f"{scan_name(job)}  {spec.scan.uid}"
+    yield "recipe", str(spec.recipe.get("name", ""))
+    for key, value in spec.overrides.items():
+        yield "", f"{key} = {value}"
+    if spec.parent:
+        yield "frc of", f"{spec.parent}, two halves of the {spec.halves}"
+    if spec.retry_of:
+        yield "retry of", spec.retry_of
+    if spec.start:
+        yield "start", f"object and probe of job {spec.start.job_id}"
+    before = "" if job.priority == spec.priority else f" (submitted with {spec.priority})"
+    yield "priority", f"{job.priority}{before}"
+    if spec.tags:
+        yield "tags", " ".join(spec.tags)
+
+
+def _course_rows(job: Job) -> Iterator[tuple[str, str]]:
+    yield "submitted", f"{clock(job.submitted_at)} by {job.owner}"
+    if job.started_at:
+        yield "started", clock(job.started_at)
+    if job.ended_at:
+        yield "ended", f"{clock(job.ended_at)} after {took(job)}"
+    if job.progress:
+        yield "progress", progress_text(job.progress)
+    if loss := loss_text(job):
+        yield "loss", loss
+    if job.yields:
+        yield "yields", f"made way for live work {_times(job.yields)}"
+    if job.lost:
+        yield "lost", f"its worker or engine died {_times(job.lost)}"
+    for attempt in job.attempts:
+        yield f"attempt {attempt.number}", attempt_text(attempt)
+
+
+def _end_rows(job: Job) -> Iterator[tuple[str, str]]:
+    if job.failure:
+        yield "failure", f"{job.failure.message} [{job.failure.slug}]"
+    if job.result:
+        early = "" if job.result.complete else ", ended early on request"
+        yield "result", f"{job.result.node} (in Tiled){early}"
+        yield from quality_rows(job.result.quality)
+
+
+def attempt_text(attempt: Attempt) -> str:
+    """Where one attempt ran, where it began, how it ended and why."""
+    where = f"{attempt.worker} ({attempt.device})" if attempt.device else attempt.worker
+    began = ""
+    if attempt.progress is not None:
+        if (point := attempt.progress.resumed_from) is not None:
+            began = f", resumed from epoch {point.epoch} of attempt {point.attempt}"
+        elif attempt.progress.note:
+            began = f", from the start ({attempt.progress.note})"
+    reason = f": {attempt.reason}" if attempt.reason else ""
+    return f"{attempt.outcome or 'running'} on {where}{began}{reason}"
 
 
 def outcome(job: Job) -> str:
@@ -172,8 +215,21 @@ def took(job: Job) -> str:
     return _duration((end - job.started_at).total_seconds())
 
 
-def _ending(job: Job) -> bool:
-    return job.cancel_requested and not job.state.terminal
+def _intent(job: Job) -> str:
+    """What it has been told and has not done yet."""
+    if job.state.terminal:
+        return ""
+    if job.cancel_requested:
+        return " (to be cancelled)"
+    if job.stop_requested:
+        return " (to end now and keep its result)"
+    if job.yield_requested:
+        return " (to make way for live work)"
+    return " (paused)" if job.paused else ""
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _duration(seconds: float) -> str:
@@ -183,5 +239,6 @@ def _duration(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-def _clock(moment: datetime) -> str:
+def clock(moment: datetime) -> str:
+    """Date and time here."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

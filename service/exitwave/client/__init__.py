@@ -10,7 +10,7 @@ with Client() as client:                     # the service of this machine
 
 from .aio import AsyncClient
 from .arrays import ResultArrays
-from .calls import Format
+from .calls import Format, Plane
 from .sync import Client
 
-__all__ = ["AsyncClient", "Client", "Format", "ResultArrays"]
+__all__ = ["AsyncClient", "Client", "Format", "Plane", "ResultArrays"]

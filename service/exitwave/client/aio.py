@@ -18,7 +18,7 @@ from exitwave.schema.requests import BatchItem
 from . import arrays, job_calls
 from .aio_service import AsyncServiceClient
 from .arrays import ResultArrays
-from .calls import Format
+from .calls import Format, Plane
 from .files import target_path, whole_file
 from .patience import Listening, Waiting
 from .problems import refusal
@@ -174,7 +174,11 @@ class AsyncClient(AsyncServiceClient):
             return await asyncio.to_thread(arrays.read_result, job, file)
 
     async def download(
-        self, job_id: str, format: Format = "cxi", path: str | Path | None = None
+        self,
+        job_id: str,
+        format: Format = "cxi",
+        path: str | Path | None = None,
+        plane: Plane = "phase",
     ) -> Path:
         """As `Client.download`."""
 
@@ -184,7 +188,7 @@ class AsyncClient(AsyncServiceClient):
                 await _save(answer, file)
             return target
 
-        return await self._stream(job_calls.result(job_id, format), save)
+        return await self._stream(job_calls.result(job_id, format, plane), save)
 
 
 async def _save(answer: httpx.Response, file: IO[bytes]) -> None:

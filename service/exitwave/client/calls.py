@@ -18,7 +18,8 @@ from .problems import check
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-Format = Literal["cxi", "npy", "npz", "png"]
+Format = Literal["cxi", "npy", "npz", "png", "tiff"]
+Plane = Literal["phase", "amplitude"]
 
 API = "/api/v1"
 CONNECT_S = 5.0

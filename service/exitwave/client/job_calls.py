@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from exitwave.schema.job import Attempt, Job, JobPage, JobPatch, JobRequest, JobState
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest, RerunRequest
 
-from .calls import API, LONG_ANSWER_S, Call, Format, checked, given, job_path, nothing
+from .calls import API, LONG_ANSWER_S, Call, Format, Plane, checked, given, job_path, nothing
 
 
 class _Attempts(BaseModel):
@@ -155,13 +155,13 @@ def delete(job_id: str) -> Call[None]:
     return Call("DELETE", job_path(job_id), nothing, gone_is_done=True)
 
 
-def result(job_id: str, format: Format) -> Call[bytes]:
+def result(job_id: str, format: Format, plane: Plane | None = None) -> Call[bytes]:
     """A result as a file."""
     return Call(
         "GET",
         f"{job_path(job_id)}/result",
         bytes,
-        params={"format": format},
+        params=given(format=format, plane=plane),
         timeout_s=LONG_ANSWER_S,
     )
 

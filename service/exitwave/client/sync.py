@@ -17,7 +17,7 @@ from exitwave.schema.requests import BatchItem
 
 from . import arrays, job_calls
 from .arrays import ResultArrays
-from .calls import Format
+from .calls import Format, Plane
 from .files import target_path, whole_file
 from .patience import Listening, Waiting
 from .problems import refusal
@@ -262,18 +262,23 @@ class Client(ServiceClient):
             return arrays.read_result(self.job(job_id), file)
 
     def download(
-        self, job_id: str, format: Format = "cxi", path: str | Path | None = None
+        self,
+        job_id: str,
+        format: Format = "cxi",
+        path: str | Path | None = None,
+        plane: Plane = "phase",
     ) -> Path:
         """Fetch a result as a file.
 
         Parameters
         ----------
         job_id : str
-        format : {"cxi", "npy", "npz", "png"}
-            ``npy`` comes as a zip archive of ptycho_gui's tree, ``npz`` as named arrays,
-            ``png`` is the phase.
+        format : {"cxi", "npy", "npz", "png", "tiff"}
+            ``npy`` comes as a zip archive of ptycho_gui's tree, ``npz`` as named arrays.
         path : str or Path, optional
             File to write, or a folder to put it in; default this folder.
+        plane : {"phase", "amplitude"}
+            What a png or tiff shows.
 
         Returns
         -------
@@ -287,7 +292,7 @@ class Client(ServiceClient):
                 _save(answer, file)
             return target
 
-        return self._stream(job_calls.result(job_id, format), save)
+        return self._stream(job_calls.result(job_id, format, plane), save)
 
 
 def _save(answer: httpx.Response, file: IO[bytes]) -> None:

@@ -78,7 +78,12 @@ def outcome_of(
         (["submit"], 2),
         (["submit", "7f0c", "--set", "recipe.seed"], 2),
         (["submit", "7f0c", "--priority", "10"], 2),
-        (["download", "j1", "--format", "tiff"], 2),
+        (["download", "j1", "--format", "jpeg"], 2),
+        (["reprioritise", "j1", "10"], 2),
+        (["keys", "create", "--owner", "eva"], 2),
+        (["keys", "create", "--owner", "eva", "--scope", "read:all"], 2),
+        (["workers", "drain"], 2),
+        (["rerun", "j1", "--set", "recipe.seed"], 2),
         (["nonsense"], 2),
         (["jobs"], 1),  # nobody answers on that port
     ],
@@ -181,6 +186,52 @@ def test_the_record_says_why_it_failed() -> None:
         assert part in text
     assert tables.outcome(failed) == "job j1 failed: positions: NaN"
     assert tables.outcome(job(state=JobState.CANCELLED)) == "job j1 cancelled"
+
+
+def test_the_record_says_where_attempts_began_and_why_they_ended() -> None:
+    now = datetime.now(UTC)
+
+    def attempt(number: int, outcome: str | None, reason: str, **progress: object) -> Attempt:
+        return Attempt.model_validate(
+            {
+                "number": number,
+                "worker": f"w{number}",
+                "started_at": now,
+                "outcome": outcome,
+                "reason": reason,
+                "progress": {"phase": "reconstructing", **progress},
+            }
+        )
+
+    steered = job(
+        attempts=[
+            attempt(1, "lost", "silent for 15 s"),
+            attempt(2, "yielded", "", note="its checkpoint cannot be read"),
+            attempt(3, None, "", resumed_from={"attempt": 2, "epoch": 40}),
+        ],
+        priority=7,
+        lost=1,
+        yields=2,
+        stop_requested=True,
+    )
+    frc = job(id="j2", state="queued", spec=steered.spec.model_copy(update={"parent": "j1"}))
+    again = job(
+        id="j3", state="failed", spec=steered.spec.model_copy(update={"retry_of": "j1"})
+    )
+    text = printed(tables.job_record(steered, [frc, again]))
+    for part in (
+        "attempt 1 lost on w1: silent for 15 s",
+        "attempt 2 yielded on w2, from the start (its checkpoint cannot be read)",
+        "attempt 3 running on w3, resumed from epoch 40 of attempt 2",
+        "running (to end now and keep its result)",
+        "7 (submitted with 5)",
+        "made way for live work 2 times",
+        "died once",
+        "frc j2 queued",
+        "retried as j3 failed",
+    ):
+        assert part in " ".join(text.split())
+    assert "retry of j1" in " ".join(printed(tables.job_record(again)).split())
 
 
 def test_the_record_says_how_good_the_result_is() -> None:

@@ -50,11 +50,14 @@ async def test_a_download_that_broke_off_begins_anew(tmp_path: Path) -> None:
     ]
     with serving(*answers, *answers) as server:
         with server.client() as client:
-            assert client.download("j1", "png", tmp_path / "a").read_bytes() == b"right"
+            assert (
+                client.download("j1", "png", tmp_path / "a", "amplitude").read_bytes()
+                == b"right"
+            )
         async with AsyncClient(server.url, KEY) as client:
-            path = await client.download("j1", "png", tmp_path / "b")
+            path = await client.download("j1", "png", tmp_path / "b", "amplitude")
             assert path.read_bytes() == b"right"
-    assert server.lines() == ["GET /api/v1/jobs/j1/result?format=png"] * 6
+    assert server.lines() == ["GET /api/v1/jobs/j1/result?format=png&plane=amplitude"] * 6
 
 
 @pytest.fixture

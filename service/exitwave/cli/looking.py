@@ -1,0 +1,169 @@
+"""Commands that look: jobs, show, watch, queue, download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exitwave.client import Client, Format, Plane
+from exitwave.schema.errors import UsageError
+from exitwave.schema.job import Job, JobPage, JobState
+
+from . import follow, service_tables, tables
+from .common import (
+    JobId,
+    JsonFlag,
+    client_of,
+    exit_by_outcome,
+    print_json,
+    say_error,
+)
+
+PAGE = 200
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (list_jobs, show, watch, queue, download):
+        name = "jobs" if command is list_jobs else None
+        app.command(name)(command)
+
+
+def list_jobs(
+    context: typer.Context,
+    state: Annotated[JobState | None, typer.Option(help="Only jobs in this state.")] = None,
+    scan: Annotated[
+        str | None, typer.Option(help="Only jobs of this scan: its uid or scan_id.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="Only jobs with this tag.")] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(help="Only jobs of this owner; others' need the scope control:jobs."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All there are, whatever --limit says.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List jobs, newest first."""
+    jobs: list[Job] = []
+    damaged: list[str] = []
+    more = False
+    with client_of(context) as client:
+        for page in _pages(client, state, scan, tag, owner, limit):
+            jobs += page.jobs
+            damaged += page.damaged
+            more = page.cursor is not None
+            if not everything and len(jobs) >= limit:
+                break
+    if not everything:
+        more |= len(jobs) > limit
+        jobs = jobs[:limit]
+    if as_json:
+        print_json(jobs)
+    else:
+        tables.console.print(tables.job_list(jobs))
+        if more:
+            typer.echo(f"there are more; --limit {2 * limit} or --all shows them")
+    if damaged:
+        say_error(f"{len(damaged)} records in the queue cannot be read: {' '.join(damaged)}")
+
+
+def show(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:
+    """Show everything about one job."""
+    with client_of(context) as client:
+        job = client.job(job_id)
+        linked = [] if as_json else _linked(client, job)
+    if as_json:
+        print_json(job)
+    else:
+        tables.console.print(tables.job_record(job, linked))
+
+
+def watch(
+    context: typer.Context,
+    job_id: Annotated[
+        str | None,
+        typer.Argument(help="Follow this job to its end; default all.", metavar="[JOB]"),
+    ] = None,
+) -> None:
+    """Follow progress live; Ctrl-C leaves, the work goes on."""
+    with client_of(context) as client:
+        if job_id is None:
+            follow.everything(client)
+        else:
+            exit_by_outcome(follow.until_end(client, job_id), say=True)
+
+
+def queue(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what waits, in order, and when it may start."""
+    with client_of(context) as client:
+        found = client.queue(limit)
+    if as_json:
+        print_json(found)
+        return
+    typer.echo(service_tables.queue_line(found))
+    if found.queued:
+        tables.console.print(service_tables.queue_list(found))
+
+
+def download(
+    context: typer.Context,
+    job_id: JobId,
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="cxi: object, probe, positions, loss in HDF5; npy: zipped tree of "
+            "ptycho_gui; npz: named arrays for numpy.load; png: a picture with a scale bar; "
+            "tiff: a plane as float32."
+        ),
+    ] = "cxi",
+    plane: Annotated[Plane, typer.Option(help="What a png or tiff shows.")] = "phase",
+    out: Annotated[
+        Path | None, typer.Option(help="File or folder to write to; default this folder.")
+    ] = None,
+) -> None:
+    """Fetch the result of a job as a file; prints where it is."""
+    with client_of(context) as client:
+        try:
+            typer.echo(client.download(job_id, format, out, plane))
+        except OSError as error:
+            where = out if out is not None else Path.cwd()
+            raise UsageError(f"--out: {where} cannot be written ({error.strerror})") from None
+
+
+def _pages(
+    client: Client,
+    state: JobState | None,
+    scan: str | None,
+    tag: str | None,
+    owner: str | None,
+    limit: int = PAGE,
+) -> Iterator[JobPage]:
+    cursor = None
+    while True:
+        page = client.jobs(state, scan, tag, owner, min(limit, PAGE), cursor)
+        yield page
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _linked(client: Client, job: Job) -> list[Job]:
+    """Jobs that refer to this one: its FRC, retries, those that begin with its result."""
+    found: list[Job] = []
+    for page in _pages(client, None, job.spec.scan.uid, None, None):
+        for other in page.jobs:
+            if other.submitted_at < job.submitted_at:
+                return found  # newest first: what follows was there before this one
+            if tables.link(other, job.id):
+                found.append(other)
+    return found
