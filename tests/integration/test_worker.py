@@ -18,10 +18,12 @@ import numpy as np
 import pytest
 import torch
 from tests.integration.processes import children, command_line, is_there
+from tests.integration.test_results import tiled_at
 from tests.stack import (
     TiledServer,
     clean_environment,
     exitwave,
+    free_port,
     running,
     running_valkey,
     wait_until,
@@ -30,7 +32,7 @@ from tiled.client import from_uri
 
 from exitwave.beamline.play import play
 from exitwave.beamline.simulate import simulate
-from exitwave.engine import reconstruct
+from exitwave.engine import EpochState, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
 from exitwave.ledger import Ledger
@@ -42,11 +44,12 @@ from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
 from exitwave.schema.recipe import recipe_from_mapping
 from exitwave.settings.recipes import load_recipe
-from exitwave.settings.service import Settings
+from exitwave.settings.service import Settings, TiledSettings
 
 WATCHED = {"stages": [{"epochs": 60, "batches": [0.02]}, {"epochs": 40, "batches": [0.1]}]}
 ENDLESS = {"stages": [{"epochs": 100_000}]}
 SHORT = {"stages": [{"epochs": 3}]}
+RESUMED = {"stages": [{"epochs": 300, "batches": [0.1]}]}
 
 
 @dataclass
@@ -63,8 +66,11 @@ class Worker:
         (pid,) = [p for p in children(self.process.pid) if "spawn_main" in command_line(p)]
         return pid
 
-    def submit(self, scan: ScanRef, recipe: dict[str, Any], **data: Any) -> str:
-        spec = JobSpec(scan=scan, recipe={**load_recipe("default"), **recipe}, data=data)
+    def submit(
+        self, scan: ScanRef, recipe: dict[str, Any], priority: int = 5, **data: Any
+    ) -> str:
+        whole = {**load_recipe("default"), **recipe}
+        spec = JobSpec(scan=scan, recipe=whole, data=data, priority=priority)
         return self.ledger.submit(spec, owner="tests", idempotency_key=None)[0].id
 
     def until(self, job_id: str, what: Callable[[Job], object], within_s: float = 120) -> Job:
@@ -94,16 +100,24 @@ def working(
         "LEDGER__PREFIX": prefix or f"w{uuid4().hex[:8]}",
         "LEDGER__LEASE_S": "3",
         "LEDGER__MAX_LOST": "5",
+        "LEDGER__MIN_RUN_S": "0",
         "TILED__URI": tiled.uri,
         "TILED__API_KEY": tiled.api_key,
         "WORKER__BEAT_S": "0.3",
         "WORKER__PUBLISH_S": "0.2",
+        "WORKER__CHECKPOINT_S": "0.5",
         **more,
     }
     settings = Settings.model_validate(
         {
             "data_dir": folder,
-            "ledger": {"uri": valkey_uri, "prefix": values["LEDGER__PREFIX"], "lease_s": 3},
+            "ledger": {
+                "uri": valkey_uri,
+                "prefix": values["LEDGER__PREFIX"],
+                "lease_s": 3,
+                "min_run_s": 0,
+                "max_lost": 5,
+            },
             "tiled": tiled.settings.model_dump(),
         }
     )
@@ -247,6 +261,15 @@ def below(root: Any, path: str) -> list[str]:
 
 def engine_states(job: Job, tiled: TiledServer, epochs: set[int]) -> dict[int, np.ndarray]:
     """The binned states that the engine reaches when the job is done once more."""
+    return {
+        state.epoch: binned_planes(state.object_MYX()[0], state.illuminated_YX()).planes_2hw
+        for state in uncut(job, tiled)
+        if state.epoch in epochs
+    }
+
+
+def uncut(job: Job, tiled: TiledServer) -> Iterator[EpochState]:
+    """The job done once more, here."""
     spec = job.spec
     scan = TiledScans(tiled.settings, load_profile("hxn")).open(spec.scan.uid)
     geometry = scan.geometry(geometry_from_mapping(spec.geometry))
@@ -254,12 +277,7 @@ def engine_states(job: Job, tiled: TiledServer, epochs: set[int]) -> dict[int, n
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        states = reconstruct(prepared.dataset, recipe_from_mapping(spec.recipe), device="cpu")
-        return {
-            state.epoch: binned_planes(state.object_MYX()[0], state.illuminated_YX()).planes_2hw
-            for state in states
-            if state.epoch in epochs
-        }
+        yield from reconstruct(prepared.dataset, recipe_from_mapping(spec.recipe), device="cpu")
     finally:
         torch.set_num_threads(threads)
 
@@ -316,14 +334,79 @@ def test_cancelled_in_the_middle_of_a_run(worker: Worker, scan: ScanRef) -> None
     assert worker.engine_pid() == engine  # it stopped by itself and stays warm
 
 
-def test_a_killed_engine_costs_an_attempt_not_the_job(worker: Worker, scan: ScanRef) -> None:
-    job_id = worker.submit(scan, ENDLESS)
-    worker.until_computing(job_id)
+def test_a_killed_engine_costs_an_attempt_and_few_epochs(
+    worker: Worker, scan: ScanRef, tiled_server: TiledServer
+) -> None:
+    job_id = worker.submit(scan, RESUMED)
+    first = until_kept(worker, job_id, attempt=1)
     os.kill(worker.engine_pid(), signal.SIGKILL)
-    job = worker.until_computing(job_id, attempt=2)
-    assert job.attempts[0].outcome == "lost" and "SIGKILL" in job.attempts[0].reason
-    worker.ledger.cancel(job_id)
-    assert worker.until_ended(job_id).state == JobState.CANCELLED
+    second = until_kept(worker, job_id, attempt=2)
+    assert "SIGKILL" in second.attempts[0].reason
+    assert second.progress.resumed_from.attempt == 1
+    assert second.progress.resumed_from.epoch >= first.progress.checkpoint.epoch
+
+    worker.until(job_id, lambda job: len(checkpoints(worker, job_id)) == 2)
+    os.kill(worker.engine_pid(), signal.SIGKILL)
+    newest, before = checkpoints(worker, job_id)
+    newest.write_bytes(newest.read_bytes()[:-5000])
+    job = worker.until_ended(job_id)
+    assert job.state == JobState.SUCCEEDED and job.attempt == 3, job.failure
+    assert f"{newest.stem} skipped: " in job.progress.note
+    assert before.stem.endswith(f"-e{job.progress.resumed_from.epoch:06d}")
+    folder = worker.settings.data_dir / "checkpoints"
+    wait_until(lambda: not list(folder.iterdir()), "checkpoints to go", within_s=10)
+
+    root = from_uri(tiled_server.uri, api_key=tiled_server.api_key)
+    node = root[job.result.node]
+    np.testing.assert_array_equal(node["object"].read(), undisturbed(job, tiled_server))
+    np.testing.assert_array_equal(node["live/progress"].read()[:, 0], np.arange(1, 301))
+
+
+def until_kept(worker: Worker, job_id: str, attempt: int) -> Job:
+    """Wait for a checkpoint of this attempt."""
+    return worker.until(
+        job_id,
+        lambda job: (
+            job.attempt == attempt
+            and job.progress
+            and job.progress.checkpoint
+            and job.progress.checkpoint.attempt == attempt
+        ),
+    )
+
+
+def checkpoints(worker: Worker, job_id: str) -> list[Path]:
+    """Newest first."""
+    folder = worker.settings.data_dir / "checkpoints" / job_id
+    return sorted(folder.glob("*.npz"), reverse=True)
+
+
+def undisturbed(job: Job, tiled: TiledServer) -> np.ndarray:
+    """The object of a run that nothing has cut short."""
+    *_, last = uncut(job, tiled)
+    return last.object_MYX()
+
+
+def test_live_work_goes_first_and_stop_keeps_what_there_is(
+    worker: Worker, scan: ScanRef, tiled_server: TiledServer
+) -> None:
+    batch = worker.submit(scan, ENDLESS)
+    worker.until_computing(batch)
+    live = worker.submit(scan, SHORT, priority=0)
+    assert worker.until_ended(live).state == JobState.SUCCEEDED
+    job = worker.until_computing(batch, attempt=2)
+    assert (job.yields, job.lost) == (1, 0)
+    assert job.progress.resumed_from.epoch == job.attempts[0].progress.epoch
+
+    worker.ledger.stop(batch)
+    job = worker.until_ended(batch)
+    assert job.state == JobState.SUCCEEDED and job.result, job.failure
+    assert job.result.complete is False and job.result.epochs < 100_000
+    root = from_uri(tiled_server.uri, api_key=tiled_server.api_key)
+    node = root[job.result.node]
+    assert node.metadata["complete"] is False
+    assert node.metadata["epoch"] == job.result.epochs
+    assert np.isfinite(node["object"].read()).all()
 
 
 def test_the_agent_is_light_and_listed(worker: Worker) -> None:
@@ -385,3 +468,45 @@ def test_a_killed_agent_takes_its_engine_along_and_another_worker_takes_over(
         job = second.ledger.get(job_id)
         assert job.state == JobState.QUEUED and job.attempts[1].outcome == "yielded"
         assert not [w for w in second.ledger.workers() if w.name.endswith(f"-{family[0]}")]
+
+
+def test_tiled_away_a_result_outlives_its_engine_and_a_cancel_is_heard(
+    valkey_uri: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    values = {"uri": f"http://127.0.0.1:{port}", "api_key": "a1" * 16}
+    settings = TiledSettings.model_validate(values)
+    tiled = TiledServer(*values.values(), tmp_path / "scans", tmp_path, settings)
+    spool = tmp_path / "worker" / "spool"
+    with working(tiled, valkey_uri, tmp_path / "worker") as worker:
+
+        def until_spooled(job_id: str) -> None:
+            worker.until(job_id, lambda job: job.progress and job.progress.phase == "writing")
+            wait_until(lambda: list(spool.glob(f"{job_id}-a1.npz")), "spool", log=worker.log)
+
+        with tiled_at(port, tmp_path):
+            scan = played(tiled, tmp_path)
+            unwanted = worker.submit(scan, RESUMED)
+            worker.until_computing(unwanted)
+        until_spooled(unwanted)
+        worker.ledger.cancel(unwanted)
+        assert worker.until_ended(unwanted).state == JobState.CANCELLED
+        assert not list(spool.iterdir())
+
+        job_id = worker.submit(scan, RESUMED)
+        with tiled_at(port, tmp_path):
+            worker.until_computing(job_id)
+        until_spooled(job_id)
+        os.kill(worker.engine_pid(), signal.SIGKILL)
+        job = worker.until(job_id, lambda job: job.attempt == 2 and job.progress)
+        with tiled_at(port, tmp_path):
+            job = worker.until_ended(job_id)
+            assert job.state == JobState.SUCCEEDED and job.attempt == 2, job.failure
+            assert "attempt 1 had computed the result" in job.progress.note
+            node = from_uri(tiled.uri, api_key=tiled.api_key)[job.result.node]
+            assert node.metadata["attempt"] == 2 and node.metadata["complete"] is True
+            np.testing.assert_array_equal(node["object"].read(), undisturbed(job, tiled))
+            rows = node["live/progress"].read()
+            np.testing.assert_array_equal(rows[:, 0], np.arange(1, 301))
+            assert rows[-1, 5] == 1 and node["live/object"].metadata["epoch"] == 300
+        assert not list(spool.iterdir())

@@ -185,6 +185,8 @@ class System:
         # Threads that spin while they wait make torch several times slower when the cores are
         # shared, as they are here.
         env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        if name == "worker":  # its job must be back in the queue before its group is killed
+            env["EXITWAVE__WORKER__DRAIN_S"] = str(STOP_S["others"] - 1)
         if name == "trigger":  # a client like any other
             env |= {URL_VARIABLE: self.url, KEY_VARIABLE: self.key}
         return Child(name, argv, self.layout.log(name), self.layout.root, env, self.say)
