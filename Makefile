@@ -8,6 +8,7 @@ ARGS   ?=
 help:
 	@echo "make demo [ARGS=--once]  play a real scan and watch its picture form"
 	@echo "make test                run every test (installs Chromium if there is none)"
+	@echo "make faults [ONLY=F1a,F6] [SEED=n]  break everything, write docs/faults.md"
 	@echo "make lint                ruff, mypy --strict, import contracts"
 	@echo "make openapi             write docs/openapi.json, the description of the API"
 	@echo "make venv                only install"
@@ -38,6 +39,9 @@ demo: .venv/installed-demo
 test: .venv/installed-test
 	@deploy/get-chromium
 	@$(BIN)/python -m pytest $(ARGS)
+
+faults: .venv/installed-test
+	@$(BIN)/python -m tests.faults.run $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: .venv/installed-test
 	@$(BIN)/ruff check .

@@ -1,0 +1,366 @@
+"""A whole service whose every part a test may kill, freeze, cut off and start again.
+
+    with rig(folder) as r:
+        r.tick()                                  # or r.api(), which ticks as well
+        worker = r.worker("w1")
+        job = r.submit(tags=["seconds:5"])
+        worker.kill()                             # the whole tree, SIGKILL
+        worker.start()
+        r.until_ended([job])
+        r.executions()                            # what the engines really did
+
+All are real processes: `exitwave worker` with the light body unless `body` says otherwise, the
+API, and a Valkey with its append-only file. Call it from the main thread: children die with
+the thread that started them. Everything is killed at the end of the block.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.faults.light_body import BODY, LOG_VARIABLE, Entry, read_log
+from tests.integration.api_process import KEY, PROGRAM
+from tests.integration.own_server import OwnServer
+from tests.stack import answers, clean_environment, exitwave, free_port, tail, wait_until
+
+from exitwave.client import Client
+from exitwave.ledger import Ledger
+from exitwave.local import processes
+from exitwave.schema.errors import LedgerUnavailable
+from exitwave.schema.job import Event, Job, JobSpec, ScanRef
+from exitwave.settings.service import Settings, TiledSettings
+
+ROOT = Path(__file__).parents[2]
+REAL_BODY = "exitwave.worker.run:JobRunner"
+PREFIX = "faults"
+
+
+class Child:
+    """A process of the rig that can be killed and started again, with all it started."""
+
+    def __init__(self, argv: list[str], env: dict[str, str], owner: Path, name: str) -> None:
+        self.name = name
+        self.log = owner / f"{name}.log"
+        self._argv, self._env, self._owner = argv, env, owner
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, f"{self.name} was never started"
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        self._process = processes.start(
+            self._argv, owner=self._owner, env=self._env, log=self.log
+        )
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the whole tree."""
+        if self._process is not None:
+            processes.signal_group(self._process, number)
+
+    def kill(self) -> None:
+        """SIGKILL to the whole tree."""
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+
+    def freeze(self) -> None:
+        """SIGSTOP to the whole tree."""
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
+
+class Worker(Child):
+    """`exitwave worker`: agent and engine."""
+
+    def engine_pid(self) -> int:
+        """Of the agent's children the one that computes: another is multiprocessing's own."""
+        (pid,) = [p for p in _children(self.pid) if b"spawn_main" in _command_line(p)]
+        return pid
+
+
+class Api(Child):
+    """The API on a port that it keeps."""
+
+    def __init__(self, env: dict[str, str], owner: Path, port: int) -> None:
+        super().__init__([sys.executable, "-c", PROGRAM], env, owner, "api")
+        self.url = f"http://127.0.0.1:{port}"
+        self.key = KEY
+
+    def start(self, *, wait: bool = True) -> None:
+        super().start()
+        if wait:
+            wait_until(
+                lambda: answers(f"{self.url}/livez") or not self.alive, "API", log=self.log
+            )
+            assert self.alive, tail(self.log)
+
+    def http(self, timeout_s: float = 60) -> httpx.Client:
+        headers = {"Authorization": f"Apikey {self.key}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+
+    def client(self) -> Client:
+        return Client(self.url, self.key)
+
+
+class Rig:
+    """One service. Make it with `rig`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tiled: TiledSettings | None,
+        body: str,
+        settings: Mapping[str, str],
+        server_options: Iterable[str] = (),
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.server = OwnServer(folder, *server_options)
+        tiled = tiled or TiledSettings(uri=f"http://127.0.0.1:{free_port()}")
+        self._env = {
+            "DATA_DIR": str(folder),
+            "LEDGER__URI": self.server.uri,
+            "LEDGER__PREFIX": PREFIX,
+            "TILED__URI": tiled.uri,
+            "TILED__API_KEY": tiled.api_key.get_secret_value(),
+            "WORKER__BODY": body,
+            "WORKER__DEVICE": "cpu",
+            **settings,
+        }
+        self.settings = Settings.model_validate(
+            {
+                "data_dir": folder,
+                "tiled": tiled.model_dump(),
+                "ledger": {"uri": self.server.uri, "prefix": PREFIX, **self._of("LEDGER")},
+                "worker": self._of("WORKER"),
+            }
+        )
+        self.ledger = Ledger(self.settings.ledger)
+        self.children: list[Child] = []
+        self._ended = threading.Event()
+        self._ticker: threading.Thread | None = None
+
+    @property
+    def socket_path(self) -> str:
+        """The server's, for a proxy."""
+        return self.server.uri.removeprefix("unix://").partition("?")[0]
+
+    def worker(self, name: str, *, wait: bool = True, **settings: str) -> Worker:
+        """Start one more worker; further settings as in ``WORKER__BEAT_S="0.3"``."""
+        env = self._environment({"WORKER__NAME": name, **settings})
+        child = Worker(exitwave("worker"), env, self.folder, name)
+        self.children.append(child)
+        child.start()
+        if wait:
+            self.until_listed(child)
+        return child
+
+    def until_listed(self, *workers: Worker, within_s: float = 120) -> None:
+        """Until these can claim."""
+        names = {worker.name for worker in workers}
+
+        def ready() -> bool:
+            for worker in workers:
+                assert worker.alive, f"{worker.name} ended\n{tail(worker.log)}"
+            able = {w.name for w in self.ledger.workers() if w.state in {"idle", "busy"}}
+            return names <= able
+
+        wait_until(ready, f"workers {names}", within_s=within_s, log=workers[0].log)
+
+    def api(self, **settings: str) -> Api:
+        """Start the API; it calls `tick` every second."""
+        port = free_port()
+        more = {"API__PORT": str(port), **settings}
+        child = Api({**self._environment(more), "EXITWAVE_API_KEY": KEY}, self.folder, port)
+        self.children.append(child)
+        child.start()
+        return child
+
+    def tick(self) -> None:
+        """Call `tick` every second from now on, as the API does."""
+        self._ticker = threading.Thread(target=self._tick, name="ticker", daemon=True)
+        self._ticker.start()
+
+    def restart_server(self, away_s: float) -> None:
+        """kill -9 and a new start after a while; what it had answered is on its disk."""
+        self.server.kill()
+        time.sleep(away_s)
+        self.server.start()
+
+    def spec(self, tags: Iterable[str] = (), **more: Any) -> JobSpec:
+        """A job for the light body; see there for the tags."""
+        scan = more.pop("scan", None) or ScanRef(uid="light", path="raw/light", n_frames=1)
+        return JobSpec(scan=scan, recipe=more.pop("recipe", {}), tags=list(tags), **more)
+
+    def submit(self, tags: Iterable[str] = (), *, key: str | None = None, **more: Any) -> str:
+        """Hand a job in as the API does, again and again while the server is away; its id."""
+        key = key or os.urandom(8).hex()
+        while True:
+            try:
+                return self.ledger.submit(
+                    self.spec(tags, **more), owner="faults", idempotency_key=key
+                )[0].id
+            except LedgerUnavailable:
+                time.sleep(0.1)
+
+    def until(self, job_id: str, what: Callable[[Job], object], within_s: float = 120) -> Job:
+        """Wait for something about one job; the server may be away meanwhile."""
+        found: list[Job] = []
+
+        def seen() -> bool:
+            try:
+                job = self.ledger.get(job_id)
+            except LedgerUnavailable:
+                return False
+            found.append(job)
+            return bool(what(job))
+
+        try:
+            wait_until(seen, f"job {job_id}", within_s=within_s)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; last seen: {found[-1:]}\n{self.logs()}") from None
+        return found[-1]
+
+    def until_ended(self, job_ids: Iterable[str], within_s: float = 120) -> list[Job]:
+        deadline = time.monotonic() + within_s
+        return [
+            self.until(job_id, lambda job: job.state.terminal, deadline - time.monotonic())
+            for job_id in job_ids
+        ]
+
+    def events(self, job_id: str | None = None) -> list[Event]:
+        """All events so far, oldest first."""
+        found: list[Event] = []
+        while page := self.ledger.events(found[-1].id if found else "0-0", limit=5000):
+            found += page
+        return [event for event in found if job_id in {None, event.job_id}]
+
+    def executions(self, what: str | None = None) -> list[Entry]:
+        """What the light bodies did so far."""
+        return [e for e in read_log(self._execution_log) if what in {None, e.what}]
+
+    def logs(self) -> str:
+        """Ends of all children's logs."""
+        return "\n".join(f"--- {child.name}\n{tail(child.log, 15)}" for child in self.children)
+
+    def close(self) -> None:
+        """Kill everything."""
+        self._ended.set()
+        for child in self.children:
+            child.kill()
+        processes.kill_survivors(self.folder)
+        if self._ticker is not None:
+            self._ticker.join(10)
+        self.ledger.close()
+        self.server.kill()
+
+    @property
+    def _execution_log(self) -> Path:
+        return self.folder / "executions.jsonl"
+
+    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        values = {**self._env, **more}
+        named = {f"EXITWAVE__{name}": value for name, value in values.items()}
+        # One thread: the same sums in the same order, whoever else computes.
+        return clean_environment(
+            PYTHONPATH=str(ROOT),
+            OMP_NUM_THREADS="1",
+            **{LOG_VARIABLE: str(self._execution_log)},
+            **named,
+        )
+
+    def _of(self, section: str) -> dict[str, str]:
+        start = f"{section}__"
+        return {
+            name.removeprefix(start).lower(): value
+            for name, value in self._env.items()
+            if name.startswith(start)
+        }
+
+    def _tick(self) -> None:
+        while not self._ended.wait(1.0):
+            try:
+                self.ledger.tick()
+            except LedgerUnavailable:
+                continue
+
+
+@contextmanager
+def rig(
+    folder: Path,
+    *,
+    tiled: TiledSettings | None = None,
+    body: str = BODY,
+    server_options: Iterable[str] = (),
+    **settings: str,
+) -> Iterator[Rig]:
+    """A queue, and whatever is started with it, for as long as the block lasts.
+
+    Parameters
+    ----------
+    folder : Path
+        Everything is kept there.
+    tiled : TiledSettings, optional
+        Default: one that is away; the light body needs none.
+    body : str
+        What the engine processes run; `REAL_BODY` reconstructs.
+    **settings : str
+        For every process, as in ``LEDGER__LEASE_S="3"``.
+    """
+    made = Rig(folder, tiled=tiled, body=body, settings=settings, server_options=server_options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that goes with the block."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        yield Path(name)
+
+
+class Nemesis:
+    """Kills workers one after the other, chosen by a seed; a supervisor starts them again."""
+
+    def __init__(self, workers: list[Worker], seed: int) -> None:
+        self._workers = workers
+        self._random = random.Random(seed)
+        self.kills = 0
+
+    def strike(self) -> Worker:
+        worker = self._random.choice(self._workers)
+        worker.kill()
+        self.kills += 1
+        worker.start()
+        return worker
+
+
+def _children(pid: int) -> list[int]:
+    return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
