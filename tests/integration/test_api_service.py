@@ -95,6 +95,19 @@ def test_it_stops_while_a_stream_is_open(valkey_uri: str, tmp_path: Path) -> Non
     assert not answers(f"{api.url}/livez")
 
 
+def test_it_does_not_start_on_a_queue_that_may_lose_what_it_accepts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = OwnServer(tmp_path, "--appendfsync", "everysec")
+    settings = Settings.model_validate({"ledger": {"uri": server.uri}})
+    monkeypatch.setenv("EXITWAVE_API_KEY", KEY)
+    try:
+        with pytest.raises(UsageError, match="appendfsync"):
+            run_api(settings)
+    finally:
+        server.kill()
+
+
 def test_it_does_not_start_without_a_key_or_a_free_port(
     api_alone: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine
 
 import structlog
 
 from exitwave.ledger import AsyncLedger
-from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
+from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 
 from .metrics import Metrics
 from .scan_desk import ScanDesk
@@ -39,11 +40,21 @@ async def keep_running(name: str, work: Callable[[], Coroutine[object, object, N
 
 
 async def tick_for_ever(ledger: AsyncLedger, lease_s: float) -> None:
-    """Be the queue's clock: jobs of silent workers go back, an outage stops the clock."""
-    there = True
+    """Be the queue's clock: jobs of silent workers go back, an outage stops the clock.
+
+    A server that was away at the start, and turns out to lose what it accepts, ends the API.
+    """
+    there, trusted = True, False
     while True:
         try:
+            if not trusted:
+                await ledger.check_durability()
+                trusted = True
             await ledger.tick()
+        except UsageError as error:
+            _log.critical("ledger.not_durable", reason=str(error))
+            signal.raise_signal(signal.SIGTERM)
+            return
         except LedgerUnavailable as error:
             if there:
                 _log.error("ledger.away", reason=str(error))

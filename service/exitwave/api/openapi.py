@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import compile_path
 
 from exitwave.schema.job import Problem
 
@@ -28,6 +29,15 @@ def add_description(app: FastAPI) -> None:
         return made
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def methods_at(app: FastAPI, path: str) -> list[str]:
+    """Every method that the description knows for a path, over all routes that match it."""
+    found: set[str] = set()
+    for template, operations in app.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            found |= {method.upper() for method in operations}
+    return sorted(found)
 
 
 def description(app: FastAPI) -> str:

@@ -30,6 +30,7 @@ from exitwave.schema.errors import (
 from exitwave.schema.job import Problem
 
 from .middleware import MOST_NESTED
+from .openapi import methods_at
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -106,6 +107,11 @@ def install_handlers(app: FastAPI) -> None:
                 f"nested at most {MOST_NESTED} deep"
             )
             return problem_of(MalformedRequest(message), request.url.path)
+        headers = error.headers
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names those of the first route with this path only.
+            allowed = methods_at(app, request.url.path)
+            headers = {"Allow": ", ".join(allowed)} if allowed else headers
         phrase = HTTPStatus(error.status_code).phrase
         slug = _SLUGS.get(error.status_code) or phrase.lower().replace(" ", "-")
         return problem(
@@ -113,7 +119,7 @@ def install_handlers(app: FastAPI) -> None:
             slug,
             f"{request.method} {request.url.path}: {error.detail}",
             instance=request.url.path,
-            headers=error.headers,
+            headers=headers,
         )
 
     @app.exception_handler(Exception)

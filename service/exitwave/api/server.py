@@ -7,9 +7,11 @@ import socket
 import ssl
 from pathlib import Path
 
+import structlog
 import uvicorn
 
-from exitwave.schema.errors import UsageError
+from exitwave.ledger import Ledger
+from exitwave.schema.errors import LedgerUnavailable, UsageError
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import ApiSettings, Settings
 
@@ -18,6 +20,8 @@ from .app import build_app
 SHUTDOWN_S = 1
 """Streams are open without end: how long they may hold up a shutdown."""
 
+_log = structlog.get_logger(__name__)
+
 
 def run_api(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
@@ -25,12 +29,13 @@ def run_api(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        There is no access key, the address cannot be listened on, or the files for TLS
-        cannot be used.
+        There is no access key, the queue would lose what it accepts, the address cannot be
+        listened on, or the files for TLS cannot be used.
     """
     configure_logging(settings.log_level)
     certificate, key = tls_files(settings.api)
     app = build_app(settings)
+    _check_queue(settings)
     listener = _listen(settings.api.host, settings.api.port)
     config = uvicorn.Config(
         app,
@@ -49,6 +54,15 @@ def run_api(settings: Settings) -> None:
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it anew when it has stopped
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _check_queue(settings: Settings) -> None:
+    with Ledger(settings.ledger) as ledger:
+        try:
+            ledger.check_durability()
+        except LedgerUnavailable as error:
+            # Requests are answered by 503 until it is there; then it is asked again.
+            _log.warning("ledger.unchecked", reason=str(error))
 
 
 def tls_files(api: ApiSettings) -> tuple[Path, Path] | tuple[None, None]:

@@ -98,7 +98,9 @@ class JobPatch(Strict):
     """Body of ``PATCH /api/v1/jobs/{id}``: only what is to change."""
 
     priority: int | None = Field(None, ge=0, le=9, description="0 (live) to 9 (whenever).")
-    paused: bool | None = Field(None, description="Hold a queued job back, or let it go on.")
+    paused: bool | None = Field(
+        None, strict=True, description="Hold a queued job back, or let it go on."
+    )
 
 
 class StartRef(Strict):
@@ -286,7 +288,9 @@ class QueueInfo(Strict):
 class QueuePatch(Strict):
     """Body of ``PATCH /api/v1/queue``."""
 
-    paused: bool = Field(description="No job is claimed while the queue is paused.")
+    paused: bool = Field(
+        strict=True, description="No job is claimed while the queue is paused."
+    )
 
 
 EventKind = Literal[

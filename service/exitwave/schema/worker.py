@@ -32,4 +32,4 @@ class WorkerPatch(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    draining: bool = Field(description="Claim no further job, or claim again.")
+    draining: bool = Field(strict=True, description="Claim no further job, or claim again.")

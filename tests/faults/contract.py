@@ -1,0 +1,144 @@
+"""What strangers may send: Schemathesis asks a real API everything that its description allows
+and much that it forbids, and judges every answer by that description.
+
+    python -m tests.faults.contract 2000 1
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tests.integration.api_process import KEY, Api, nowhere, running_api
+from tests.stack import clean_environment, running_valkey
+
+from exitwave.schema.job import Result
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+    "negative_data_rejection",
+    "missing_required_header",
+    "use_after_free",
+    "ensure_resource_availability",
+)
+LEFT_OUT = r"/events$"
+"""Streams have no end; `test_api_events.py` reads them."""
+
+AWAY = 503
+CONFIG = f"""
+[checks.not_a_server_error]
+expected-statuses = ["2xx", "3xx", "4xx", {AWAY}]
+"""
+"""Tiled is away in this test, and results cannot be had then."""
+
+PROBLEM = "application/problem+json"
+FAST = {"REQUESTS_PER_S": "100000"}
+PHASES = ("coverage", "fuzzing", "stateful")
+
+
+def run(cases: int, seed: int, phases: Iterable[str] = PHASES) -> dict[str, Any]:
+    """Send at least `cases` requests, half of them in sequences that follow what was answered.
+
+    Returns
+    -------
+    dict
+        `cases`, `seed`, `statuses` (how often each), and three lists that should be empty:
+        `failures` (of Schemathesis's checks), `server_errors` and `not_problems` (errors that
+        are no problem+json), each with method, path and what was found.
+    """
+    with tempfile.TemporaryDirectory(prefix="exitwave-contract-") as name:
+        folder = Path(name)
+        (folder / "valkey").mkdir()
+        with (
+            running_valkey(folder / "valkey") as uri,
+            running_api(folder, uri, nowhere(), **FAST) as api,
+        ):
+            _furnish(api)
+            report, entries = _schemathesis(api, cases, seed, phases, folder)
+    answered = [(_where(entry), entry["response"]) for entry in entries]
+    return {
+        "cases": len(answered),
+        "seed": seed,
+        "statuses": dict(sorted(Counter(answer["status"] for _, answer in answered).items())),
+        "failures": report,
+        "server_errors": [
+            f"{where}: {answer['status']}" for where, answer in answered if _is_bug(answer)
+        ],
+        "not_problems": [
+            f"{where}: {answer['status']} {answer['content']['mimeType']}"
+            for where, answer in answered
+            if answer["status"] >= 400 and answer["content"]["mimeType"] != PROBLEM
+        ],
+    }
+
+
+def _is_bug(answer: Any) -> bool:
+    # Schemathesis writes 0 where no answer came.
+    return answer["status"] == 0 or (answer["status"] >= 500 and answer["status"] != AWAY)
+
+
+def _where(entry: Any) -> str:
+    return f"{entry['request']['method']} {entry['request']['url'].split('/', 3)[-1]}"
+
+
+def _furnish(api: Api) -> None:
+    """Something of every kind to be found: jobs in each state, a worker."""
+    api.ledger.presence("worker", "cpu", "idle")
+    for scan in range(3):
+        api.submit(scan=str(scan), tags=["there"])
+    job = api.ledger.claim("worker", "cpu")
+    assert job is not None
+    result = Result(node=f"ptycho/u/{job.id}/a1", attempt=1, epochs=1)
+    api.ledger.finish(job.id, 1, "worker", "succeeded", result=result)
+    assert api.ledger.claim("worker", "cpu") is not None
+
+
+def _schemathesis(
+    api: Api, cases: int, seed: int, phases: Iterable[str], folder: Path
+) -> tuple[list[str], list[Any]]:
+    paths = api.client.get("/openapi.json").json()["paths"]
+    operations = sum(
+        len(methods) for path, methods in paths.items() if not re.search(LEFT_OUT, path)
+    )
+    (folder / "schemathesis.toml").write_text(CONFIG)
+    har, report = folder / "requests.har", folder / "report.json"
+    argv = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
+        *("--phases", ",".join(phases), "--checks", ",".join(CHECKS)),
+        *("--max-examples", str(-(-cases // operations)), "--seed", str(seed)),
+        *("--header", f"Authorization: Apikey {KEY}", "--exclude-path-regex", LEFT_OUT),
+        *("--report", "har,json", "--report-har-path", str(har)),
+        *("--report-json-path", str(report), "--output-sanitize", "false"),
+        *("--continue-on-failure", "--generation-database", "none", "--no-shrink"),
+        *("--warnings", "off", "--no-color", "--request-timeout", "60"),
+    ]
+    done = subprocess.run(
+        argv, cwd=folder, env=clean_environment(), capture_output=True, text=True
+    )
+    if not har.is_file() or not report.is_file():
+        raise RuntimeError(
+            f"Schemathesis ended with {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+    failures = [
+        f"{each['title']}, {each['count']} times: {', '.join(each['operations'])}"
+        for each in json.loads(report.read_text())["failures"]
+    ]
+    return failures, json.loads(har.read_text())["log"]["entries"]
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(int(sys.argv[1]), int(sys.argv[2])), indent=1))
