@@ -148,13 +148,26 @@ def simulate(
     )
 
 
-def worker() -> None:
+def worker(
+    gpus: Annotated[
+        str | None,
+        typer.Option(
+            help="One worker for each of these GPUs: all, or indices and UUIDs.",
+            metavar="all|0,1|UUID,…",
+        ),
+    ] = None,
+) -> None:
     """Run a worker: claim jobs, reconstruct, stream results."""
     _let_threads_sleep()
     with needs("worker"):
         from exitwave.settings.service import load_settings
         from exitwave.worker.agent import run_worker
-    run_worker(load_settings(of_last_up=True))
+        from exitwave.worker.launcher import run_workers
+    settings = load_settings(of_last_up=True)
+    if gpus is None:
+        run_worker(settings)
+    else:
+        run_workers(settings, gpus)
 
 
 def play(
