@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,11 @@ import httpx
 from httpx_sse import connect_sse
 from tests.integration.api_process import Api
 from tests.stack import wait_until
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+
+SOON_S = 20.0
+"""How long a stream may go on after its key: a few seconds, on a machine that is busy."""
 
 
 def make_key(api: Api, *scopes: str, owner: str = "ann", **more: Any) -> Any:
@@ -92,3 +97,21 @@ class Listener:
 
     def wait_for(self, job_id: str) -> None:
         wait_until(lambda: job_id in self.jobs, f"events of {job_id}")
+
+
+def close_code(socket: ClientConnection) -> int | None:
+    """Why the server closed a socket, which it must within `SOON_S`."""
+    deadline = time.monotonic() + SOON_S
+    try:
+        while True:
+            json.loads(socket.recv(timeout=max(0.01, deadline - time.monotonic())))
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+def next_problem(socket: ClientConnection) -> Any:
+    """The next message that says what could not be met."""
+    while True:
+        message = json.loads(socket.recv(timeout=SOON_S))
+        if message["kind"] == "problem":
+            return message

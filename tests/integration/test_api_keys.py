@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from typing import Any
 
 import httpx
@@ -11,19 +9,17 @@ import pytest
 import redis
 from tests.integration.api_process import KEY, Api, problem
 from tests.integration.callers import (
+    SOON_S,
     Listener,
     browser,
     caller,
     client_of,
+    close_code,
     live_socket,
     make_key,
     page_socket,
 )
 from tests.stack import wait_until
-from websockets.exceptions import ConnectionClosed
-
-SOON_S = 20.0
-"""How long a stream may go on after its key: a few seconds, on a machine that is busy."""
 
 
 def test_a_key_is_shown_once_and_only_its_hash_is_kept(api_alone: Api, valkey_uri: str) -> None:
@@ -205,16 +201,6 @@ def test_streams_end_when_their_key_is_revoked(api_alone: Api) -> None:
         assert later not in streams[0].jobs
         assert not stays.ended.is_set()
         problem(client.get("/api/v1/events"), 401, "access-denied")
-
-
-def close_code(socket: Any) -> int | None:
-    """Why the server closed a socket, which it must within `SOON_S`."""
-    deadline = time.monotonic() + SOON_S
-    try:
-        while True:
-            json.loads(socket.recv(timeout=max(0.01, deadline - time.monotonic())))
-    except ConnectionClosed as closed:
-        return closed.rcvd.code if closed.rcvd else None
 
 
 def test_a_key_pasted_where_it_does_not_belong_is_not_logged(api_alone: Api) -> None:

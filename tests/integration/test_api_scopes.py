@@ -10,7 +10,14 @@ import httpx
 import pytest
 from tests.api_routes import BODIES, ROUTES
 from tests.integration.api_process import Api, problem
-from tests.integration.callers import Listener, caller, client_of, live_socket, make_key
+from tests.integration.callers import (
+    Listener,
+    caller,
+    client_of,
+    live_socket,
+    make_key,
+    next_problem,
+)
 from websockets.exceptions import InvalidStatus
 
 from exitwave.schema.access import Scope
@@ -157,10 +164,3 @@ def test_a_socket_outlives_messages_that_make_no_sense(api_alone: Api) -> None:
         for message in (b"\x00\xff", "no JSON", "[" * 5000, '{"ack": "x"}', '{"other": 1}', ""):
             socket.send(message)
             assert next_problem(socket)["status"] in {400, 422}, message
-
-
-def next_problem(socket: Any) -> Any:
-    while True:
-        message = json.loads(socket.recv(timeout=60))
-        if message["kind"] == "problem":
-            return message
