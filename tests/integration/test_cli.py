@@ -188,7 +188,10 @@ def test_what_is_wrong_is_said_in_a_line(
 
 
 def test_a_wrong_key(stack: Stack) -> None:
-    with Client(stack.url, "wrong") as client, pytest.raises(AccessDenied, match="Apikey"):
+    with (
+        Client(stack.url, "wrong") as client,
+        pytest.raises(AccessDenied, match="key: found one"),
+    ):
         client.jobs()
 
 

@@ -52,9 +52,11 @@ def list_keys(context: typer.Context, as_json: JsonFlag = False) -> None:
     with client_of(context) as client:
         found = client.keys()
     if as_json:
-        print_json(found)
+        print_json(found.keys)
     else:
-        console.print(service_tables.key_list(found))
+        console.print(service_tables.key_list(found.keys))
+    if found.damaged:
+        say_error(f"keys that cannot be read: {' '.join(found.damaged)}")
 
 
 def revoke(

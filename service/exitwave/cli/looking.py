@@ -70,7 +70,7 @@ def list_jobs(
         if more:
             typer.echo(f"there are more; --limit {2 * limit} or --all shows them")
     if damaged:
-        say_error(f"{len(damaged)} records in the queue cannot be read: {' '.join(damaged)}")
+        say_error(f"jobs that cannot be read: {' '.join(damaged)}")
 
 
 def show(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:

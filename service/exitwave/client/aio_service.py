@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from exitwave.schema.access import KeyInfo, NewKey, Scope
+from exitwave.schema.access import KeyList, NewKey, Scope
 from exitwave.schema.job import QueueInfo
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.connection import find_connection
@@ -63,7 +63,7 @@ class AsyncServiceClient:
         """As `Client.undrain`."""
         return await self._run(service_calls.drain(worker, draining=False))
 
-    async def keys(self) -> list[KeyInfo]:
+    async def keys(self) -> KeyList:
         """As `Client.keys`."""
         return await self._run(service_calls.keys())
 

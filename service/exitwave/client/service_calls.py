@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from exitwave.schema.access import KeyInfo, KeyRequest, NewKey, Scope
+from exitwave.schema.access import KeyList, KeyRequest, NewKey, Scope
 from exitwave.schema.errors import UsageError
 from exitwave.schema.job import QueueInfo
 from exitwave.schema.worker import WorkerInfo
@@ -16,10 +16,6 @@ from .calls import API, Call, checked, nothing, segment
 
 class _Workers(BaseModel):
     workers: list[WorkerInfo]
-
-
-class _Keys(BaseModel):
-    keys: list[KeyInfo]
 
 
 def queue(limit: int) -> Call[QueueInfo]:
@@ -53,9 +49,9 @@ def drain(worker: str, *, draining: bool) -> Call[WorkerInfo]:
     )
 
 
-def keys() -> Call[list[KeyInfo]]:
+def keys() -> Call[KeyList]:
     """All keys, without their secrets."""
-    return Call("GET", f"{API}/keys", lambda body: _Keys.model_validate_json(body).keys)
+    return Call("GET", f"{API}/keys", KeyList.model_validate_json)
 
 
 def create_key(

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 import httpx
 
-from exitwave.schema.access import KeyInfo, NewKey, Scope
+from exitwave.schema.access import KeyList, NewKey, Scope
 from exitwave.schema.job import QueueInfo
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.connection import find_connection
@@ -64,8 +64,8 @@ class ServiceClient:
         """Let a draining worker claim jobs again."""
         return self._run(service_calls.drain(worker, draining=False))
 
-    def keys(self) -> list[KeyInfo]:
-        """All access keys, without their secrets."""
+    def keys(self) -> KeyList:
+        """All access keys but the operator's, newest first, without their secrets."""
         return self._run(service_calls.keys())
 
     def create_key(

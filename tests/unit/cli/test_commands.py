@@ -285,7 +285,14 @@ def test_damaged_records_are_told(shell: Shell) -> None:
     with serving(page(range(1), damaged=("jx", "jy"))) as server:
         out, error = shell.run(server, "jobs", "--json")
     assert len(json.loads(out)) == 1
-    assert error == "exitwave: 2 records in the queue cannot be read: jx jy\n"
+    assert error == "exitwave: jobs that cannot be read: jx jy\n"
+
+
+def test_damaged_keys_are_told(shell: Shell) -> None:
+    with serving(Answer(json.dumps({"keys": [KEY_INFO], "damaged": ["cd34"]}))) as server:
+        out, error = shell.run(server, "keys", "list")
+    assert "eva" in out
+    assert error == "exitwave: keys that cannot be read: cd34\n"
 
 
 def test_show_finds_the_jobs_that_refer_to_it(shell: Shell) -> None:
