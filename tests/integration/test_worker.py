@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,13 +17,12 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from tests.faults.proxy import proxy_to
 from tests.integration.processes import children, command_line, is_there
-from tests.integration.test_results import tiled_at
 from tests.stack import (
     TiledServer,
     clean_environment,
     exitwave,
-    free_port,
     running,
     running_valkey,
     wait_until,
@@ -44,11 +43,12 @@ from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
 from exitwave.schema.recipe import recipe_from_mapping
 from exitwave.settings.recipes import load_recipe
-from exitwave.settings.service import Settings, TiledSettings
+from exitwave.settings.service import Settings
 
 WATCHED = {"stages": [{"epochs": 60, "batches": [0.02]}, {"epochs": 40, "batches": [0.1]}]}
 ENDLESS = {"stages": [{"epochs": 100_000}]}
 SHORT = {"stages": [{"epochs": 3}]}
+LASTING = {"stages": [{"epochs": 80, "batches": [0.1]}]}
 RESUMED = {"stages": [{"epochs": 300, "batches": [0.1]}]}
 
 
@@ -471,42 +471,38 @@ def test_a_killed_agent_takes_its_engine_along_and_another_worker_takes_over(
 
 
 def test_tiled_away_a_result_outlives_its_engine_and_a_cancel_is_heard(
-    valkey_uri: str, tmp_path: Path
+    tiled_server: TiledServer, valkey_uri: str, scan: ScanRef, tmp_path: Path
 ) -> None:
-    port = free_port()
-    values = {"uri": f"http://127.0.0.1:{port}", "api_key": "a1" * 16}
-    settings = TiledSettings.model_validate(values)
-    tiled = TiledServer(*values.values(), tmp_path / "scans", tmp_path, settings)
     spool = tmp_path / "worker" / "spool"
-    with working(tiled, valkey_uri, tmp_path / "worker") as worker:
+    with proxy_to(tiled_server.uri.removeprefix("http://")) as link:
+        settings = tiled_server.settings.model_copy(update={"uri": f"http://{link.address}"})
+        tiled = replace(tiled_server, uri=settings.uri, settings=settings)
+        with working(tiled, valkey_uri, tmp_path / "worker") as worker:
+            unwanted, job_id = worker.submit(scan, LASTING), worker.submit(scan, LASTING)
 
-        def until_spooled(job_id: str) -> None:
-            worker.until(job_id, lambda job: job.progress and job.progress.phase == "writing")
-            wait_until(lambda: list(spool.glob(f"{job_id}-a1.npz")), "spool", log=worker.log)
+            def until_spooled(job_id: str) -> None:
+                worker.until_computing(job_id)
+                link.cut()
+                worker.until(job_id, lambda job: job.progress.phase == "writing")
+                wait_until(lambda: list(spool.glob(f"{job_id}-a1.npz")), "spool")
 
-        with tiled_at(port, tmp_path):
-            scan = played(tiled, tmp_path)
-            unwanted = worker.submit(scan, RESUMED)
-            worker.until_computing(unwanted)
-        until_spooled(unwanted)
-        worker.ledger.cancel(unwanted)
-        assert worker.until_ended(unwanted).state == JobState.CANCELLED
-        assert not list(spool.iterdir())
+            until_spooled(unwanted)
+            worker.ledger.cancel(unwanted)
+            assert worker.until_ended(unwanted).state == JobState.CANCELLED
+            assert not list(spool.iterdir())
 
-        job_id = worker.submit(scan, RESUMED)
-        with tiled_at(port, tmp_path):
-            worker.until_computing(job_id)
-        until_spooled(job_id)
-        os.kill(worker.engine_pid(), signal.SIGKILL)
-        job = worker.until(job_id, lambda job: job.attempt == 2 and job.progress)
-        with tiled_at(port, tmp_path):
+            link.mend()
+            until_spooled(job_id)
+            os.kill(worker.engine_pid(), signal.SIGKILL)
+            worker.until(job_id, lambda job: job.attempt == 2)
+            link.mend()
             job = worker.until_ended(job_id)
-            assert job.state == JobState.SUCCEEDED and job.attempt == 2, job.failure
-            assert "attempt 1 had computed the result" in job.progress.note
-            node = from_uri(tiled.uri, api_key=tiled.api_key)[job.result.node]
-            assert node.metadata["attempt"] == 2 and node.metadata["complete"] is True
-            np.testing.assert_array_equal(node["object"].read(), undisturbed(job, tiled))
-            rows = node["live/progress"].read()
-            np.testing.assert_array_equal(rows[:, 0], np.arange(1, 301))
-            assert rows[-1, 5] == 1 and node["live/object"].metadata["epoch"] == 300
+        assert job.state == JobState.SUCCEEDED and job.attempt == 2, job.failure
+        assert "attempt 1 had computed the result" in job.progress.note
         assert not list(spool.iterdir())
+    node = from_uri(tiled_server.uri, api_key=tiled_server.api_key)[job.result.node]
+    assert node.metadata["attempt"] == 2 and node.metadata["complete"] is True
+    np.testing.assert_array_equal(node["object"].read(), undisturbed(job, tiled_server))
+    rows = node["live/progress"].read()
+    np.testing.assert_array_equal(rows[:, 0], np.arange(1, 81))
+    assert rows[-1, 5] == 1 and node["live/object"].metadata["epoch"] == 80
