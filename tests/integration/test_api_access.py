@@ -111,3 +111,60 @@ def test_a_refused_log_in_does_not_show_what_was_sent(api_alone: Api) -> None:
     answer = httpx.post(f"{api_alone.url}/api/v1/session", json={"key": ["hush-hush"]})
     problem(answer, 422, "invalid-input")
     assert "hush-hush" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"scan": "7f0c", "overrides": {"recipe": ' + b'{"a":' * 300 + b"1" + b"}" * 302,
+        b'{"scan": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b"[" * 500_000,
+        '{"scan": "7f0c"}'.encode("utf-16"),
+        '{"scan": "7f0c"}'.encode("utf-32-be"),
+        b'{"scan": "\xff\xfe"}',
+        b'{"scan": "7f0c\x00"}',
+        b'{"scan": 1' + b"0" * 5000 + b"}",
+    ],
+    ids=["deep", "deep-scan", "open", "utf-16", "utf-32", "not-utf-8", "nul", "huge-number"],
+)
+def test_bodies_that_would_hurt_are_refused(api_alone: Api, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = api_alone.client.post("/api/v1/jobs", content=body, headers=headers)
+    problem(answer, 400, "malformed-request")
+    answer = httpx.post(f"{api_alone.url}/api/v1/session", content=body, headers=headers)
+    assert answer.status_code in {400, 422}, answer.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Authorization", b"Apikey"),
+        ("Authorization", b"Apikey \xff\xfe"),
+        ("Authorization", b"Basic b3BlcmF0b3I6"),
+        ("Authorization", b"Apikey ew_"),
+        ("Cookie", b"exitwave_session"),
+        ("Cookie", b"exitwave_session=\xff\xfe; a=\x80"),
+        ("Cookie", b'exitwave_session="\\377\\000"'),
+        ("Cookie", b"=;;=" * 500),
+        ("X-Principal", b"operator"),
+    ],
+)
+def test_forged_headers_open_nothing(api_alone: Api, name: str, value: bytes) -> None:
+    headers = [(name.encode(), value), (b"Origin", api_alone.url.encode())]
+    for method, path in (
+        ("GET", "/api/v1/jobs"),
+        ("POST", "/api/v1/jobs"),
+        ("GET", "/metrics"),
+    ):
+        answer = httpx.request(method, api_alone.url + path, headers=headers)
+        problem(answer, 401, "access-denied")
+
+
+def test_headers_that_make_no_sense_are_told(api_alone: Api) -> None:
+    for last in ("x", "-", "1-2-3", "9" * 40, "\x80"):
+        headers = {"Last-Event-ID": last.encode("latin-1")}
+        answer = api_alone.client.get("/api/v1/events", headers=headers)
+        problem(answer, 422, "invalid-input")
+    for cursor in ("x", "-1", "9" * 40, "\ud800".encode("utf-8", "surrogatepass")):
+        answer = api_alone.client.get("/api/v1/jobs", params={"cursor": cursor})
+        problem(answer, 422, "invalid-input")

@@ -21,6 +21,12 @@ from tests.integration.callers import (
 )
 from tests.stack import wait_until
 
+from exitwave.api.access.keyring import Keyring
+from exitwave.ledger import AsyncLedger
+from exitwave.ledger.keys import hash_of
+from exitwave.schema.errors import AccessDenied
+from exitwave.settings.service import LedgerSettings
+
 
 def test_a_key_is_shown_once_and_only_its_hash_is_kept(api_alone: Api, valkey_uri: str) -> None:
     new = make_key(api_alone, "write:jobs", "read:jobs", "read:jobs", note="beam time 12")
@@ -165,6 +171,27 @@ def test_a_session_makes_nothing_that_outlives_it(api_alone: Api) -> None:
         problem(page.post("/api/v1/keys", json=body), 403, "forbidden")
         problem(page.post("/api/v1/session/code"), 403, "forbidden")
         assert page.get("/api/v1/keys").status_code == 200
+
+
+async def test_the_operators_sessions_end_when_the_key_is_replaced(
+    ledger_settings: LedgerSettings,
+) -> None:
+    async with AsyncLedger(ledger_settings) as ledger:
+        before, after = (
+            Keyring(ledger, ledger_settings, key, session_hours=1) for key in ("old", "new")
+        )
+        operator = await before.of_key("old")
+        token = await before.create_session(operator)
+        code = await before.create_code(operator)
+        session = await before.of_session(hash_of(token))
+        assert (session.name, session.by, session.key_id) == ("operator", "session", "operator")
+        with pytest.raises(AccessDenied):
+            await after.of_session(hash_of(token))
+        with pytest.raises(AccessDenied):
+            await after.of_code(code)
+        assert not await after.still_valid(session)
+        assert not await after.still_valid(operator)
+        assert await before.still_valid(session)
 
 
 def test_a_page_logs_out(api_alone: Api) -> None:

@@ -202,7 +202,7 @@ async def test_strangers_and_other_sites_are_refused(api: LiveApi) -> None:
     async with httpx.AsyncClient(base_url=api.url) as browser:
         await browser.post("/api/v1/session", json={"code": api.one_time_code()})
         cookie = "; ".join(f"{key}={value}" for key, value in browser.cookies.items())
-    with pytest.raises(InvalidStatus, match="401"):
+    with pytest.raises(InvalidStatus, match="403"):
         async with page(api, Cookie=cookie, Origin="http://elsewhere.example"):
             pass
     async with page(api, Cookie=cookie, Origin=api.url) as viewer:

@@ -137,7 +137,8 @@ def access_key(layout: Layout) -> str:
 def api_url(settings: Settings) -> str:
     """Address of the API for someone on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
+    scheme = "http" if settings.api.tls_certificate is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 
 
 def child_environment() -> dict[str, str]:
