@@ -9,6 +9,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from unittest.mock import patch
@@ -176,6 +177,9 @@ def test_a_job_that_fails_is_exit_code_1(stack: Stack, scan_uid: str) -> None:
         (["cancel", "nosuchjob"], 1, "nosuchjob"),
         (["watch", "nosuchjob"], 1, "nosuchjob"),
         (["download", "nosuchjob"], 1, "nosuchjob"),
+        (["retry", "nosuchjob"], 1, "nosuchjob"),
+        (["delete", "nosuchjob"], 1, "nosuchjob"),
+        (["keys", "revoke", "nosuchkey"], 1, "nosuchkey"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
@@ -185,6 +189,108 @@ def test_what_is_wrong_is_said_in_a_line(
     told(done, code)
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_arrays_come_through_the_service_alone(
+    stack: Stack, done_job: str, tmp_path: Path
+) -> None:
+    told(cli(stack, "download", done_job, "--out", str(tmp_path / "r.cxi")))
+    with stack.client() as client:
+        result = client.result(done_job)
+    with h5py.File(tmp_path / "r.cxi") as file:
+        kept = file["exitwave"]
+        np.testing.assert_array_equal(result.object_MYX, kept["object"])
+        np.testing.assert_array_equal(result.probe_NHW, kept["probe"])
+        np.testing.assert_array_equal(result.positions_m, kept["positions_m"])
+        np.testing.assert_array_equal(result.loss, kept["loss"])
+        assert result.pixel_size_m == kept.attrs["pixel_size_m"]
+    assert result.positions_m.shape == (26, 2)
+    assert result.quality is not None and result.job.id == done_job
+
+
+def test_the_queue_is_steered(stack: Stack, scan_uid: str) -> None:
+    """Two scans at once into a held queue, moved, held back, ended, tried again, deleted."""
+    held = json.loads(told(cli(stack, "pause", "--json")))
+    assert held["paused"]
+    try:
+        words = ["submit", scan_uid, scan_uid[:8], "--tag", "steered", "--priority", "6"]
+        items = json.loads(told(cli(stack, *words, "--json", *SHORT)))
+        first, second = (item["job"]["id"] for item in items)
+        assert "priority 2" in told(cli(stack, "reprioritise", second, "2"))
+        assert "held back" in told(cli(stack, "pause", first))
+        listed = json.loads(told(cli(stack, "jobs", "--tag", "steered", "--all", "--json")))
+        assert [job["id"] for job in listed] == [second, first]
+        assert [job["paused"] for job in listed] == [False, True]
+        assert "paused: no job is claimed; 2 waiting" in told(cli(stack, "queue"))
+        shown = " ".join(told(cli(stack, "show", first)).split())
+        assert "queued (paused)" in shown and "priority 6" in shown
+        refused = cli(stack, "stop", second)
+        told(refused, 1)
+        assert "queued" in refused.stderr and refused.stderr.count("\n") == 1
+        assert "cancelled" in told(cli(stack, "cancel", first))
+        assert "deleted" in told(cli(stack, "delete", first))
+        told(cli(stack, "show", first), 1)
+    finally:
+        assert "running" in told(cli(stack, "resume"))
+    assert "succeeded" in told(cli(stack, "watch", second))
+    changed = ["--set", "recipe.seed=9", "--wait", "--json"]
+    again = json.loads(told(cli(stack, "rerun", second, *changed)))
+    assert again["spec"]["retry_of"] == second
+    assert again["spec"]["overrides"]["recipe.seed"] == 9
+    assert again["spec"]["priority"] == 6
+    assert f"retried as {again['id']} succeeded" in " ".join(
+        told(cli(stack, "show", second)).split()
+    )
+
+
+def test_a_running_job_is_stopped_and_its_result_kept(
+    stack: Stack, done_job: str, scan_uid: str
+) -> None:
+    long = ["--set", "recipe.stages.0.epochs=2000", "--start", done_job]
+    started = json.loads(told(cli(stack, "submit", scan_uid, *long, "--json")))
+    assert started["spec"]["start"]["job_id"] == done_job
+    with stack.client() as client:
+        computing = (e for e in client.events(started["id"]) if e.progress and e.progress.epoch)
+        next(computing)
+        assert "keep its result" in told(cli(stack, "stop", started["id"]))
+        ended = client.wait(started["id"], timeout_s=120)
+    assert ended.state.value == "succeeded"
+    assert ended.result is not None and not ended.result.complete
+    shown = told(cli(stack, "show", started["id"]))
+    assert "ended early on request" in shown
+    assert f"object and probe of job {done_job}" in shown
+
+
+def test_workers_are_drained(stack: Stack) -> None:
+    (worker,) = json.loads(told(cli(stack, "workers", "--json")))
+    name = worker["name"]
+    assert "claims no further job" in told(cli(stack, "workers", "drain", name))
+    assert "draining" in told(cli(stack, "workers"))
+    assert "claims jobs again" in told(cli(stack, "workers", "undrain", name))
+    told(cli(stack, "workers", "drain", "nobody"), 1)
+
+
+def test_a_key_opens_what_its_scopes_say(stack: Stack, done_job: str) -> None:
+    words = ["keys", "create", "--owner", "eva", "--note", "control room"]
+    made = cli(stack, *words, "--scope", "read:jobs", "--scope", "control:jobs")
+    key = told(made).strip()
+    assert key not in made.stderr
+    viewer = replace(
+        stack, env={**stack.env, "EXITWAVE_URL": stack.url, "EXITWAVE_API_KEY": key}
+    )
+    listed = told(cli(stack, "keys", "list"))
+    assert "eva" in listed and key not in listed
+    (key_id,) = [
+        found["id"]
+        for found in json.loads(told(cli(stack, "keys", "list", "--json")))
+        if found["owner"] == "eva"
+    ]
+    assert "succeeded" in told(cli(eva, "show", done_job))
+    refused = cli(eva, "workers")
+    told(refused, 1)
+    assert "read:workers" in refused.stderr and refused.stderr.count("\n") == 1
+    assert "revoked" in told(cli(stack, "keys", "revoke", key_id))
+    told(cli(eva, "jobs"), 1)
 
 
 def test_a_wrong_key(stack: Stack) -> None:
