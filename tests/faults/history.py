@@ -42,7 +42,10 @@ def judge(rig: Rig, job_ids: Iterable[str], found: Findings) -> list[Job]:
 def _unrecorded_runs(rig: Rig, jobs: Iterable[Job]) -> int:
     """Runs of a light body that the ledger does not know, or knows of another worker."""
     known = {(job.id, a.number, a.worker) for job in jobs for a in job.attempts}
-    runs = Counter((e.job, e.attempt, e.worker) for e in rig.executions("start"))
+    ids = {job.id for job in jobs}
+    runs = Counter(
+        (e.job, e.attempt, e.worker) for e in rig.executions("start") if e.job in ids
+    )
     return sum(count if run not in known else count - 1 for run, count in runs.items())
 
 

@@ -93,10 +93,10 @@ class Proxy:
         self._started.set()
         await self._stopped.wait()
         server.close()
+        self._passing.set()
         self._drop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
