@@ -275,9 +275,7 @@ def test_a_key_opens_what_its_scopes_say(stack: Stack, done_job: str) -> None:
     made = cli(stack, *words, "--scope", "read:jobs", "--scope", "control:jobs")
     key = told(made).strip()
     assert key not in made.stderr
-    viewer = replace(
-        stack, env={**stack.env, "EXITWAVE_URL": stack.url, "EXITWAVE_API_KEY": key}
-    )
+    eva = replace(stack, env={**stack.env, "EXITWAVE_URL": stack.url, "EXITWAVE_API_KEY": key})
     listed = told(cli(stack, "keys", "list"))
     assert "eva" in listed and key not in listed
     (key_id,) = [
