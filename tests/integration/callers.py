@@ -110,8 +110,9 @@ def close_code(socket: ClientConnection) -> int | None:
 
 
 def next_problem(socket: ClientConnection) -> Any:
-    """The next message that says what could not be met."""
+    """The next message that says what could not be met, which must come within `SOON_S`."""
+    deadline = time.monotonic() + SOON_S
     while True:
-        message = json.loads(socket.recv(timeout=SOON_S))
+        message = json.loads(socket.recv(timeout=max(0.01, deadline - time.monotonic())))
         if message["kind"] == "problem":
             return message
