@@ -95,6 +95,8 @@ def test_idempotency_key(api: Api, played: PlayedScan) -> None:
         ({"scan": ["a"]}, 422, "invalid-input", "scan", ["['a']", "string"]),
         ({"scan": "s", "scam": 1}, 422, "invalid-input", "scam", ["unknown key"]),
         ({"scan": "s", "priority": 11}, 422, "invalid-input", "priority", ["11", "9"]),
+        ({"scan": "s", "priority": False}, 422, "invalid-input", "priority", ["integer"]),
+        ({"scan": True}, 422, "invalid-input", "scan", ["True", "string"]),
         ({"scan": "s", "recipe": "nope"}, 404, "recipe-not-found", None, ["nope", "default"]),
         (
             {"scan": "s", "overrides": {"recipe.sead": 1}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,13 @@ def add_description(app: FastAPI) -> None:
 
 def methods_at(app: FastAPI, path: str) -> list[str]:
     """Every method that the description knows for a path, over all routes that match it."""
-    found: set[str] = set()
-    for template, operations in app.openapi()["paths"].items():
-        if compile_path(template)[0].match(path):
-            found |= {method.upper() for method in operations}
-    return sorted(found)
+    paths = app.openapi()["paths"]
+    templates = [path] if path in paths else filter(_matching(path), paths)
+    return sorted({method.upper() for template in templates for method in paths[template]})
+
+
+def _matching(path: str) -> Callable[[str], bool]:
+    return lambda template: compile_path(template)[0].match(path) is not None
 
 
 def description(app: FastAPI) -> str:

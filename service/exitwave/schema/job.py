@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 
 class JobState(StrEnum):
@@ -70,12 +70,13 @@ class Strict(BaseModel):
 
 
 Tag = Annotated[str, Field(min_length=1, max_length=80)]
+Priority = Annotated[StrictInt, Field(ge=0, le=9)]
 
 
 class JobRequest(Strict):
     """Body of ``POST /api/v1/jobs``."""
 
-    scan: str | int = Field(
+    scan: str | StrictInt = Field(
         description="Scan uid, a unique prefix of one, or a scan_id (the newest scan wins).",
         examples=["7f0c3f2e"],
     )
@@ -85,7 +86,7 @@ class JobRequest(Strict):
         description="Dotted keys under recipe., data. or geometry. with the values to use.",
         examples=[{"data.subset": "even", "recipe.seed": 3}],
     )
-    priority: int = Field(5, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    priority: Priority = Field(5, description="0 (live) to 9 (whenever).")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
     start: str | None = Field(
         None,
@@ -97,7 +98,7 @@ class JobRequest(Strict):
 class JobPatch(Strict):
     """Body of ``PATCH /api/v1/jobs/{id}``: only what is to change."""
 
-    priority: int | None = Field(None, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    priority: Priority | None = Field(None, description="0 (live) to 9 (whenever).")
     paused: bool | None = Field(
         None, strict=True, description="Hold a queued job back, or let it go on."
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
-from .job import Job, JobRequest, Problem, Strict, Tag
+from .job import Job, JobRequest, Priority, Problem, Strict, Tag
 
 MOST_SCANS = 200
 
-Scan = Annotated[str, Field(min_length=1, max_length=200)] | int
+Scan = Annotated[str, Field(min_length=1, max_length=200)] | StrictInt
 
 
 class BatchRequest(Strict):
@@ -26,7 +26,7 @@ class BatchRequest(Strict):
         default_factory=dict,
         description="Dotted keys under recipe., data. or geometry. with the values to use.",
     )
-    priority: int = Field(5, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    priority: Priority = Field(5, description="0 (live) to 9 (whenever).")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
     start: str | None = Field(
         None,
@@ -63,7 +63,7 @@ class RerunRequest(Strict):
         description="Laid over the earlier job's; null drops the earlier job's value.",
         examples=[{"recipe.seed": 4}],
     )
-    priority: int | None = Field(None, ge=0, le=9, description="0 (live) to 9 (whenever).")
+    priority: Priority | None = Field(None, description="0 (live) to 9 (whenever).")
     tags: list[Tag] | None = Field(None, max_length=20, description="Instead of the earlier.")
     start: str | None = Field(
         None,
