@@ -1,0 +1,197 @@
+"""F9: live work takes a worker from batch work."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.figures import Findings, Measured
+from tests.faults.harness import Rig, rig, scratch
+from tests.faults.history import judge
+from tests.faults.quantiles import percentile
+
+from exitwave.schema.job import Event, Job
+
+EPOCH_S = 1.0
+LONGEST_WAIT_S = 5.0
+CLAIMS_PER_STARVED = 10
+"""Of so many claims in a row one is a batch job's, while one has waited for too long."""
+
+
+def live_before_batch(seed: int) -> Measured:
+    """Live start p95 < one epoch + 1 s, all workers busy on batch; batch jobs go on from their
+    own place and lose at most one epoch; minimum run time and bound on starvation hold
+    """
+    with scratch() as folder:
+        found = Findings()
+        interrupted(folder / "live", seed, found, start_s=EPOCH_S + 1.0)
+        flooded(folder / "flood", found)
+        return found.measured()
+
+
+def interrupted(
+    folder: Path,
+    seed: int,
+    found: Findings,
+    *,
+    live_jobs: int = 30,
+    live_every_s: tuple[float, float] = (6.5, 8.5),
+    epoch_s: float = EPOCH_S,
+    batch_epochs: int = 24,
+    workers: int = 2,
+    min_run_s: float = 5.0,
+    start_s: float | None = None,
+) -> None:
+    """Live jobs, one after the other, while there is always batch work for every worker.
+
+    Without `start_s` it does not matter when they start.
+    """
+    chance = random.Random(seed)
+    with rig(folder, LEDGER__MIN_RUN_S=str(min_run_s)) as r:
+        r.tick()
+        trees = [r.worker(f"w{k}", wait=False) for k in range(workers)]
+        r.until_listed(*trees)
+        work_s = live_jobs * sum(live_every_s) / 2
+        needed = round(1.2 * workers * work_s / (batch_epochs * epoch_s)) + 2 * workers
+        tags = [f"seconds:{batch_epochs * epoch_s}", f"epochs:{batch_epochs}"]
+        batch = [r.submit(tags) for _ in range(needed)]
+        for job_id in batch[:workers]:
+            r.until(job_id, lambda job: job.progress and job.progress.epoch > 0)
+        live, busy = [], 0
+        for _ in range(live_jobs):
+            time.sleep(chance.uniform(*live_every_s))
+            running = r.ledger.list(state="running", limit=200).jobs
+            busy += len(running) == workers and all(job.priority > 0 for job in running)
+            live.append(r.submit(["seconds:0.5"], priority=0))
+        r.until_ended(live, within_s=60)
+        r.until_ended(batch, within_s=60 + 4 * needed * batch_epochs * epoch_s)
+        _starts(r, live, found, start_s)
+        found.say(f"all {workers} workers were on batch at {busy} of {live_jobs} submissions")
+        if start_s is not None:
+            found.demand(
+                busy >= 0.9 * live_jobs, f"all workers were on batch {busy} times only"
+            )
+        jobs = [r.ledger.get(job_id) for job_id in batch]
+        _went_on(r, jobs, found, min_run_s)
+        each = Findings()
+        judge(r, batch + live, each)
+        for miss in each.measured().misses:
+            found.demand(False, miss)
+
+
+def _starts(r: Rig, live: Sequence[str], found: Findings, start_s: float | None) -> None:
+    """From a live job's submission to its start in the engine, by one machine's clock."""
+    submitted = {e.job_id: e.at.timestamp() for e in r.events() if e.kind == "submitted"}
+    began = {e.job: e.at for e in r.executions("start")}
+    took_s = [began[job_id] - submitted[job_id] for job_id in live]
+    p95_s = percentile(took_s, 95)
+    found.say(
+        f"{len(live)} live jobs started after p50 {percentile(took_s, 50):.2f} s, "
+        f"p95 {p95_s:.2f} s, at most {max(took_s):.2f} s (epoch {EPOCH_S:g} s)"
+    )
+    found.details["live_start_s"] = [round(s, 3) for s in took_s]
+    if start_s is not None:
+        found.demand(p95_s < start_s, f"live start p95 {p95_s:.2f} s, < {start_s:g} s wanted")
+
+
+def _went_on(r: Rig, jobs: Sequence[Job], found: Findings, min_run_s: float) -> None:
+    """What making way cost the batch jobs."""
+    yields = sum(job.yields for job in jobs)
+    lost = sum(job.lost for job in jobs)
+    outcomes = Counter(a.outcome for job in jobs for a in job.attempts)
+    events = r.events()
+    repeated = [_repeated_epochs(r, job) for job in jobs]
+    overtaken = _overtaken(events, [job.id for job in jobs])
+    ran_s = _run_before_order(events)
+    found.say(
+        f"{yields} yields (at most {max(job.yields for job in jobs)} of a job), {lost} losses, "
+        f"at most {max(repeated)} epochs done twice by a job, {overtaken} overtaken by a later "
+        f"batch job, told to yield after {min(ran_s, default=0.0):.1f} s at the earliest"
+    )
+    found.demand(yields > 0, "no batch job made way")
+    found.demand(lost == 0, f"{lost} yields counted as losses")
+    found.demand(outcomes["yielded"] == yields, f"{yields} yields, but attempts: {outcomes}")
+    found.demand(
+        all(again <= job.yields for again, job in zip(repeated, jobs, strict=True)),
+        f"epochs done twice: {repeated}; at most one for each yield wanted",
+    )
+    found.demand(overtaken == 0, f"{overtaken} jobs did not go back to their own place")
+    found.demand(
+        all(s >= min_run_s for s in ran_s),
+        f"told to yield after {min(ran_s, default=0.0):.2f} s, >= {min_run_s:g} s wanted",
+    )
+
+
+def _repeated_epochs(r: Rig, job: Job) -> int:
+    done = [e.epoch for e in r.executions("epoch") if e.job == job.id]
+    return len(done) - len(set(done))
+
+
+def _overtaken(events: Sequence[Event], batch: Sequence[str]) -> int:
+    """Jobs that waited for their turn again when one that was submitted later got one."""
+    place = {job_id: number for number, job_id in enumerate(batch)}
+    waiting: set[str] = set()
+    overtaken: set[str] = set()
+    for event in events:
+        if event.job_id not in place:
+            continue
+        if event.kind == "yielded":
+            waiting.add(event.job_id)
+        elif event.kind == "started":
+            waiting.discard(event.job_id)
+            overtaken |= {j for j in waiting if place[j] < place[event.job_id]}
+    return len(overtaken)
+
+
+def _run_before_order(events: Sequence[Event]) -> list[float]:
+    """How long each attempt had run when it was told to yield."""
+    started = {(e.job_id, e.attempt): e.at for e in events if e.kind == "started"}
+    return [
+        (e.at - started[e.job_id, e.attempt]).total_seconds()
+        for e in events
+        if e.kind == "yield_requested"
+    ]
+
+
+def flooded(
+    folder: Path, found: Findings, *, live_jobs: int = 90, batch_jobs: int = 4
+) -> None:
+    """One worker, and live work without end: batch work that waits gets its share."""
+    with rig(folder, LEDGER__LONGEST_WAIT_S=str(LONGEST_WAIT_S)) as r:
+        r.tick()
+        r.worker("w")
+        r.ledger.pause_queue()
+        batch = [r.submit(["seconds:0.3"]) for _ in range(batch_jobs)]
+        live = [r.submit(["seconds:0.3"], priority=0) for _ in range(live_jobs)]
+        r.ledger.resume_queue()
+        jobs = r.until_ended(batch + live, within_s=600)
+        events = r.events()
+        starved = {job.id: job.submitted_at.timestamp() + LONGEST_WAIT_S for job in jobs}
+        in_a_row, longest = 0, 0
+        left = set(batch)
+        for event in events:
+            if event.kind != "started":
+                continue
+            waits = [j for j in left if starved[j] < event.at.timestamp()]
+            in_a_row = in_a_row + 1 if event.job_id in live and waits else 0
+            longest = max(longest, in_a_row)
+            left.discard(event.job_id)
+        last_live = max(
+            k for k, e in enumerate(events) if e.kind == "started" and e.job_id in live
+        )
+        before = {e.job_id for e in events[:last_live] if e.kind == "started"} & set(batch)
+        found.say(
+            f"flood of {live_jobs} live jobs: {len(before)} of {batch_jobs} batch jobs ran in "
+            f"its midst, at most {longest} live starts in a row while one was overdue"
+        )
+        found.demand(
+            longest < CLAIMS_PER_STARVED,
+            f"{longest} live starts in a row while a batch job was overdue, < "
+            f"{CLAIMS_PER_STARVED} wanted",
+        )
+        found.demand(
+            len(before) == batch_jobs, f"only {len(before)} batch jobs ran during the flood"
+        )
