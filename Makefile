@@ -3,12 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
 ARGS   ?=
 
-.PHONY: help venv demo test lint format openapi bench bench-demo clean
+.PHONY: help venv demo test test-redis lint format openapi bench bench-demo clean
 
 help:
 	@echo "make demo [ARGS=--once]  play a real scan and watch its picture form"
 	@echo "make test                run every test (installs Chromium if there is none)"
 	@echo "make faults [ONLY=F1a,F6] [SEED=n]  break everything, write docs/faults.md"
+	@echo "make test-redis          run the queue's tests on Debian's Redis (installs it if missing)"
 	@echo "make lint                ruff, mypy --strict, import contracts"
 	@echo "make openapi             write docs/openapi.json, the description of the API"
 	@echo "make venv                only install"
@@ -42,6 +43,11 @@ test: .venv/installed-test
 
 faults: .venv/installed-test
 	@$(BIN)/python -m tests.faults.run $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+test-redis: .venv/installed-test
+	@deploy/get-redis
+	@EXITWAVE_TEST_SERVER=redis $(BIN)/python -m pytest tests/unit/ledger \
+	  tests/integration/test_ledger*.py $(ARGS)
 
 lint: .venv/installed-test
 	@$(BIN)/ruff check .

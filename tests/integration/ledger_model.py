@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -34,8 +35,8 @@ from exitwave.settings.service import LedgerSettings
 LEASE_S = 600.0
 MIN_RUN_S = 300.0
 MAX_LOST = 2
-MAX_YIELDS = 2
-WORKERS = ("w0", "w1", "w2")
+MAX_YIELDS = 1
+WORKERS = ("w0", "w1")
 OWNERS = ("ann", "bob")
 TAGS = ("a", "b")
 
@@ -148,6 +149,12 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # What workers do
 
+    @initialize(priorities=st.lists(st.sampled_from([0, 1, 5]), min_size=1, max_size=3))
+    def some_work(self, priorities: list[int]) -> None:
+        for priority in priorities:
+            self.submit(priority, OWNERS[0], TAGS[0])
+        self.claim(WORKERS[0])
+
     @rule(worker=st.sampled_from(WORKERS))
     def claim(self, worker: str) -> None:
         held = [job for job in self.running() if job.worker == worker]
@@ -192,6 +199,16 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(2):  # the first reply may have been lost
             found = self.api.finish(job.id, job.attempt, job.worker, outcome)
             self.same(found, job)
+
+    @precondition(lambda self: any(job.yielding for job in self.running()))
+    @rule()
+    def make_way_as_told(self) -> None:
+        for job in [job for job in self.running() if job.yielding]:
+            job.yields += 1
+            self.requeue(job)
+            found = self.api.finish(job.id, job.attempt, job.worker, "yielded")
+            self.same(found, job)
+            self.claim(job.worker)
 
     @precondition(lambda self: any(job.attempt for job in self.jobs.values()))
     @rule(data=st.data(), how=st.sampled_from(["late", "another's", "made up"]))
@@ -332,11 +349,17 @@ class LedgerMachine(RuleBasedStateMachine):
     # What happens
 
     @rule()
+    def live_work_finds_everybody_busy(self) -> None:
+        for worker in WORKERS:
+            self.claim(worker)
+        self.time_passes()
+        self.submit(0, OWNERS[1], TAGS[1])
+
+    @rule()
     def tick(self) -> None:
         self.api.tick()
         self.make_way()
 
-    @precondition(lambda self: self.running())
     @rule()
     def time_passes(self) -> None:
         """Running jobs have run for the minimum."""

@@ -1,0 +1,29 @@
+"""The model test can fail: bugs planted in the ledger turn it red."""
+
+from __future__ import annotations
+
+import pytest
+from tests.faults.model_mutations import BUGS, planted, run_planted
+
+from exitwave.ledger import library
+
+DEMANDED = (
+    "no fence",
+    "a reaped job is not put back",
+    "cancel leaves the job in ready",
+    "reprioritise requeues a running job",
+)
+
+
+@pytest.mark.parametrize("name", DEMANDED)
+def test_the_model_catches_a_planted_bug(name: str) -> None:
+    caught, seconds = run_planted(name)
+    assert caught, f"{name}: {seconds:.0f} s of histories agree with the model"
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_every_bug_still_has_its_place(name: str) -> None:
+    right = library.SOURCE
+    with planted(name):
+        assert right != library.SOURCE
+    assert right == library.SOURCE
