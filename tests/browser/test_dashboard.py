@@ -64,7 +64,7 @@ def test_without_a_session_the_key_is_asked_for(open_page: OpenPage) -> None:
     expect(page.get_by_test_id("empty")).to_be_hidden()
     page.get_by_test_id("login-key").fill("wrong")
     page.get_by_test_id("login-submit").click()
-    expect(page.get_by_test_id("login")).to_contain_text("found another than the service's")
+    expect(page.get_by_test_id("login")).to_contain_text("this service has not made")
     page.get_by_test_id("login-key").fill(KEY)
     page.get_by_test_id("login-submit").click()
     expect(page.get_by_test_id("login")).to_be_hidden()

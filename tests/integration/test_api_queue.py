@@ -60,14 +60,14 @@ def test_a_paused_queue_gives_no_work_and_promises_none(api_alone: Api) -> None:
 
 def test_a_draining_worker_claims_no_job(api_alone: Api) -> None:
     take_all(api_alone)
-    api_alone.ledger.presence("to drain", "cpu", "idle")
+    api_alone.ledger.presence("beamline/to drain", "cpu", "idle")
     api_alone.submit(scan="1")
-    path = "/api/v1/workers/to drain"
+    path = "/api/v1/workers/beamline%2Fto%20drain"
     answer = api_alone.client.patch(path, json={"draining": True})
     assert (answer.status_code, answer.json()["state"]) == (200, "draining")
-    assert api_alone.ledger.claim("to drain", "cpu") is None
+    assert api_alone.ledger.claim("beamline/to drain", "cpu") is None
     assert api_alone.client.patch(path, json={"draining": False}).json()["state"] == "idle"
-    assert api_alone.ledger.claim("to drain", "cpu") is not None
+    assert api_alone.ledger.claim("beamline/to drain", "cpu") is not None
     problem(
         api_alone.client.patch("/api/v1/workers/nobody", json={"draining": True}),
         404,

@@ -28,7 +28,7 @@ async def list_workers(access: ReadWorkers, ledger: LedgerDep) -> WorkerList:
     return WorkerList(workers=await ledger.workers())
 
 
-@router.patch("/{name}", responses=answers(404, body=True))
+@router.patch("/{name:path}", responses=answers(404, body=True))
 async def change(
     name: Annotated[str, Path(description="As the list of workers shows it.")],
     patch: WorkerPatch,
