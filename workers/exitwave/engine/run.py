@@ -154,6 +154,7 @@ class _Run:
             object_on_device_MYX=object_MYX,
             probe_on_device_NHW=probe_NHW,
             checkpoint=partial(self._checkpoint, epoch.number),
+            checkpoint_bytes=sum(kept.nbytes for kept in algorithm.tensors().values()),
         )
 
     def _probe_known_after(self) -> int:

@@ -56,6 +56,8 @@ class EpochState:
     checkpoint : callable
         ``state.checkpoint()`` is all that the run needs to go on from here. Call it before
         asking for the next state; later it raises `EngineError`.
+    checkpoint_bytes : int
+        Host memory that it takes.
     """
 
     epoch: int
@@ -67,6 +69,7 @@ class EpochState:
     positions_px: NDArray[np.float64]
     held_out: HeldOut | None
     checkpoint: Callable[[], Checkpoint]
+    checkpoint_bytes: int
     object_on_device_MYX: Tensor
     probe_on_device_NHW: Tensor
 

@@ -29,6 +29,7 @@ from exitwave.settings.service import Settings
 from .beginning import newest_checkpoint, starting_point
 from .checkpoints import Keeper, Kept
 from .control import Control, JobCancelledError, JobStoppedError, JobYieldedError
+from .devices import free_memory_bytes
 from .finals import Follow, Followed, frc, reconstruction
 from .folders import checkpoints_of, spool_of
 from .spooled import LastEpoch
@@ -187,6 +188,9 @@ class JobAttempt:
     def _keep(self, state: Followed, sink: LiveSink, keeper: Keeper) -> None:
         """Have a checkpoint written. An frc's two runs begin at the start again."""
         if isinstance(state, EpochState):
+            if state.checkpoint_bytes > free_memory_bytes() / 2:
+                self._log.warning("checkpoint.too_large", bytes=state.checkpoint_bytes)
+                return
             began_s = time.monotonic()
             checkpoint = state.checkpoint()
             keeper.keep(checkpoint, sink.rows(), time.monotonic() - began_s)

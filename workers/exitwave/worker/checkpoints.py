@@ -26,8 +26,8 @@ from exitwave.schema.job import ResumePoint
 KEPT = 2
 """Files of a job: should the newest be damaged, there is one before it."""
 
-LARGEST_SHARE = 0.1
-"""Of the time at most goes into copying a checkpoint for the writer."""
+LARGEST_SHARE = 0.2
+"""Of the time at most goes into making and writing checkpoints."""
 
 _ROWS = "rows"
 """Beside the checkpoint's own arrays: lines of ``live/progress``."""
@@ -103,6 +103,7 @@ class Keeper:
         self._closed = False
         self._newest: ResumePoint | None = None
         self._kept_at_s = time.monotonic()
+        self._cost_s = 0.0
         self._thread = threading.Thread(target=self._write_all, name="checkpoints", daemon=True)
         self._thread.start()
 
@@ -117,7 +118,8 @@ class Keeper:
         """Whether it is time for another one."""
         with self._changed:
             idle = self._next is None and not self._writing
-        return idle and time.monotonic() - self._kept_at_s >= self._every_s
+        wait_s = max(self._every_s, self._cost_s / LARGEST_SHARE)
+        return idle and time.monotonic() - self._kept_at_s >= wait_s
 
     def keep(self, checkpoint: Checkpoint, rows: NDArray[np.float64], copied_s: float) -> None:
         """Have a checkpoint written; returns at once.
@@ -129,10 +131,10 @@ class Keeper:
         copied_s : float
             Time that it took to make: while it is made the engine waits.
         """
-        self._every_s = max(self._every_s, copied_s / LARGEST_SHARE)
         with self._changed:
             self._next = checkpoint.epoch, {**checkpoint.arrays(), _ROWS: rows}
             self._kept_at_s = time.monotonic()
+            self._cost_s = copied_s
             self._changed.notify_all()
 
     def flush(self) -> None:
@@ -150,12 +152,14 @@ class Keeper:
     def _write_all(self) -> None:
         while (given := self._taken()) is not None:
             epoch, arrays = given
+            began_s = time.monotonic()
             try:
                 self._write(epoch, arrays)
-            except OSError as error:  # a full disk must not end the run
+            except Exception as error:  # noqa: BLE001 - a full disk must not end the run
                 _log.error("checkpoint.not_written", epoch=epoch, error=str(error))
             with self._changed:
                 self._writing = False
+                self._cost_s += time.monotonic() - began_s
                 self._changed.notify_all()
 
     def _taken(self) -> tuple[int, dict[str, NDArray[Any]]] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 UUID_PREFIXES = ("GPU-", "MIG-")
 """Beginnings of a CUDA device's UUID."""
@@ -12,6 +13,15 @@ def pin_device(device: str) -> None:
     """A GPU named by UUID becomes the only one torch sees; to be done before its import."""
     if device.startswith(UUID_PREFIXES):
         os.environ["CUDA_VISIBLE_DEVICES"] = device
+
+
+def free_memory_bytes() -> int:
+    """Of the host; what files are cached in counts as free."""
+    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return 1024 * int(value.split()[0])
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def torch_name(device: str) -> str:
