@@ -334,6 +334,17 @@ def test_watching_tells_every_kind_of_news(shell: Shell) -> None:
         assert news in " ".join(error.split())
 
 
+@pytest.mark.parametrize("state", ["failed", "cancelled", "dead"])
+@pytest.mark.parametrize("words", [["watch", "j1"], ["retry", "j1", "--wait"]])
+def test_a_job_that_did_not_succeed_is_exit_code_1(
+    shell: Shell, words: list[str], state: str
+) -> None:
+    failure = {"slug": "engine-error", "message": "it diverged"} if state == "failed" else None
+    with serving(answer_to=lambda _: Answer(job(state, failure=failure))) as server:
+        out, _ = shell.run(server, *words, code=1)
+    assert out == f"job j1 {state}{': it diverged' if failure else ''}\n"
+
+
 def test_a_download_that_cannot_be_written_is_a_line(shell: Shell, tmp_path: Path) -> None:
     with serving(Answer(b"x")) as server:
         _, error = shell.run(
