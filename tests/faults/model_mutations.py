@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from tests.integration.ledger_model import run_model
+from tests.integration.ledger_machine import run_model
 
 from exitwave.ledger import library
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable

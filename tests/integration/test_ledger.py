@@ -1,4 +1,4 @@
-"""The ledger on a real server: order, keys, cancelling, lists, events, sessions."""
+"""The ledger on a real server: order, keys, cancelling, lists, events."""
 
 from __future__ import annotations
 
@@ -188,15 +188,6 @@ def test_workers_appear_and_vanish(valkey_uri: str) -> None:
         wait_until(lambda: not ledger.workers(), "a silent worker to vanish", within_s=10)
         ledger.tick()
         assert ledger.workers() == []
-
-
-def test_codes_work_once_and_sessions_expire(ledger: Ledger) -> None:
-    code = ledger.create_code(60)
-    assert [ledger.redeem_code(code), ledger.redeem_code(code)] == [True, False]
-    token = ledger.create_session(1)
-    assert ledger.session_valid(token)
-    assert not ledger.session_valid(token + "x")
-    wait_until(lambda: not ledger.session_valid(token), "the session to expire", within_s=10)
 
 
 def test_trigger_points_are_kept(ledger: Ledger) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.ledger_model import run_model
+from tests.integration.ledger_machine import run_model
 
 
 def test_the_ledger_agrees_with_its_model() -> None:

@@ -175,15 +175,3 @@ class AsyncLedger(AsyncLink):
 
     async def set_trigger_point(self, name: str, value: str) -> None:
         await self.run(self._calls.set_trigger_point(name, value))
-
-    async def create_code(self, ttl_s: int) -> str:
-        return await self.run(self._calls.create_code(ttl_s))
-
-    async def redeem_code(self, code: str) -> bool:
-        return await self.run(self._calls.redeem_code(code))
-
-    async def create_session(self, ttl_s: int) -> str:
-        return await self.run(self._calls.create_session(ttl_s))
-
-    async def session_valid(self, token: str) -> bool:
-        return await self.run(self._calls.session_valid(token))

@@ -272,19 +272,3 @@ class Ledger(Link):
     def set_trigger_point(self, name: str, value: str) -> None:
         """Remember where the trigger of that name stands."""
         self.run(self._calls.set_trigger_point(name, value))
-
-    def create_code(self, ttl_s: int) -> str:
-        """A one-time code for a browser."""
-        return self.run(self._calls.create_code(ttl_s))
-
-    def redeem_code(self, code: str) -> bool:
-        """Whether the code was good; it is not a second time."""
-        return self.run(self._calls.redeem_code(code))
-
-    def create_session(self, ttl_s: int) -> str:
-        """A browser session's token."""
-        return self.run(self._calls.create_session(ttl_s))
-
-    def session_valid(self, token: str) -> bool:
-        """Whether the session exists and has not expired."""
-        return self.run(self._calls.session_valid(token))
