@@ -140,11 +140,14 @@ def test_a_forged_key_is_no_key(api_alone: Api) -> None:
             assert secret not in answer.text
 
 
-def test_a_damaged_record_of_a_key_is_reported(api_alone: Api, valkey_uri: str) -> None:
+@pytest.mark.parametrize("record", [b'{"secret_hash": 3', b"\xff\xfe{}", b"{}", b""])
+def test_a_damaged_record_of_a_key_is_reported(
+    api_alone: Api, valkey_uri: str, record: bytes
+) -> None:
     new = make_key(api_alone, "read:jobs")
     key_id = new["info"]["id"]
     with redis.Redis.from_url(valkey_uri) as client:
-        client.hset(f"{api_alone.redis_root}:keys", key_id, '{"secret_hash": 3')
+        client.hset(f"{api_alone.redis_root}:keys", key_id, record)
     with client_of(api_alone, new["key"]) as client:
         found = problem(client.get("/api/v1/jobs"), 500, "ledger-damaged")
         assert key_id in found["detail"]

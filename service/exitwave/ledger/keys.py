@@ -123,10 +123,10 @@ def _stored(key_id: str, text: str) -> StoredKey:
     try:
         return StoredKey.model_validate_json(text)
     except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"])) or "record"
+        field = ".".join(map(str, error.errors()[0]["loc"])) or "all"
         raise LedgerDamaged(
-            f"key {key_id}: {field} of its record in the queue cannot be read; revoke it and "
-            "make another"
+            f"key {key_id}: its record in the queue cannot be read (field: {field}); revoke it "
+            "and make another"
         ) from None
 
 

@@ -24,6 +24,7 @@ Command = tuple[str | int | float, ...]
 
 OPTIONS: dict[str, Any] = {
     "decode_responses": True,
+    "encoding_errors": "replace",  # a record damaged by hand must not break the reading
     "protocol": 2,
     "socket_connect_timeout": 2.0,
     "socket_timeout": 2 * LONGEST_BLOCK_S,
