@@ -31,7 +31,7 @@ from tiled.client import from_uri
 
 from exitwave.beamline.play import play
 from exitwave.beamline.simulate import simulate
-from exitwave.engine import EpochState, reconstruct
+from exitwave.engine import EpochState, StartingPoint, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
 from exitwave.ledger import Ledger
@@ -40,7 +40,7 @@ from exitwave.results import binned_planes
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.geometry import Geometry
-from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
+from exitwave.schema.job import Job, JobSpec, JobState, ScanRef, StartRef
 from exitwave.schema.recipe import recipe_from_mapping
 from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings
@@ -49,7 +49,7 @@ WATCHED = {"stages": [{"epochs": 60, "batches": [0.02]}, {"epochs": 40, "batches
 ENDLESS = {"stages": [{"epochs": 100_000}]}
 SHORT = {"stages": [{"epochs": 3}]}
 LASTING = {"stages": [{"epochs": 80, "batches": [0.1]}]}
-RESUMED = {"stages": [{"epochs": 300, "batches": [0.1]}]}
+RESUMED = {"stages": [{"epochs": 200, "batches": [0.1]}]}
 
 
 @dataclass
@@ -67,10 +67,15 @@ class Worker:
         return pid
 
     def submit(
-        self, scan: ScanRef, recipe: dict[str, Any], priority: int = 5, **data: Any
+        self,
+        scan: ScanRef,
+        recipe: dict[str, Any],
+        priority: int = 5,
+        start: StartRef | None = None,
+        **data: Any,
     ) -> str:
         whole = {**load_recipe("default"), **recipe}
-        spec = JobSpec(scan=scan, recipe=whole, data=data, priority=priority)
+        spec = JobSpec(scan=scan, recipe=whole, data=data, priority=priority, start=start)
         return self.ledger.submit(spec, owner="tests", idempotency_key=None)[0].id
 
     def until(self, job_id: str, what: Callable[[Job], object], within_s: float = 120) -> Job:
@@ -268,7 +273,9 @@ def engine_states(job: Job, tiled: TiledServer, epochs: set[int]) -> dict[int, n
     }
 
 
-def uncut(job: Job, tiled: TiledServer) -> Iterator[EpochState]:
+def uncut(
+    job: Job, tiled: TiledServer, start: StartingPoint | None = None
+) -> Iterator[EpochState]:
     """The job done once more, here."""
     spec = job.spec
     scan = TiledScans(tiled.settings, load_profile("hxn")).open(spec.scan.uid)
@@ -277,7 +284,8 @@ def uncut(job: Job, tiled: TiledServer) -> Iterator[EpochState]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield from reconstruct(prepared.dataset, recipe_from_mapping(spec.recipe), device="cpu")
+        recipe = recipe_from_mapping(spec.recipe)
+        yield from reconstruct(prepared.dataset, recipe, start, device="cpu")
     finally:
         torch.set_num_threads(threads)
 
@@ -359,7 +367,7 @@ def test_a_killed_engine_costs_an_attempt_and_few_epochs(
     root = from_uri(tiled_server.uri, api_key=tiled_server.api_key)
     node = root[job.result.node]
     np.testing.assert_array_equal(node["object"].read(), undisturbed(job, tiled_server))
-    np.testing.assert_array_equal(node["live/progress"].read()[:, 0], np.arange(1, 301))
+    np.testing.assert_array_equal(node["live/progress"].read()[:, 0], np.arange(1, 201))
 
 
 def until_kept(worker: Worker, job_id: str, attempt: int) -> Job:
@@ -407,6 +415,29 @@ def test_live_work_goes_first_and_stop_keeps_what_there_is(
     assert node.metadata["complete"] is False
     assert node.metadata["epoch"] == job.result.epochs
     assert np.isfinite(node["object"].read()).all()
+
+
+def test_a_job_begins_with_the_result_of_another(
+    worker: Worker, scan: ScanRef, tiled_server: TiledServer
+) -> None:
+    first = worker.until_ended(worker.submit(scan, SHORT))
+    start = StartRef(job_id=first.id, attempt=1, node=first.result.node)
+    job = worker.until_ended(worker.submit(scan, SHORT, start=start))
+    assert job.state == JobState.SUCCEEDED, job.failure
+    root = from_uri(tiled_server.uri, api_key=tiled_server.api_key)
+    begins = StartingPoint(
+        object_MYX=root[first.result.node]["object"].read(),
+        probe_NHW=root[first.result.node]["probe"].read(),
+    )
+    *_, last = uncut(job, tiled_server, begins)
+    np.testing.assert_array_equal(root[job.result.node]["object"].read(), last.object_MYX())
+
+    cropped = worker.until_ended(worker.submit(scan, SHORT, start=start, crop_px=48))
+    assert cropped.failure and cropped.failure.slug == "data-invalid"
+    assert "pixels of" in cropped.failure.message
+    gone = start.model_copy(update={"node": f"ptycho/{scan.uid}/gone/a1"})
+    lost = worker.until_ended(worker.submit(scan, SHORT, start=gone))
+    assert lost.failure and "gone/a1; expected one with object" in lost.failure.message
 
 
 def test_the_agent_is_light_and_listed(worker: Worker) -> None:

@@ -296,6 +296,8 @@ class JobAttempt:
                 resumed_from=kept.point,
                 checkpoint=kept.point,
             )
+        elif runs == 2 and self._job.attempt > 1:
+            note = "both halves of an frc begin at the start again"
         self._say(note=note)
         self._tell(JobStoppedError, JobYieldedError)
         return kept
