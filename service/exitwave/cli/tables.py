@@ -96,7 +96,9 @@ def _course_rows(job: Job) -> Iterator[tuple[str, str]]:
         yield "started", clock(job.started_at)
     if job.ended_at:
         yield "ended", f"{clock(job.ended_at)} after {took(job)}"
-    if job.progress:
+    if job.progress and job.state.terminal:
+        yield "progress", f"epoch {epoch_text(job)}"
+    elif job.progress:
         yield "progress", progress_text(job.progress)
     if loss := loss_text(job):
         yield "loss", loss

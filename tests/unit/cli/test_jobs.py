@@ -179,10 +179,16 @@ def test_the_record_says_why_it_failed() -> None:
         state="failed",
         attempts=[attempt],
         failure=Failure(slug="data-invalid", message="positions: NaN"),
+        progress=Progress(phase="writing", epoch=12, epochs=180),
         ended_at=datetime.now(UTC),
     )
     text = printed(tables.job_record(failed))
-    for part in ("recipe.seed = 3", "failed on w1 (cpu): positions: NaN", "[data-invalid]"):
+    for part in (
+        "recipe.seed = 3",
+        "epoch 12/180",
+        "failed on w1 (cpu): positions: NaN",
+        "[data-invalid]",
+    ):
         assert part in text
     assert tables.outcome(failed) == "job j1 failed: positions: NaN"
     assert tables.outcome(job(state=JobState.CANCELLED)) == "job j1 cancelled"
