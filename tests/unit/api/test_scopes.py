@@ -27,7 +27,7 @@ def needs(dependant: Any) -> Iterator[list[str]]:
 def test_every_route_asks_for_the_scope_that_the_table_names() -> None:
     found = {}
     for route in iter_route_contexts(routed_app().routes):
-        path = str(route.path)
+        path = str(route.path_format or route.path)
         if not path.startswith("/api") and path != "/metrics":
             continue
         for method in route.methods or {"WEBSOCKET"}:
