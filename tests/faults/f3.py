@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import rig, scratch
+from tests.faults.harness import REAL_BODY, Rig, rig, scratch
 from tests.faults.history import judge
+from tests.faults.real import Site, recipe, same, site
+from tests.stack import wait_until
+
+from exitwave.schema.job import Event
 
 
 def zombie(seed: int) -> Measured:
     """Zombie (a tree stopped for 3 leases, then continued): late finish refused and recorded,
     result untouched
     """
-    with scratch() as folder:
-        return frozen(folder, leases=3.0, lease_s=15.0)
+    with scratch() as folder, site(folder / "tiled") as place:
+        light = frozen(folder / "light", leases=3.0, lease_s=15.0)
+        real = frozen_with_its_result(folder / "real", place, leases=3.0, lease_s=15.0)
+    text = f"deaf body: {light.text}; real engine: {real.text}"
+    return Measured(text, light.misses + real.misses)
 
 
 def frozen(folder: Path, *, leases: float, lease_s: float) -> Measured:
@@ -32,11 +41,7 @@ def frozen(folder: Path, *, leases: float, lease_s: float) -> Measured:
         (done,) = r.until_ended([job_id], within_s=leases * lease_s + 60)
         time.sleep(max(0.0, frozen_s + leases * lease_s - time.monotonic()))
         first.thaw()
-        deadline = time.monotonic() + 60
-        while not (late := [e for e in r.events(job_id) if e.kind == "late"]):
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.2)
+        late = _late(r, job_id)
         after = r.ledger.get(job_id)
         judge(r, [job_id], found)
         runs = sum(e.what == "end" for e in r.executions())
@@ -53,3 +58,48 @@ def frozen(folder: Path, *, leases: float, lease_s: float) -> Measured:
             f"the result changed from {done.result} to {after.result}",
         )
     return found.measured()
+
+
+def frozen_with_its_result(
+    folder: Path, place: Site, *, leases: float, lease_s: float
+) -> Measured:
+    """Its engine delivers the result while its agent is stopped, which then says so late."""
+    found = Findings()
+    settings = {"LEDGER__LEASE_S": str(lease_s)}
+    with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
+        r.tick()
+        first = r.worker("zombie")
+        other = r.worker("other", wait=False)
+        other.freeze()
+        job_id = r.submit(scan=place.scan, recipe=recipe(40))
+        begun = r.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
+        os.kill(first.pid, signal.SIGSTOP)  # the agent alone
+        frozen_s = time.monotonic()
+        found.demand(begun.attempts[0].worker == "zombie", "another worker took the job")
+        wait_until(lambda: place.complete(job_id, 1), "the zombie's result", within_s=120)
+        first.freeze()
+        other.thaw()
+        (done,) = r.until_ended([job_id], within_s=leases * lease_s + 240)
+        time.sleep(max(0.0, frozen_s + leases * lease_s - time.monotonic()))
+        before = place.final(done.result)
+        first.thaw()
+        late = _late(r, job_id)
+        time.sleep(2.0)  # should it do any harm now
+        after = r.ledger.get(job_id)
+        node = "" if done.result is None else done.result.node
+        found.say(f"final {node.rpartition('/')[2]} in Tiled, {len(late)} late finish recorded")
+        found.demand(node.endswith("/a2"), f"the final is {node}, attempt 2's wanted")
+        found.demand(len(late) == 1, f"{len(late)} events say late, 1 wanted")
+        found.demand(after.result == done.result, f"the result is {after.result} now")
+        found.demand(same(before, place.final(after.result)), "the final's arrays changed")
+    return found.measured()
+
+
+def _late(r: Rig, job_id: str) -> list[Event]:
+    """Events that say that a finish was refused; waits a while for the first one."""
+    deadline = time.monotonic() + 60
+    while True:
+        late = [event for event in r.events(job_id) if event.kind == "late"]
+        if late or time.monotonic() > deadline:
+            return late
+        time.sleep(0.2)

@@ -1,0 +1,139 @@
+"""F6: the engine is killed, as the kernel does when memory runs out."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from tests.faults.figures import Findings, Measured
+from tests.faults.harness import REAL_BODY, Rig, Worker, rig, scratch
+from tests.faults.real import Site, recipe, site
+
+from exitwave.schema.job import Event
+
+WITHIN_S = (3.0, 15.0)
+"""The next attempt in the ledger, and its first epoch."""
+
+ENDLESS = 100_000
+
+
+def engine_killed(seed: int) -> Measured:
+    """Engine killed: the ledger shows attempt 2 in < 3 s, the first resumed epoch within 15 s
+    on CPU, repeated epochs <= the checkpoint interval
+    """
+    with scratch() as folder, site(folder / "tiled") as place:
+        return killed(folder / "rig", place, seed, kills=3, checkpoints=2, checkpoint_s=10.0)
+
+
+def killed(
+    folder: Path,
+    place: Site,
+    seed: int,
+    *,
+    kills: int,
+    checkpoints: int,
+    checkpoint_s: float,
+    within: tuple[float, float] | None = WITHIN_S,
+) -> Measured:
+    """One job, its engine killed some time after so many checkpoints of each attempt."""
+    found, chance = Findings(), random.Random(seed)
+    settings = {"WORKER__CHECKPOINT_S": str(checkpoint_s), "LEDGER__MAX_LOST": str(kills + 1)}
+    with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
+        r.tick()
+        worker = r.worker("w1")
+        job_id = r.submit(scan=place.scan, recipe=recipe(ENDLESS))
+        for number in range(1, kills + 1):
+            interval = _interval(r, job_id, number, checkpoints)
+            time.sleep(chance.uniform(0.0, checkpoint_s))
+            _kill(r, worker, job_id, number, interval, found, within)
+        r.ledger.cancel(job_id)
+        r.until_ended([job_id])
+    return found.measured()
+
+
+def _interval(r: Rig, job_id: str, attempt: int, checkpoints: int) -> int:
+    """Most epochs between two checkpoints of an attempt, once it has made so many."""
+    epochs: list[int] = []
+    deadline = time.monotonic() + 300
+    while len(epochs) < checkpoints + 1:
+        assert time.monotonic() < deadline, f"{len(epochs)} checkpoints\n{r.logs()}"
+        progress = r.ledger.get(job_id).progress
+        if r.ledger.get(job_id).attempt == attempt and progress is not None:
+            begun = progress.resumed_from.epoch if progress.resumed_from else 0
+            epochs = epochs or [begun]
+            newest = progress.checkpoint
+            if newest is not None and newest.attempt == attempt and newest.epoch > epochs[-1]:
+                epochs.append(newest.epoch)
+        time.sleep(0.1)
+    return max(b - a for a, b in pairwise(epochs))
+
+
+def _kill(
+    r: Rig,
+    worker: Worker,
+    job_id: str,
+    attempt: int,
+    interval: int,
+    found: Findings,
+    within: tuple[float, float] | None,
+) -> None:
+    files = (r.folder / "checkpoints" / job_id).glob("*-e*.npz")
+    kept_at = {int(path.stem.partition("-e")[2]): path.stat().st_mtime for path in files}
+    killed_at = time.time()
+    os.kill(worker.engine_pid(), signal.SIGKILL)
+    r.until(
+        job_id,
+        lambda job: (
+            job.attempt == attempt + 1
+            and job.progress is not None
+            and job.progress.resumed_from is not None
+            and job.progress.epoch > job.progress.resumed_from.epoch
+        ),
+    )
+    job = r.ledger.get(job_id)
+    before, after = job.attempts[attempt - 1].progress, job.attempts[attempt].progress
+    assert before is not None and after is not None and after.resumed_from is not None
+    repeated = before.epoch - after.resumed_from.epoch
+    events = [e for e in r.events(job_id) if e.attempt == attempt + 1]
+    shown_s = _first(events, 0) - killed_at
+    resumed_s = _first(events, after.resumed_from.epoch + 1) - killed_at
+    lost_s = killed_at - kept_at[after.resumed_from.epoch]
+    found.say(
+        f"attempt {attempt + 1} after {shown_s:.1f} s, its first epoch {resumed_s:.1f} s, "
+        f"{repeated} epochs repeated of {interval} between checkpoints ({lost_s:.1f} s)"
+    )
+    found.demand(
+        "SIGKILL" in job.attempts[attempt - 1].reason,
+        f"attempt {attempt} does not say that its engine was killed",
+    )
+    # An epoch may pass while the checkpoint of the one before is on its way to the disk.
+    found.demand(
+        repeated <= interval + 1, f"{repeated} epochs were repeated, <= {interval} wanted"
+    )
+    if within is None:
+        return
+    again_s, first_epoch_s = within
+    found.demand(
+        shown_s < again_s,
+        f"attempt {attempt + 1} shown after {shown_s:.1f} s, < {again_s:.0f} s wanted",
+    )
+    found.demand(
+        resumed_s <= first_epoch_s,
+        f"first resumed epoch after {resumed_s:.1f} s, <= {first_epoch_s:.0f} s wanted",
+    )
+
+
+def _first(events: list[Event], epoch: int) -> float:
+    """When an attempt started (0), or was first seen to have done an epoch."""
+    at: list[datetime] = [
+        event.at
+        for event in events
+        if (event.kind == "started" and not epoch)
+        or (event.progress is not None and event.progress.epoch >= epoch > 0)
+    ]
+    return at[0].timestamp() if at else float("inf")
