@@ -156,9 +156,7 @@ def _run_before_order(events: Sequence[Event]) -> list[float]:
     ]
 
 
-def flooded(
-    folder: Path, found: Findings, *, live_jobs: int = 90, batch_jobs: int = 4
-) -> None:
+def flooded(folder: Path, found: Findings, *, live_jobs: int = 90, batch_jobs: int = 4) -> None:
     """One worker, and live work without end: batch work that waits gets its share."""
     with rig(folder, LEDGER__LONGEST_WAIT_S=str(LONGEST_WAIT_S)) as r:
         r.tick()

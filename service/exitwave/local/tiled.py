@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,10 +68,11 @@ def build_tiled(settings: Settings) -> FastAPI:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     catalogue = f"sqlite:///{folder / 'catalog.db'}"
     bring_schema_up_to_date(catalogue)
+    earlier = folder / "tables.duckdb"
     tree = from_uri(
         catalogue,
-        writable_storage=[str(folder / "data"), f"duckdb:///{folder / 'tables.duckdb'}"],
-        readable_storage=[str(scans)],
+        writable_storage=[str(folder / "data"), tables_storage(folder / "tables.db")],
+        readable_storage=[str(scans), *([f"duckdb:///{earlier}"] if earlier.exists() else [])],
         cache_config=dict(STREAM_CACHE),
     )
     tree.startup_tasks.append(
@@ -84,6 +87,17 @@ def build_tiled(settings: Settings) -> FastAPI:
         authentication=Authentication(single_user_api_key=key, allow_anonymous_access=False),
     )
     return app
+
+
+def tables_storage(file: Path) -> str:
+    """URI of the database of tables, made where it is missing.
+
+    Tiled's threads would share one connection to a DuckDB, which then gives some of them
+    nothing or ends the process. SQLite's write-ahead log lets them read while one writes.
+    """
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+    return f"sqlite:///{file}"
 
 
 def bring_schema_up_to_date(catalogue: str) -> None:
