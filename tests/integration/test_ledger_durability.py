@@ -15,6 +15,7 @@ from tests.stack import free_port, wait_until
 from exitwave.ledger import AsyncLedger, Ledger, library
 from exitwave.ledger.control import ControlCalls
 from exitwave.schema.errors import LedgerUnavailable, UsageError
+from exitwave.schema.job import Job
 from exitwave.settings.service import LedgerSettings
 
 
@@ -93,6 +94,15 @@ async def test_an_accepted_job_is_on_a_replicas_disk(tmp_path: Path) -> None:
                 keyed = {"owner": "me", "idempotency_key": "k"}
                 job, created = ledger.submit(spec(), **keyed)
                 assert created
+                second.freeze()
+                with pytest.raises(LedgerUnavailable, match="0 replicas"):
+                    ledger.submit(spec(), owner="me", idempotency_key="slow")
+                with Ledger(settings) as fresh:  # a connection that has written nothing yet
+                    fresh.check_durability()
+                    with pytest.raises(LedgerUnavailable, match="0 replicas"):
+                        fresh.submit(spec(), owner="me", idempotency_key="slow")
+                second.thaw()
+                slow = accepted_in_the_end(ledger, "slow")
                 second.kill()
                 # Also what is already known here has to be there before it is promised.
                 with pytest.raises(LedgerUnavailable, match="0 replicas"):
@@ -102,8 +112,7 @@ async def test_an_accepted_job_is_on_a_replicas_disk(tmp_path: Path) -> None:
                 assert ledger.get(job.id) == job  # looking does not wait
                 second.start()
                 wait_until(lambda: replicas(first.uri) == 1, "the replica", within_s=30)
-                again, created = ledger.submit(spec(), owner="me", idempotency_key="other")
-                assert not created
+                again = accepted_in_the_end(ledger, "other")
             async with AsyncLedger(settings) as ledger_async:
                 await ledger_async.check_durability()
                 third, _ = await ledger_async.submit(spec(), owner="me")
@@ -115,7 +124,17 @@ async def test_an_accepted_job_is_on_a_replicas_disk(tmp_path: Path) -> None:
             promoted = settings.model_copy(update={"uri": settings_for(second.uri).uri})
             with Ledger(promoted) as ledger:
                 found = {each.id for each in ledger.list().jobs}
-                assert found == {job.id, again.id, third.id}
+                assert found == {job.id, slow.id, again.id, third.id}
+
+
+def accepted_in_the_end(ledger: Ledger, idempotency_key: str) -> Job:
+    """Sent until it is accepted, as a client does after each 503."""
+    for _ in range(15):
+        try:
+            return ledger.submit(spec(), owner="me", idempotency_key=idempotency_key)[0]
+        except LedgerUnavailable:
+            continue
+    raise AssertionError(f"{idempotency_key}: not accepted although the replica is back")
 
 
 def knows_waitaof(uri: str) -> bool:
