@@ -175,7 +175,7 @@ def worker(
     tiled_server: TiledServer, queue: Queue, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Worker]:
     folder = tmp_path_factory.mktemp("worker")
-    patience = {"WORKER__STALL_S": "8", "WORKER__CANCEL_GRACE_S": "4"}
+    patience = {"WORKER__STALL_S": "12", "WORKER__CANCEL_GRACE_S": "4"}
     with working(tiled_server, queue.start(), folder, **patience) as one:
         yield one
 

@@ -34,6 +34,9 @@ from .messages import (
 LOOK_EVERY_S = 0.1
 """Longest wait for the engine's next word: a signal is seen within this."""
 
+STARTED_WITHIN_S = 120.0
+"""An engine that is starting may be silent for so long: it loads torch, maybe from a network."""
+
 STALL_EPOCHS = 10
 """An engine may be silent for so many of its epochs: on a CPU one can take minutes."""
 
@@ -198,6 +201,8 @@ class Attendance:
         return None
 
     def _may_be_silent_s(self) -> float:
+        if not self._begun:
+            return max(self._settings.stall_s, STARTED_WITHIN_S)
         epoch_s = self._progress.seconds_per_epoch if self._progress else None
         return max(self._settings.stall_s, STALL_EPOCHS * (epoch_s or 0.0))
 
