@@ -171,7 +171,7 @@ def _default_stages() -> tuple[Stage, ...]:
     return (
         Stage(epochs=30, batches=(0.04, 0.008, 0.02), final_rate=0.3),
         Stage(method="difference_map", epochs=60, below_overlap=0.45),
-        Stage(epochs=150, batches=(0.022, 0.067, 0.2), fresh_moments=True),
+        Stage(epochs=250, batches=(0.022, 0.067, 0.067, 0.2, 0.2), fresh_moments=True),
     )
 
 
