@@ -44,6 +44,11 @@ class Proxy:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def links(self) -> int:
+        """Number of open connections to it and from it."""
+        return len(self._open_links)
+
     def drop(self) -> None:
         """Break every open connection; new ones are welcome."""
         self._do(self._drop)
