@@ -33,7 +33,7 @@ def frozen(folder: Path, *, leases: float, lease_s: float) -> Measured:
     with rig(folder, LEDGER__LEASE_S=str(lease_s)) as r:
         r.tick()
         first = r.worker("zombie")
-        job_id = r.submit(["seconds:6", "epochs:6", "deaf"])
+        job_id = r.submit(["seconds:4", "epochs:4", "deaf"])
         r.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
         first.freeze()
         frozen_s = time.monotonic()

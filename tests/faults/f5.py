@@ -95,6 +95,7 @@ def _stopped_at(r: Rig) -> float:
 
 
 def _check_final(way: Way, r: Rig, job_id: str, found: Findings) -> None:
+    r.ledger.stop(job_id)  # its second attempt need not run to the last epoch
     r.until_ended([job_id])
     each = Findings()
     judge(r, [job_id], each)

@@ -15,7 +15,7 @@ def met(measured: Measured) -> None:
 
 
 def test_f1a_chaos_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
-    met(f1a.disturbed(tmp_path / "rig", 1, jobs=60, server_kills=2, lease_s=LEASE_S))
+    met(f1a.disturbed(tmp_path / "rig", 1, jobs=40, server_kills=2, lease_s=LEASE_S))
 
 
 def test_f3_a_zombie_is_refused(tmp_path: Path) -> None:
