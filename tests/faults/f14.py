@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
@@ -73,7 +74,7 @@ def dropped(
         expected = [event.id for event in r.events()]
         got = listener.ids
         twice = len(got) - len(set(got))
-        parts = sum(one < other for one, other in zip(heard, heard[1:], strict=False))
+        parts = sum(one < other for one, other in pairwise(heard))
         found.say(
             f"{len(got)} of {len(expected)} events in order, {twice} twice, {drops} drops, "
             f"{parts} with new events since the one before, {listener.resets} resets"
