@@ -35,7 +35,7 @@ LOOK_EVERY_S = 0.1
 """Longest wait for the engine's next word: a signal is seen within this."""
 
 STARTED_WITHIN_S = 120.0
-"""An engine that is starting may be silent for so long: it loads torch, maybe from a network."""
+"""An engine that is starting may be silent for so long: torch may come over a network."""
 
 STALL_EPOCHS = 10
 """An engine may be silent for so many of its epochs: on a CPU one can take minutes."""

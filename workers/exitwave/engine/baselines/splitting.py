@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from exitwave.schema.baselines import Admm, DifferenceMap
-from exitwave.schema.errors import EngineError
+from exitwave.schema.errors import OutOfMemory
 from exitwave.schema.recipe import Recipe
 
 from ..gauge import pin, scanned_box
@@ -54,7 +54,7 @@ class Splitting(ABC):
     ------
     RecipeError
         The recipe asks for several object states.
-    EngineError
+    OutOfMemory
         The waves do not fit into memory; the message says how much they need.
     """
 
@@ -76,7 +76,7 @@ class Splitting(ABC):
                 probe_NHW.new_zeros(shape_VNHW) for _ in range(WAVES_KEPT[recipe.algorithm])
             ]
         except torch.OutOfMemoryError as error:
-            raise EngineError(f"{recipe.algorithm}: waves of all views: {error}") from error
+            raise OutOfMemory(f"{recipe.algorithm}: waves of all views: {error}") from error
         self.waves_VNHW, *self.multipliers = kept
         self._iterate = Iterate(
             object_MYX.clone(),
@@ -182,7 +182,7 @@ def _check_host_memory(
     needed = 8 * WAVES_KEPT[recipe.algorithm] * math.prod(shape_VNHW)
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > there:
-        raise EngineError(
+        raise OutOfMemory(
             f"{recipe.algorithm}: waves of {shape_VNHW[0]} views need {needed / GIGABYTE:.3g} "
             f"GB; this machine has {there / GIGABYTE:.3g} GB; dap and epie keep no waves"
         )
