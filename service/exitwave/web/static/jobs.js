@@ -10,6 +10,12 @@ const KEPT = 100;
 export class Jobs extends EventTarget {
   /** @type {Map<string, Job>} */
   #jobs = new Map();
+  /** Counts the questions; answers may come in another order. */
+  #asked = 0;
+  /** @type {Map<string, number>} the latest question about a job that was answered */
+  #answered = new Map();
+  /** @type {Map<string, {asked: number, event: object}>} the latest progress, and when it came */
+  #heard = new Map();
 
   /** @returns {Job[]} newest first */
   get all() {
@@ -40,13 +46,24 @@ export class Jobs extends EventTarget {
 
   /** Read one job afresh. @param {string} id */
   async fetch(id) {
-    this.#jobs.set(id, await call(`/jobs/${encodeURIComponent(id)}`));
+    const asked = ++this.#asked;
+    const job = await call(`/jobs/${encodeURIComponent(id)}`);
+    if ((this.#answered.get(id) ?? 0) > asked) return;
+    this.#answered.set(id, asked);
+    // What was heard since the question is newer than the answer.
+    const heard = this.#heard.get(id);
+    const newer = heard?.asked >= asked && heard.event.attempt === job.attempt;
+    const running = job.state === "running";
+    this.#jobs.set(id, newer && running ? { ...job, progress: heard.event.progress } : job);
     this.#changed(id);
   }
 
   /** Take in an event of the stream. @param {object} event */
   async take(event) {
     const job = this.#jobs.get(event.job_id);
+    if (event.kind === "progress") {
+      this.#heard.set(event.job_id, { asked: this.#asked, event });
+    }
     if (event.kind !== "progress" || job === undefined) return this.fetch(event.job_id);
     // An old event read after the record must not turn a job back.
     if (["queued", "running"].includes(job.state)) {
