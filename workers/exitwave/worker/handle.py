@@ -17,6 +17,8 @@ from .engine_process import run_engine
 from .messages import EngineMessage, EngineReady, RunJob
 
 _KILLED_WITHIN_S = 2.0
+_POLITE_S = 1.0
+"""An engine has so long to end by itself once it is told for the last time."""
 
 
 class EngineDiedError(Exception):
@@ -105,7 +107,7 @@ class EngineHandle:
     def terminate(self) -> None:
         """End a process whose job is cancelled: politely, and if that is of no use at once."""
         self._process.terminate()
-        self._process.join(_KILLED_WITHIN_S)
+        self._process.join(_POLITE_S)
         self.kill()
 
     def kill(self) -> None:
