@@ -11,9 +11,8 @@ from pathlib import Path
 import httpx
 from tests.faults.figures import Findings, Measured
 from tests.faults.harness import REAL_BODY, Rig, rig, scratch
-from tests.faults.played import played_scan, recipe_of
 from tests.faults.proxy import Proxy, proxy_to
-from tests.stack import TiledServer, running_tiled
+from tests.faults.real import Site, recipe, site
 
 from exitwave.schema.job import Job, JobState, ScanRef
 
@@ -30,12 +29,12 @@ def cancel(seed: int) -> Measured:
     reading and writing with Tiled away < grace (10 s) + 2 s; twice and after the end: terminal
     stays
     """
-    with scratch() as folder, running_tiled(folder / "tiled") as tiled:
+    with scratch() as folder, site(folder / "tiled") as place:
         found = Findings()
         light = Light(found, limited=True)
         light.run(folder / "light", repeats=5, grace_s=GRACE_S)
         real = Real(found, limited=True)
-        real.run(folder / "real", tiled, grace_s=GRACE_S)
+        real.run(folder / "real", place, grace_s=GRACE_S)
         return found.measured()
 
 
@@ -179,25 +178,25 @@ class Light(Cancels):
 class Real(Cancels):
     """With real reconstructions, and a Tiled that is slow or away."""
 
-    def run(self, folder: Path, tiled: TiledServer, *, grace_s: float) -> None:
-        scan = played_scan(tiled, folder)
+    def run(self, folder: Path, place: Site, *, grace_s: float) -> None:
+        tiled, scan = place.tiled, place.scan
         with proxy_to(tiled.uri.removeprefix("http://")) as proxy:
             through = tiled.settings.model_copy(update={"uri": f"http://{proxy.address}"})
             settings = {"WORKER__CANCEL_GRACE_S": str(grace_s)}
             with (
-                rig(folder / "rig", tiled=through, body=REAL_BODY, **settings) as r,
+                rig(folder, tiled=through, body=REAL_BODY, **settings) as r,
                 self.served(r),
             ):
                 self.limit_s = grace_s + TO_KILL_S
                 self._running(scan)
                 self._reading(scan, proxy)
                 self._writing(scan, proxy)
-                self.goes_on(r.submit(scan=scan, recipe=recipe_of(3)))
+                self.goes_on(r.submit(scan=scan, recipe=recipe(3)))
                 self.all_ended_once()
 
     def _running(self, scan: ScanRef) -> None:
         r = self.rig
-        job_id = r.submit(scan=scan, recipe=recipe_of(100_000))
+        job_id = r.submit(scan=scan, recipe=recipe(100_000))
         job = r.until(job_id, _computing)
         assert job.progress is not None
         epoch_s = job.progress.seconds_per_epoch or 0.0
@@ -207,12 +206,12 @@ class Real(Cancels):
     def _reading(self, scan: ScanRef, proxy: Proxy) -> None:
         r = self.rig
         proxy.delay_s = 1.0
-        slow = r.submit(scan=scan, recipe=recipe_of(100_000))
+        slow = r.submit(scan=scan, recipe=recipe(100_000))
         r.until(slow, _in_phase("reading"))
         slow_s = self.took_s(slow)
         proxy.delay_s = 0.0
         proxy.cut()
-        away = r.submit(scan=scan, recipe=recipe_of(100_000))
+        away = r.submit(scan=scan, recipe=recipe(100_000))
         r.until(away, _in_phase("reading"))
         time.sleep(1.0)
         self.report("reading, Tiled slow", [slow_s], self.limit_s)
@@ -221,7 +220,7 @@ class Real(Cancels):
 
     def _writing(self, scan: ScanRef, proxy: Proxy) -> None:
         r = self.rig
-        job_id = r.submit(scan=scan, recipe=recipe_of(60))
+        job_id = r.submit(scan=scan, recipe=recipe(60))
         r.until(job_id, _computing)
         proxy.cut()
         job = r.until(job_id, _in_phase("writing"))

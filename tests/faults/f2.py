@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx
 from tests.faults.figures import Findings, Measured
 from tests.faults.harness import Api, Rig, rig, scratch
-from tests.faults.played import played_scan
-from tests.stack import TiledServer, running_tiled
+from tests.faults.real import Site, site
 
 TOGETHER = 50
 PAUSE_S = 0.2
@@ -25,8 +24,8 @@ def submissions_while_the_api_dies(seed: int) -> Measured:
     """1,000 HTTP submissions with one idempotency key each, retried on any error, while the API
     is killed 5 times: jobs = distinct keys, every 202 is there
     """
-    with scratch() as folder, running_tiled(folder / "tiled") as tiled:
-        return submitted_meanwhile(folder / "rig", tiled, seed)
+    with scratch() as folder, site(folder / "tiled") as place:
+        return submitted_meanwhile(folder / "rig", place, seed)
 
 
 @dataclass
@@ -85,15 +84,14 @@ class Client:
 
 
 def submitted_meanwhile(
-    folder: Path, tiled: TiledServer, seed: int, *, submissions: int = 1000, kills: int = 5
+    folder: Path, place: Site, seed: int, *, submissions: int = 1000, kills: int = 5
 ) -> Measured:
     """Every key once while the API is killed, and once more when all is quiet again."""
     found, chance = Findings(), random.Random(seed)
-    scan = played_scan(tiled, folder)
-    with rig(folder, tiled=tiled.settings, **FLOOD) as r:
+    with rig(folder, tiled=place.tiled.settings, **FLOOD) as r:
         api = r.api()
         keys = [f"key-{seed}-{number}" for number in range(submissions)]
-        client = Client(api, scan.uid, keys)
+        client = Client(api, place.scan.uid, keys)
         dies_at = sorted(chance.sample(range(submissions // 20, submissions), kills))
         began_s = time.monotonic()
         sender = threading.Thread(target=client.run, daemon=True)
@@ -109,7 +107,7 @@ def submitted_meanwhile(
         seconds = time.monotonic() - began_s
         client.stopped = True
         sender.join(60)
-        again = Client(api, scan.uid, keys)
+        again = Client(api, place.scan.uid, keys)
         again.run()
         _judge(r, client, again, found)
         failures = ", ".join(f"{n} {how}" for how, n in sorted(client.failures.items()))

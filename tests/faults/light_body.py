@@ -3,7 +3,7 @@
 It "works" for 0.2 to 1 s, told by the job's id, unless a tag of the job says otherwise:
 
 - ``seconds:12`` how long in all, ``epochs:4``, ``batches:2`` in how many steps
-- ``poison`` kills its own process half-way, ``hang`` falls silent there
+- ``poison`` kills its own process half-way, ``hang`` falls silent there, deaf to SIGTERM
 - ``deaf`` hears no order
 
 What it does it appends to the file named by `LOG_VARIABLE`, one JSON line at a time, so that a
@@ -167,5 +167,7 @@ class _Run:
     def _misbehave(self) -> None:
         if "poison" in self._plan.flags:
             os.kill(os.getpid(), signal.SIGKILL)
+        if "hang" in self._plan.flags:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         while "hang" in self._plan.flags:
             time.sleep(1)

@@ -53,12 +53,17 @@ def site(folder: Path, frames: int = FRAMES) -> Iterator[Site]:
     """For as long as the block lasts."""
     folder.mkdir(parents=True, exist_ok=True)
     with running_tiled(folder) as tiled:
-        settings = Settings(data_dir=tiled.data_dir, tiled=tiled.settings)
-        file = short_scan(folder / "star.cxi", frames)
-        uid = play(settings, scan_file=file, rate_hz=500).uid
-        scans = TiledScans(tiled.settings, load_profile("hxn"))
-        checked = scans.check(uid, data_from_mapping({}), geometry_from_mapping({}))
-        yield Site(tiled, checked)
+        yield site_at(tiled, folder, frames)
+
+
+def site_at(tiled: TiledServer, folder: Path, frames: int = FRAMES) -> Site:
+    """The same in a Tiled that runs."""
+    settings = Settings(data_dir=tiled.data_dir, tiled=tiled.settings)
+    file = short_scan(folder / "star.cxi", frames)
+    uid = play(settings, scan_file=file, rate_hz=500).uid
+    scans = TiledScans(tiled.settings, load_profile("hxn"))
+    checked = scans.check(uid, data_from_mapping({}), geometry_from_mapping({}))
+    return Site(tiled, checked)
 
 
 def recipe(epochs: int, seed: int = 0, share: float = 0.1) -> dict[str, Any]:
