@@ -1,0 +1,173 @@
+"""F15: Tiled goes away in the middle of a run, and again when its result is to be written."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.faults.figures import Findings, Measured
+from tests.faults.harness import REAL_BODY, Rig, rig, scratch
+from tests.faults.proxy import Proxy, proxy_to
+from tests.faults.real import Site, recipe, same, site
+from tiled.client import from_uri
+
+from exitwave.schema.job import Job, JobState
+
+EPOCH, VERSION = 0, 5
+"""Columns of ``live/progress``."""
+
+
+def tiled_away(seed: int) -> Measured:
+    """Tiled away 60 s in mid-run: the run goes on, pictures coalesce, the final is delivered;
+    `succeeded` only when it reads back
+    """
+    with scratch() as folder, site(folder / "tiled") as place:
+        return away(folder, place, away_s=60.0, around_s=15.0, at_end_s=15.0)
+
+
+@dataclass
+class Outage:
+    """What was seen while Tiled was away."""
+
+    first_epoch: int
+    last_epoch: int
+    longest_pause_s: float
+    """Without a new epoch."""
+    ended: bool
+
+
+def away(
+    folder: Path, place: Site, *, away_s: float, around_s: float, at_end_s: float
+) -> Measured:
+    """The run lasts `around_s` before and after the first outage; then comes the second."""
+    found = Findings()
+    with proxy_to(place.tiled.uri.removeprefix("http://")) as proxy:
+        through = place.tiled.settings.model_copy(update={"uri": f"http://{proxy.address}"})
+        with rig(folder / "rig", tiled=through, body=REAL_BODY) as r:
+            r.tick()
+            r.worker("w")
+            epochs = math.ceil((away_s + 2 * around_s) / _epoch_s(r, place))
+            job_id = r.submit(scan=place.scan, recipe=recipe(epochs))
+            r.until(job_id, lambda job: job.progress and job.progress.epoch > 0)
+            time.sleep(around_s)
+            outage = _watched(r, proxy, job_id, away_s)
+            caught_up_s = _caught_up_s(place, r, job_id, outage.last_epoch)
+            returned_at = _away_at_the_end(r, proxy, job_id, at_end_s, found)
+            (done,) = r.until_ended([job_id], within_s=300)
+            undisturbed = r.submit(scan=place.scan, recipe=recipe(epochs))
+            (calm,) = r.until_ended([undisturbed], within_s=600)
+    _judge(place, done, calm, returned_at, found)
+    pictures = _pictures(place, done, outage)
+    ran = outage.last_epoch - outage.first_epoch
+    found.say(
+        f"away {away_s:.0f} s: {ran} epochs meanwhile, longest pause "
+        f"{outage.longest_pause_s:.1f} s, {pictures} picture{'s' * (pictures != 1)} of them "
+        f"afterwards, caught up after {caught_up_s:.1f} s"
+    )
+    found.demand(not outage.ended, "the run ended during the outage")
+    found.demand(
+        outage.longest_pause_s < away_s / 2,
+        f"no new epoch for {outage.longest_pause_s:.1f} s of the outage",
+    )
+    found.demand(ran > 0, "the run stood still")
+    found.demand(pictures <= 2, f"{pictures} pictures of the outage's epochs, <= 2 wanted")
+    return found.measured()
+
+
+def _epoch_s(r: Rig, place: Site) -> float:
+    """How long an epoch takes here, from a run of its own that warms the engine."""
+    (job,) = r.until_ended([r.submit(scan=place.scan, recipe=recipe(60))], within_s=300)
+    assert job.state == JobState.SUCCEEDED, f"the trial: {job.failure}"
+    assert job.started_at is not None and job.ended_at is not None
+    epochs = [e for e in r.events(job.id) if e.progress and e.progress.epoch > 0]
+    first, last = epochs[0], epochs[-1]
+    assert first.progress is not None and last.progress is not None
+    took_s = (last.at - first.at).total_seconds()
+    return max(took_s, 0.1) / max(1, last.progress.epoch - first.progress.epoch)
+
+
+def _watched(r: Rig, proxy: Proxy, job_id: str, away_s: float) -> Outage:
+    """Cut Tiled off for so long and watch the epochs go by."""
+    before = r.ledger.get(job_id)
+    assert before.progress is not None
+    proxy.cut()
+    first = newest = before.progress.epoch
+    moved_s = began_s = time.monotonic()
+    longest_s, ended = 0.0, False
+    while time.monotonic() - began_s < away_s:
+        job = r.ledger.get(job_id)
+        ended |= job.state.terminal
+        if job.progress is not None and job.progress.epoch > newest:
+            newest, moved_s = job.progress.epoch, time.monotonic()
+        longest_s = max(longest_s, time.monotonic() - moved_s)
+        time.sleep(0.2)
+    proxy.mend()
+    return Outage(first, newest, longest_s, ended)
+
+
+def _caught_up_s(place: Site, r: Rig, job_id: str, epoch: int) -> float:
+    """Until Tiled has a line of that epoch."""
+    began_s = time.monotonic()
+    job = r.ledger.get(job_id)
+    while time.monotonic() - began_s < 60:
+        rows = _rows(place, job)
+        if len(rows) and rows[-1, EPOCH] >= epoch:
+            break
+        time.sleep(0.2)
+    return time.monotonic() - began_s
+
+
+def _away_at_the_end(
+    r: Rig, proxy: Proxy, job_id: str, seconds: float, found: Findings
+) -> float:
+    """Away again before the last epoch, until the result has waited for so long."""
+    proxy.cut()
+    r.until(job_id, lambda job: job.progress and job.progress.phase == "writing", 600)
+    time.sleep(seconds)
+    job = r.ledger.get(job_id)
+    kept = list((r.folder / "spool").glob("*.npz"))
+    found.demand(job.state == JobState.RUNNING, f"{job.state} while Tiled was away")
+    found.demand(len(kept) == 1, f"{len(kept)} results on disk while Tiled is away, 1 wanted")
+    returned_at = time.time()
+    proxy.mend()
+    return returned_at
+
+
+def _judge(place: Site, done: Job, calm: Job, returned_at: float, found: Findings) -> None:
+    assert done.ended_at is not None
+    late_s = done.ended_at.timestamp() - returned_at
+    found.demand(
+        (done.state, done.attempt, done.lost) == (JobState.SUCCEEDED, 1, 0),
+        f"{done.state} in attempt {done.attempt} ({done.failure}); succeeded in 1 wanted",
+    )
+    found.demand(late_s > 0, f"it succeeded {-late_s:.1f} s before Tiled was back")
+    found.demand(place.complete(done.id, done.attempt), "the final node is not marked complete")
+    alike = same(place.final(done.result), place.final(calm.result))
+    found.demand(alike, "the result differs from an undisturbed run's")
+    rows = _rows(place, done)
+    assert done.result is not None
+    whole = np.array_equal(rows[:, EPOCH], np.arange(1, done.result.epochs + 1))
+    found.demand(whole, f"lines of live/progress: {rows[:, EPOCH]}")
+    found.say(
+        f"result written when Tiled was back from a second outage: succeeded {late_s:.1f} s "
+        f"later, {'bit for bit' if alike else 'not'} an undisturbed run's; "
+        f"{len(rows)} of {done.result.epochs} lines of progress"
+    )
+
+
+def _pictures(place: Site, job: Job, outage: Outage) -> int:
+    """How many of the epochs of the outage became pictures."""
+    rows = _rows(place, job)
+    within = (rows[:, EPOCH] > outage.first_epoch + 1) & (rows[:, EPOCH] <= outage.last_epoch)
+    return int((rows[within, VERSION] > 0).sum())
+
+
+def _rows(place: Site, job: Job) -> NDArray[Any]:
+    root = from_uri(place.tiled.uri, api_key=place.tiled.api_key)
+    path = f"ptycho/{place.scan.uid}/{job.id}/a{job.attempt}/live/progress"
+    return np.asarray(root[path].read())
