@@ -18,6 +18,7 @@ from tiled.client import from_uri
 
 from exitwave.schema.job import Job, JobState
 
+TRIAL_EPOCHS = 40
 EPOCH, VERSION = 0, 5
 """Columns of ``live/progress``."""
 
@@ -81,7 +82,9 @@ def away(
 
 def _epoch_s(r: Rig, place: Site) -> float:
     """How long an epoch takes here, from a run of its own that warms the engine."""
-    (job,) = r.until_ended([r.submit(scan=place.scan, recipe=recipe(60))], within_s=300)
+    (job,) = r.until_ended(
+        [r.submit(scan=place.scan, recipe=recipe(TRIAL_EPOCHS))], within_s=300
+    )
     assert job.state == JobState.SUCCEEDED, f"the trial: {job.failure}"
     assert job.started_at is not None and job.ended_at is not None
     epochs = [e for e in r.events(job.id) if e.progress and e.progress.epoch > 0]

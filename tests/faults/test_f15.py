@@ -11,5 +11,5 @@ from tests.stack import TiledServer
 
 def test_a_run_outlasts_an_absence_of_tiled(tmp_path: Path, tiled_server: TiledServer) -> None:
     place = site_at(tiled_server, tmp_path)
-    found = away(tmp_path, place, away_s=6.0, around_s=2.0, at_end_s=2.0)
+    found = away(tmp_path, place, away_s=4.0, around_s=1.5, at_end_s=1.0)
     assert not found.misses, found
