@@ -7,8 +7,9 @@ import threading
 import time
 from pathlib import Path
 
+from tests.faults.children import Nemesis
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import Nemesis, Rig, rig, scratch
+from tests.faults.harness import Rig, rig, scratch
 from tests.faults.history import judge
 
 WITHIN_S = 150.0

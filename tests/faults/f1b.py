@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from tests.faults.children import Nemesis
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, Nemesis, Rig, rig, scratch
+from tests.faults.harness import REAL_BODY, Rig, rig, scratch
 from tests.faults.history import judge
 from tests.faults.real import Site, recipe, same, site
 

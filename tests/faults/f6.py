@@ -7,11 +7,11 @@ import random
 import signal
 import time
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 
+from tests.faults.children import Worker
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, Rig, Worker, rig, scratch
+from tests.faults.harness import REAL_BODY, Rig, rig, scratch
 from tests.faults.real import Site, recipe, site
 
 from exitwave.schema.job import Event, Progress
@@ -42,34 +42,32 @@ def killed(
 ) -> Measured:
     """One job, its engine killed some time after so many checkpoints of each attempt."""
     found, chance = Findings(), random.Random(seed)
+    found.say(f"checkpoints every {checkpoint_s:.0f} s")
     settings = {"WORKER__CHECKPOINT_S": str(checkpoint_s), "LEDGER__MAX_LOST": str(kills + 1)}
     with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
         r.tick()
         worker = r.worker("w1")
         job_id = r.submit(scan=place.scan, recipe=recipe(ENDLESS))
         for number in range(1, kills + 1):
-            interval = _interval(r, job_id, number, checkpoints)
+            _await_checkpoints(r, job_id, number, checkpoints)
             time.sleep(chance.uniform(0.0, checkpoint_s))
-            _kill(r, worker, job_id, number, interval, found, within)
+            _kill(r, worker, job_id, number, checkpoint_s, found, within)
         r.ledger.cancel(job_id)
         r.until_ended([job_id])
     return found.measured()
 
 
-def _interval(r: Rig, job_id: str, attempt: int, checkpoints: int) -> int:
-    """Most epochs between two checkpoints of an attempt, once it has made so many."""
-    epochs: list[int] = []
+def _await_checkpoints(r: Rig, job_id: str, attempt: int, checkpoints: int) -> None:
+    """Until an attempt has put so many of its own on disk."""
+    seen: set[int] = set()
     deadline = time.monotonic() + 300
-    while len(epochs) < checkpoints + 1:
-        assert time.monotonic() < deadline, f"{len(epochs)} checkpoints\n{r.logs()}"
+    while len(seen) < checkpoints:
+        assert time.monotonic() < deadline, f"checkpoints: {seen}\n{r.logs()}"
         progress = r.ledger.get(job_id).progress
-        if r.ledger.get(job_id).attempt == attempt and progress is not None:
-            epochs = epochs or [_begun_at(progress)]
-            newest = progress.checkpoint
-            if newest is not None and newest.attempt == attempt and newest.epoch > epochs[-1]:
-                epochs.append(newest.epoch)
+        newest = progress.checkpoint if progress is not None else None
+        if newest is not None and newest.attempt == attempt:
+            seen.add(newest.epoch)
         time.sleep(0.1)
-    return max(b - a for a, b in pairwise(epochs))
 
 
 def _kill(
@@ -77,10 +75,12 @@ def _kill(
     worker: Worker,
     job_id: str,
     attempt: int,
-    interval: int,
+    checkpoint_s: float,
     found: Findings,
     within: tuple[float, float] | None,
 ) -> None:
+    files = (r.folder / "checkpoints" / job_id).glob("*-e*.npz")
+    kept_at = {int(path.stem.partition("-e")[2]): path.stat().st_mtime for path in files}
     killed_at = time.time()
     os.kill(worker.engine_pid(), signal.SIGKILL)
     r.until(
@@ -96,24 +96,30 @@ def _kill(
     assert before is not None and after is not None
     begun = _begun_at(after)
     repeated = before.epoch - begun
+    began_at = job.attempts[attempt - 1].started_at.timestamp()
+    repeated_s = killed_at - kept_at.get(begun, began_at)
+    # A checkpoint waits for the end of an epoch, and takes a moment to be on the disk.
+    at_most_s = checkpoint_s + 2 * (before.seconds_per_epoch or 0.0) + 0.2
     events = [e for e in r.events(job_id) if e.attempt == attempt + 1]
     shown_s = _first(events, 0) - killed_at
     resumed_s = _first(events, begun + 1) - killed_at
     found.say(
         f"attempt {attempt + 1} after {shown_s:.1f} s, its first epoch {resumed_s:.1f} s, "
-        f"{repeated} epochs repeated of {interval} between checkpoints"
+        f"{repeated} epochs ({repeated_s:.1f} s) repeated"
     )
     found.demand(
         "SIGKILL" in job.attempts[attempt - 1].reason,
         f"attempt {attempt} does not say that its engine was killed",
     )
-    # An epoch may pass while the checkpoint of the one before is on its way to the disk.
-    found.demand(
-        repeated <= interval + 1, f"{repeated} epochs were repeated, <= {interval} wanted"
-    )
+    newest = max(kept_at, default=0)
+    found.demand(begun >= newest, f"it went on from epoch {begun}, kept was {newest}")
     if within is None:
         return
     again_s, first_epoch_s = within
+    found.demand(
+        repeated_s <= at_most_s,
+        f"{repeated_s:.1f} s of epochs were repeated, <= {checkpoint_s:.1f} s wanted",
+    )
     found.demand(
         shown_s < again_s,
         f"attempt {attempt + 1} shown after {shown_s:.1f} s, < {again_s:.0f} s wanted",

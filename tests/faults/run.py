@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -35,12 +36,14 @@ def measure(name: str, seed: int) -> Measured:
             log=log,
         )
         deadline = time.monotonic() + LIMIT_S
-        while child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.2)
-        late = child.poll() is None
-        child.kill()
-        child.wait()
-        processes.kill_survivors(owner)
+        try:
+            while child.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.2)
+            late = child.poll() is None
+        finally:  # also when somebody interrupts
+            child.kill()
+            child.wait()
+            processes.kill_survivors(owner)
         if answer.exists():
             said = json.loads(answer.read_text())
             return Measured(said["text"], tuple(said["misses"]), said["details"])
@@ -67,6 +70,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.alone:
         return alone(asked.alone, asked.seed, asked.answer)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     names = [name for name in asked.only.replace(" ", "").split(",") if name]
     unknown = [name for name in names if name not in FIGURES]
     if unknown:
