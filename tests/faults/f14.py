@@ -48,7 +48,7 @@ def dropped(
     seed: int,
     *,
     drops: int = 50,
-    pause_s: tuple[float, float] = (0.0, 1.0),
+    pause_s: tuple[float, float] = (0.0, 2.0),
     workers: int = 2,
 ) -> Measured:
     """Jobs are submitted and done all the while."""

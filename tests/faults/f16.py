@@ -10,7 +10,7 @@ CASES = 2000
 
 def contract(seed: int) -> Measured:
     """Schemathesis, 2,000 cases: no 5xx, no undocumented code, every error a problem+json"""
-    said = run(CASES, seed)
+    said = run(CASES, seed, with_tiled=True)
     found = Findings()
     statuses = ", ".join(f"{count} x {status}" for status, count in said["statuses"].items())
     found.say(f"{said['cases']} cases, {len(said['failures'])} failed checks; {statuses}")
