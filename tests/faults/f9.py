@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import Rig, rig, scratch
+from tests.faults.harness import REAL_BODY, Rig, rig, scratch
 from tests.faults.history import judge
 from tests.faults.quantiles import percentile
+from tests.faults.real import Site, recipe, site
 
 from exitwave.schema.job import Event, Job
 
@@ -29,6 +31,8 @@ def live_before_batch(seed: int) -> Measured:
         found = Findings()
         interrupted(folder / "live", seed, found, start_s=EPOCH_S + 1.0)
         flooded(folder / "flood", found)
+        with site(folder / "tiled") as place:
+            checkpointed(folder / "real", place, found)
         return found.measured()
 
 
@@ -154,6 +158,56 @@ def _run_before_order(events: Sequence[Event]) -> list[float]:
         for e in events
         if e.kind == "yield_requested"
     ]
+
+
+def checkpointed(
+    folder: Path, place: Site, found: Findings, *, live_jobs: int = 5, min_run_s: float = 5.0
+) -> None:
+    """The same with a real reconstruction, which goes on from its checkpoint."""
+    settings = {"LEDGER__MIN_RUN_S": str(min_run_s)}
+    with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
+        r.tick()
+        r.worker("w")
+        batch = r.submit(scan=place.scan, recipe=recipe(100_000))
+        live = []
+        for number in range(live_jobs):
+            r.until(batch, _computing(attempt=number + 1))
+            time.sleep(min_run_s + 1.0)
+            live.append(r.submit(scan=place.scan, recipe=recipe(3), priority=0))
+            r.until_ended(live[-1:])
+        job = r.until(batch, _computing(attempt=live_jobs + 1))
+        events = r.events()
+        r.ledger.stop(batch)
+        (stopped,) = r.until_ended([batch])
+    begun = {e.job_id: e.at for e in events if e.kind == "started" and e.job_id in live}
+    asked = {e.job_id: e.at for e in events if e.kind == "submitted"}
+    took_s = [(at - asked[job_id]).total_seconds() for job_id, at in begun.items()]
+    repeated = [
+        before.progress.epoch - after.progress.resumed_from.epoch
+        if before.progress and after.progress and after.progress.resumed_from
+        else None
+        for before, after in pairwise(job.attempts)
+    ]
+    epoch_s = job.progress.seconds_per_epoch if job.progress else None
+    found.say(
+        f"real reconstruction (epoch {epoch_s or 0.0:.2f} s): {live_jobs} live jobs claimed "
+        f"after at most {max(took_s):.2f} s, epochs done twice {repeated}"
+    )
+    found.demand(
+        all(again is not None and again <= 1 for again in repeated),
+        f"a real run repeated {repeated} epochs, at most one for each yield wanted",
+    )
+    found.demand(
+        (stopped.lost, stopped.yields) == (0, live_jobs),
+        f"a real run: {stopped.yields} yields, {stopped.lost} losses",
+    )
+
+
+def _computing(attempt: int) -> Callable[[Job], object]:
+    def does(job: Job) -> bool:
+        return job.attempt == attempt and bool(job.progress and job.progress.epoch > 0)
+
+    return does
 
 
 def flooded(folder: Path, found: Findings, *, live_jobs: int = 90, batch_jobs: int = 4) -> None:
