@@ -21,8 +21,8 @@ from tiled.client import from_uri
 from exitwave.results import FinalArrays, Spool
 from exitwave.schema.job import Job, JobState
 
-TRIAL_EPOCHS = 40
-MARGIN = 2.5
+TRIAL_EPOCHS = 100
+MARGIN = 1.3
 EPOCH, VERSION = 0, 5
 """Columns of ``live/progress``."""
 
@@ -63,7 +63,7 @@ def away(
         with rig(folder / "rig", tiled=through, body=REAL_BODY, **settings) as r:
             r.tick()
             worker = r.worker("w")
-            # Other work on the machine may end: an epoch may soon be far shorter.
+            # Whatever else the machine does, no epoch will be much shorter.
             epochs = math.ceil(MARGIN * (away_s + 2 * around_s) / _epoch_s(r, place))
             job_id = r.submit(scan=place.scan, recipe=recipe(epochs))
             r.until(job_id, lambda job: job.progress and job.progress.epoch > 0)
@@ -92,17 +92,12 @@ def away(
 
 
 def _epoch_s(r: Rig, place: Site) -> float:
-    """How long an epoch takes here, from a run of its own that warms the engine."""
-    (job,) = r.until_ended(
-        [r.submit(scan=place.scan, recipe=recipe(TRIAL_EPOCHS))], within_s=300
-    )
+    """The shortest epoch of a run of its own, which warms the engine."""
+    trial = r.submit(scan=place.scan, recipe=recipe(TRIAL_EPOCHS))
+    (job,) = r.until_ended([trial], within_s=300)
     assert job.state == JobState.SUCCEEDED, f"the trial: {job.failure}"
-    assert job.started_at is not None and job.ended_at is not None
-    epochs = [e for e in r.events(job.id) if e.progress and e.progress.epoch > 0]
-    first, last = epochs[0], epochs[-1]
-    assert first.progress is not None and last.progress is not None
-    took_s = (last.at - first.at).total_seconds()
-    return max(took_s, 0.1) / max(1, last.progress.epoch - first.progress.epoch)
+    said = [e.progress.seconds_per_epoch for e in r.events(job.id) if e.progress]
+    return min(seconds for seconds in said if seconds)
 
 
 def _watched(r: Rig, proxy: Proxy, job_id: str, away_s: float) -> Outage:
@@ -141,7 +136,8 @@ def _away_at_the_end(
 ) -> tuple[FinalArrays, float]:
     """Away again before the last epoch; the result waits on disk, and its worker is killed."""
     proxy.cut()
-    r.until(job_id, lambda job: job.progress and job.progress.phase == "writing", 900)
+    job = r.until(job_id, lambda job: job.progress and job.progress.phase == "writing", 900)
+    assert not job.state.terminal, f"it ended before Tiled was away again: {job}"
     time.sleep(seconds)
     worker.kill()
     spooled = Spool(r.folder / "spool").earlier(job_id, 2)
