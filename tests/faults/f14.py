@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
 from tests.faults.harness import Rig, rig, scratch
-from tests.faults.proxy import Proxy, proxy_to
+from tests.faults.proxy import proxy_to
+from tests.stack import wait_until
 
 from exitwave.client import Client
 
@@ -64,10 +66,11 @@ def dropped(
             feeder.start()
             heard = []
             for _ in range(drops):
-                _until_linked(proxy)
+                _until(lambda: proxy.links > 0)
                 time.sleep(chance.uniform(*pause_s))
                 heard.append(len(listener.ids))
                 proxy.drop()
+                _until(lambda: proxy.links == 0)
             ended.set()
             feeder.join(60)
             _until_quiet(r, listener)
@@ -100,12 +103,8 @@ def _feed(r: Rig, waiting: int, ended: threading.Event) -> None:
     r.until_ended(jobs)
 
 
-def _until_linked(proxy: Proxy) -> None:
-    deadline = time.monotonic() + 60
-    while not proxy.links:
-        if time.monotonic() > deadline:
-            raise TimeoutError("the client did not come back within 60 s")
-        time.sleep(0.01)
+def _until(condition: Callable[[], bool]) -> None:
+    wait_until(condition, "the client's connection", within_s=60)
 
 
 def _until_quiet(r: Rig, listener: Listener) -> None:
