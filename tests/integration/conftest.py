@@ -1,8 +1,9 @@
-"""API processes and a played scan, one of each per session; a ledger for each test."""
+"""API processes and scans, one of each per session; a ledger for each test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.api_process import Api, nowhere, running_api
@@ -11,7 +12,11 @@ from tests.stack import TiledServer
 
 from exitwave.beamline.play import PlayedScan, play
 from exitwave.ledger import Ledger
+from exitwave.schema.job import ScanRef
 from exitwave.settings.service import LedgerSettings, Settings
+
+if TYPE_CHECKING:
+    from tests.integration.worker_bench import Worker
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +50,24 @@ def ledger_settings(valkey_uri: str) -> LedgerSettings:
 def ledger(ledger_settings: LedgerSettings) -> Iterator[Ledger]:
     with Ledger(ledger_settings) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def worker(
+    valkey_uri: str, tiled_server: TiledServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Worker]:
+    """A worker with the real engine and a queue of its own."""
+    from tests.integration.worker_bench import working  # loads torch
+
+    patience = {"WORKER__STALL_S": "12", "WORKER__CANCEL_GRACE_S": "4"}
+    folder = tmp_path_factory.mktemp("worker")
+    with working(tiled_server, valkey_uri, folder, **patience) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def scan(tiled_server: TiledServer, tmp_path_factory: pytest.TempPathFactory) -> ScanRef:
+    """A simulated scan of 81 patterns that a RunEngine has played into Tiled."""
+    from tests.integration.worker_bench import played  # loads torch
+
+    return played(tiled_server, tmp_path_factory.mktemp("scan"))

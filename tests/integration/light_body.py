@@ -1,6 +1,6 @@
 """A body without torch for a real agent: what it does stands in the job's recipe.
 
-``{"epochs": 3, "epoch_s": 0.1, "does": "kill"}``; its checkpoint is a number in a file.
+``{"epochs": 3, "epoch_s": 0.1, "does": "hang"}``; its checkpoint is a number in a file.
 """
 
 from __future__ import annotations
@@ -61,8 +61,6 @@ class LightBody:
         return Result(node="n", attempt=job.attempt, epochs=epoch)
 
     def _misbehave(self, does: str | None) -> None:
-        if does == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
         if does == "hang":
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
             time.sleep(1000)

@@ -111,14 +111,6 @@ def test_a_job_that_does_not_fit_fails_at_once(agent: Agent, does: str, slug: st
     assert job.failure and job.failure.slug == slug and "does not fit" in job.failure.message
 
 
-def test_a_poison_job_dies_and_the_others_are_done(agent: Agent) -> None:
-    poison, good = agent.submit(does="kill"), agent.submit()
-    job = agent.until_ended(poison)
-    assert job.state == JobState.DEAD and job.attempt == 3
-    assert all("SIGKILL" in attempt.reason for attempt in job.attempts)
-    assert agent.until_ended(good).state == JobState.SUCCEEDED
-
-
 def test_a_broken_device_costs_an_attempt_and_a_new_engine_goes_on(agent: Agent) -> None:
     before = agent.engine_pid()
     job_id = agent.submit(does="break")

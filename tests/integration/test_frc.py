@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.integration.api_process import KEY, Api, problem, take_all
-from tests.integration.test_worker import Worker, played, working
+from tests.integration.worker_bench import Worker, played, working
 from tests.stack import TiledServer, clean_environment, run_cli
 from tiled.client import from_uri
 
