@@ -55,6 +55,7 @@ def cut_off_for(
             proxy.mend()
         for way, r in rigs.items():
             took_s = _stopped_at(r) - returned_at[way]
+            found.demand(took_s < float("inf"), f"{way}: its engine did not stop")
             found.say(f"{way}: engine stopped {took_s:.2f} s after the link's return")
             found.demand(
                 limit_s is None or took_s <= limit_s,

@@ -26,7 +26,29 @@ _HEAD = """\
 Every figure kills, freezes or cuts off real processes: a Valkey with its append-only file, the
 API, Tiled, agents and engines. `make faults` measures all of them in full and writes this page,
 `make faults ONLY=F1a,F6 SEED=2` some of them again; `make test` runs short forms. All traffic
-stays on loopback, leases are those of production (15 s) unless a row says otherwise.
+stays on loopback, leases are those of production (15 s).
+"""
+
+_NOTES = """\
+## How they are measured
+
+- F1a and F3 to F8 submit to the ledger itself, as the API does, with an idempotency key each,
+  again and again while the server is away; F2 and F20 go through HTTP. A thread calls `tick`
+  each second in the API's place.
+- The light body computes nothing for 0.2 to 1 s and notes every run in a file of its own; "runs
+  not recorded" compares that file with the attempts in the ledger.
+- F1b keeps a checkpoint every 2 s: its runs are shorter than the usual 10 s. All runs of one
+  recipe are compared with one that nobody disturbed, at one thread each.
+- F5 cuts in two ways: connections break and new ones are refused, or all stay and fall silent.
+- F6 counts epochs by what the ledger had heard last, and seconds from the checkpoint's file to
+  the kill. `max_lost` is raised in F1a, F1b and F6.
+
+## What they catch
+
+Each of these was planted once, and the figure turned `missed`: a finish without the fence (F3),
+leases that run on while the server is away (F4), a worker that does not mind being replaced
+(F5), checkpoints that are ignored (F6), no end to lost attempts (F8), a result that is not on
+disk while Tiled is away (F15). F17 plants four bugs in the ledger's functions every time.
 """
 
 
@@ -87,6 +109,7 @@ def page(rows: dict[str, Row | None]) -> str:
         for row in known
     }
     lines += ["", *(f"Versions: {text}." for text in sorted(versions))]
+    lines += ["", _NOTES.rstrip()]
     return "\n".join(lines) + "\n"
 
 
