@@ -41,15 +41,17 @@ def interrupted(
     seed: int,
     found: Findings,
     *,
-    live_jobs: int = 30,
-    live_every_s: tuple[float, float] = (6.5, 8.5),
+    live_jobs: int = 24,
+    live_every_s: tuple[float, float] = (8.0, 10.0),
     epoch_s: float = EPOCH_S,
-    batch_epochs: int = 24,
+    batch_epochs: int = 48,
     workers: int = 2,
     min_run_s: float = 5.0,
     start_s: float | None = None,
 ) -> None:
     """Live jobs, one after the other, while there is always batch work for every worker.
+
+    They come further apart than the minimum run time, which would hold them up.
 
     Without `start_s` it does not matter when they start.
     """
@@ -59,7 +61,7 @@ def interrupted(
         trees = [r.worker(f"w{k}", wait=False) for k in range(workers)]
         r.until_listed(*trees)
         work_s = live_jobs * sum(live_every_s) / 2
-        needed = round(1.2 * workers * work_s / (batch_epochs * epoch_s)) + 2 * workers
+        needed = round(workers * work_s / (batch_epochs * epoch_s)) + workers
         tags = [f"seconds:{batch_epochs * epoch_s}", f"epochs:{batch_epochs}"]
         batch = [r.submit(tags) for _ in range(needed)]
         for job_id in batch[:workers]:
@@ -73,7 +75,11 @@ def interrupted(
         r.until_ended(live, within_s=60)
         r.until_ended(batch, within_s=60 + 4 * needed * batch_epochs * epoch_s)
         _starts(r, live, found, start_s)
-        found.say(f"all {workers} workers were on batch at {busy} of {live_jobs} submissions")
+        found.say(
+            f"all {workers} workers were on batch jobs of {batch_epochs * epoch_s:.0f} s at "
+            f"{busy} of {live_jobs} submissions, {live_every_s[0]:g} to {live_every_s[1]:g} s "
+            f"apart (minimum run time {min_run_s:g} s)"
+        )
         if start_s is not None:
             found.demand(
                 busy >= 0.9 * live_jobs, f"all workers were on batch {busy} times only"
@@ -161,7 +167,7 @@ def _run_before_order(events: Sequence[Event]) -> list[float]:
 
 
 def checkpointed(
-    folder: Path, place: Site, found: Findings, *, live_jobs: int = 5, min_run_s: float = 5.0
+    folder: Path, place: Site, found: Findings, *, live_jobs: int = 3, min_run_s: float = 5.0
 ) -> None:
     """The same with a real reconstruction, which goes on from its checkpoint."""
     settings = {"LEDGER__MIN_RUN_S": str(min_run_s)}
@@ -210,7 +216,7 @@ def _computing(attempt: int) -> Callable[[Job], object]:
     return does
 
 
-def flooded(folder: Path, found: Findings, *, live_jobs: int = 90, batch_jobs: int = 4) -> None:
+def flooded(folder: Path, found: Findings, *, live_jobs: int = 60, batch_jobs: int = 4) -> None:
     """One worker, and live work without end: batch work that waits gets its share."""
     with rig(folder, LEDGER__LONGEST_WAIT_S=str(LONGEST_WAIT_S)) as r:
         r.tick()
