@@ -50,7 +50,7 @@ _NOTES = """\
   back for 1 s; there the engine is killed when the grace is over.
 - F15 kills the worker too, once its result waits for Tiled on disk.
 - F20's ledger part is the same submissions without HTTP. Other work on the machine shows in it:
-  at a load of 6 on the two cores its p99 were 267 ms, 48 ms and 17 ms.
+  at a load of 5 on the two cores the p99 were 267, 48 and 17 ms.
 
 ## What they catch
 
