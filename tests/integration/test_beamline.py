@@ -59,7 +59,7 @@ def small_cxi(path: Path, *, n: int = 60) -> tuple[NDArray[Any], NDArray[np.floa
         file["entry_1/data_1/data"] = counts
         file["entry_1/data_1/translation"] = xyz
         detector = file.create_group("entry_1/instrument_1/detector_1")
-        detector["distance"], detector["x_pixel_size"] = 0.5, 75e-6
+        detector["distance"], detector["x_pixel_size"] = 0.5, 55e-6
         file["entry_1/instrument_1/source_1/energy"] = 12_000 * 1.602176634e-19
     return counts, xyz[:, 1::-1]
 
@@ -121,7 +121,10 @@ def test_any_cxi_file_plays(settings: Settings, scans: TiledScans, tmp_path: Pat
     positions_m = scan.positions_m()
     shift_m = positions_m - beam_m
     assert np.abs(shift_m - shift_m.mean(axis=0)).max() < 0.1e-9
-    assert scan.geometry(GeometryOverrides()).energy_eV == pytest.approx(12_000, abs=1e-2)
+    geometry = scan.geometry(GeometryOverrides())
+    assert geometry.energy_eV == pytest.approx(12_000, abs=1e-2)
+    # Another pitch than the beamline's detector has: the angles are what was recorded.
+    assert geometry.detector_pixel_m / geometry.distance_m == pytest.approx(55e-6 / 0.5)
 
 
 def test_frames_show_up_while_the_scan_runs(

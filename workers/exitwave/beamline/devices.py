@@ -91,6 +91,7 @@ class Detector(Hdf5Writer):
     """A pixel detector that sees the recorded patterns."""
 
     name = "eiger2"
+    pixel_m = 75e-6
 
     def __init__(self, world: RecordedScan) -> None:
         super().__init__()

@@ -96,7 +96,8 @@ def start_metadata(
             "scan_input": scan_input,
             "sample_name": sample,
             "detectors": [Detector.name, PositionRecorder.name],
-            "detector_distance": world.distance_m,
+            # Where this detector's pixels see the angles that the recorded ones saw.
+            "detector_distance": world.distance_m * Detector.pixel_m / world.detector_pixel_m,
             "dwell": 1 / rate_hz,
             "fast_axis": {"motor_name": "zpssx", "units": "um"},
             "slow_axis": {"motor_name": "zpssy", "units": "um"},
