@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from tiled.client import from_uri
 
 from exitwave.ledger import Ledger
+from exitwave.schema.errors import LedgerUnavailable
 from exitwave.schema.job import Failure, Job, JobSpec, Progress, Quality, Result, ScanRef
 
 FIELDS = ["epoch", "loss", "data_loss", "prior_loss", "seconds", "picture_version"]
@@ -69,6 +72,14 @@ class LiveJob:
     epoch: int = 0
     version: int = 0
     arrays: dict[str, Any] = field(default_factory=dict)
+
+    def keep_lease(self) -> None:
+        """Beat each second, as an agent does, however long a picture takes; until the end."""
+        signal = "go"
+        while signal != "stale":
+            time.sleep(1.0)
+            with suppress(LedgerUnavailable):  # a test may have taken the server away
+                signal = self.ledger.beat(self.job.id, self.job.attempt, "test-worker")
 
     def open_node(self) -> None:
         """The attempt's node and its empty ``live`` container."""
@@ -142,6 +153,7 @@ def claim(ledger: Ledger, container: Any, *, note: str = "") -> LiveJob:
     job = ledger.claim("test-worker", "cpu", 5.0)
     assert job is not None, "no job to claim"
     live = LiveJob(ledger, job, container, note)
+    threading.Thread(target=live.keep_lease, daemon=True).start()
     live.open_node()
     return live
 
