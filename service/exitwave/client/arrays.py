@@ -40,7 +40,7 @@ class ResultArrays:
     """
 
     object_MYX: NDArray[np.complex64]  # noqa: N815  # shape suffixes are the field's convention
-    probe_NHW: NDArray[np.complex64]  # noqa: N815
+    probe_NHW: NDArray[np.complex64]  # noqa: N815  # likewise
     positions_m: NDArray[np.float64]
     positions_px: NDArray[np.float64]
     pixel_size_m: float
