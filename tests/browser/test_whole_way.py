@@ -20,7 +20,8 @@ from exitwave.web.colours import palette
 SHORT = {
     "recipe.stages.0.epochs": 10,
     "recipe.stages.1.below_overlap": -10,  # never
-    "recipe.stages.2.epochs": 10,
+    "recipe.stages.2.epochs": 9,
+    "recipe.stages.3.epochs": 1,
 }
 FRAME = """() => {
   const plot = Bokeh.documents[0].get_model_by_name("object_phase");

@@ -28,7 +28,8 @@ from exitwave.schema.errors import AccessDenied
 SHORT = [
     *("--set", "recipe.stages.0.epochs=2"),
     *("--set", "recipe.stages.1.below_overlap=-10"),  # never
-    *("--set", "recipe.stages.2.epochs=3"),
+    *("--set", "recipe.stages.2.epochs=2"),
+    *("--set", "recipe.stages.3.epochs=1"),
 ]
 
 
@@ -302,7 +303,7 @@ def test_a_wrong_key(stack: Stack) -> None:
 def test_events_follow_a_job_to_its_end(stack: Stack, scan_uid: str) -> None:
     with stack.client() as client:
         job = client.submit(
-            scan_uid, overrides={"recipe.stages.0.epochs": 2, "recipe.stages.2.epochs": 2}
+            scan_uid, overrides={f"recipe.stages.{n}.epochs": 2 for n in (0, 2, 3)}
         )
         events = list(client.events(job.id))
     kinds = [event.kind for event in events]

@@ -86,7 +86,8 @@ def test_a_killed_worker_is_started_again(stack: Stack) -> None:
 QUICK = {
     "recipe.stages.0.epochs": 2,
     "recipe.stages.1.below_overlap": -10,  # never
-    "recipe.stages.2.epochs": 2,
+    "recipe.stages.2.epochs": 1,
+    "recipe.stages.3.epochs": 1,
 }
 
 

@@ -43,6 +43,19 @@ class Stage:
         high=1,
     )
     loss: Loss = knob("amplitude", "amplitude converges fastest; poisson fits low counts best")
+    background: float = knob(
+        0.0,
+        "added to the modelled counts of every pixel; with poisson it keeps single counts, "
+        "where next to none are modelled, from pulling hard",
+        unit="counts",
+        low=0,
+        high=1e6,
+    )
+    whole_counts: bool = knob(
+        False,
+        "the stage is left out where patterns are not whole counts, whose noise is known; "
+        "the first one always runs",
+    )
     epochs: int = knob(100, "passes over all patterns", unit="epoch", low=1, high=100_000)
     batches: tuple[float, ...] = knob(
         (5.0, 15.0, 45.0),
@@ -172,6 +185,16 @@ def _default_stages() -> tuple[Stage, ...]:
         Stage(epochs=30, batches=(0.04, 0.008, 0.02), final_rate=0.3),
         Stage(method="difference_map", epochs=60, below_overlap=0.45),
         Stage(epochs=250, batches=(0.022, 0.067, 0.067, 0.2, 0.2), fresh_moments=True),
+        Stage(
+            loss="poisson",
+            background=0.1,
+            whole_counts=True,
+            epochs=60,
+            batches=(0.2,),
+            object_rate=0.03,
+            probe_rate=0.03,
+            fresh_moments=True,
+        ),
     )
 
 

@@ -25,7 +25,8 @@ from exitwave.schema.recipe import Recipe, recipe_from_mapping
 SHORT = [
     *("--set", "recipe.stages.0.epochs=4"),
     *("--set", "recipe.stages.1.below_overlap=-10"),  # never
-    *("--set", "recipe.stages.2.epochs=6"),
+    *("--set", "recipe.stages.2.epochs=5"),
+    *("--set", "recipe.stages.3.epochs=1"),
 ]
 
 
@@ -153,12 +154,12 @@ def test_a_run_goes_on_from_its_checkpoint(
 ) -> None:
     whole, kept, out = (simulated.with_name(name) for name in ("w.cxi", "k.npz", "r.cxi"))
     words = ("reconstruct", simulated, *SHORT, "--checkpoint", kept)
-    stages = ["--set", "recipe.stages.2.epochs=12"]
+    stages = ["--set", "recipe.stages.2.epochs=11"]
     assert run(monkeypatch, *words, *stages, "--out", whole) == 0
     assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
     assert "no epoch is left" in capsys.readouterr().err
     assert run(monkeypatch, *words, "--out", out, "--resume") == 1
-    assert "recipe.stages[2].epochs = 12; expected 6" in capsys.readouterr().err
+    assert "recipe.stages[2].epochs = 11; expected 5" in capsys.readouterr().err
     for epoch in reconstruct(dataset_of(simulated), recipe_of(whole), device="auto"):
         if epoch.epoch == 10:
             arrays = epoch.checkpoint().arrays()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -46,14 +47,14 @@ class Descent:
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
-        self._fit_band(recipe.stages[0].band)
+        self._fit(recipe.stages[0].band, recipe.stages[0].background)
         self._object_plateau, self._probe_plateau = Plateau(), Plateau()
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """All updates of an epoch, then clamps and gauges."""
         stage = epoch.stage
-        if stage.band != self._band:
-            self._fit_band(stage.band)
+        if (stage.band, stage.background) != self._fitted:
+            self._fit(stage.band, stage.background)
         if epoch.begins_stage:
             self._begin_stage(epoch)
         object_rate = stage.object_rate * rate_share(
@@ -105,9 +106,10 @@ class Descent:
     def _plateaus(self) -> dict[str, Plateau]:
         return {"object": self._object_plateau, "probe": self._probe_plateau}
 
-    def _fit_band(self, band: float) -> None:
-        """Make the updates that fit this share of the patterns."""
-        self._band, scan = band, inner_band(self._scan, band)
+    def _fit(self, band: float, background: float) -> None:
+        """Make the updates that fit this share of the patterns over this background."""
+        self._fitted = band, background
+        scan = replace(inner_band(self._scan, band), background=background)
         # Losses are told per pixel of the whole pattern.
         self._share = scan.valid_pixels / self._scan.valid_pixels
         step = make_step(

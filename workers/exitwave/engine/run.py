@@ -23,7 +23,7 @@ from .dataset import Dataset
 from .divergence import check_progress
 from .held_out import HeldOut, judge, spared
 from .scan import Interrupt, Scan, choose_device, load
-from .schedule import Epoch, epochs, held_out_frames
+from .schedule import Epoch, epochs, for_counts, held_out_frames
 from .start import StartingPoint, begin
 from .state import EpochState
 
@@ -76,7 +76,7 @@ def reconstruct(
     """
     scan = load(dataset, recipe, choose_device(device), memory_GB, interrupt)
     run = _Run(scan, dataset, recipe, start)
-    for epoch in epochs(recipe, len(scan), run.fitted, run.runs, after=run.epoch):
+    for epoch in epochs(run.recipe, len(scan), run.fitted, run.runs, after=run.epoch):
         yield run.advance(epoch)
 
 
@@ -90,14 +90,15 @@ class _Run:
         recipe: Recipe,
         start: StartingPoint | Checkpoint | None,
     ) -> None:
-        self._scan, self._dataset, self._recipe = scan, dataset, recipe
+        self._scan, self._dataset, self._asked = scan, dataset, recipe
+        self.recipe = recipe = for_counts(recipe, whole=scan.counted)
         self._left_out = held_out_frames(recipe, len(scan))
         self._held_out: HeldOut | None = None
         self._stages_run: dict[int, bool] = {}
         self.epoch = 0
         with torch.no_grad():
             if isinstance(start, Checkpoint):
-                start.check(recipe, fingerprint_of(dataset))
+                start.check(self._asked, fingerprint_of(dataset))
                 self._algorithm = _make(scan, recipe, *_nothing(scan, recipe))
                 start.restore(self._algorithm)
                 self._left_out = start.left_out
@@ -112,7 +113,7 @@ class _Run:
 
     def runs(self, number: int, stage: Stage) -> bool:
         """Whether the stage of this number is run; decided once, as it begins."""
-        if number in {1, len(self._recipe.plan)}:
+        if number in {1, len(self.recipe.plan)}:
             return True
         if number not in self._stages_run:
             algorithm = self._algorithm
@@ -123,9 +124,9 @@ class _Run:
 
     def _epochs(self) -> int:
         """Of all stages, without those that were not run."""
-        plan = self._recipe.plan
+        plan = self.recipe.plan
         skipped = [plan[n - 1].epochs for n, run in self._stages_run.items() if not run]
-        return self._recipe.epochs - sum(skipped)
+        return self.recipe.epochs - sum(skipped)
 
     def advance(self, epoch: Epoch) -> EpochState:
         """One epoch further."""
@@ -133,7 +134,7 @@ class _Run:
         algorithm = self._algorithm
         with torch.no_grad():
             loss = algorithm.epoch(epoch)
-            check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
+            check_progress(algorithm, self.recipe.algorithm, self._scan, epoch, loss)
             object_MYX, probe_NHW = algorithm.object_MYX.clone(), algorithm.probe_NHW.clone()
             if epoch.number == self._probe_known_after():
                 self._left_out = spared(self._scan, probe_NHW, self._left_out)
@@ -159,7 +160,7 @@ class _Run:
 
     def _probe_known_after(self) -> int:
         """Epoch after which the probe tells which patterns can be spared."""
-        plan = self._recipe.plan
+        plan = self.recipe.plan
         return plan[0].epochs if len(plan) > 1 else max(1, plan[0].epochs // 4)
 
     def _checkpoint(self, number: int) -> Checkpoint:
@@ -170,7 +171,7 @@ class _Run:
             )
         return take_checkpoint(
             self._algorithm,
-            self._recipe,
+            self._asked,
             self._dataset,
             number,
             self._left_out,

@@ -54,6 +54,8 @@ class Scan:
         Per valid pixel and pattern.
     counted : bool
         Whole counts, so that their noise is known from their size.
+    background : float
+        Least that is added to modelled counts.
     work_bytes : int, optional
         Device memory that the buffers of a step may take; none = as much as is fastest.
     interrupt : callable
@@ -68,6 +70,7 @@ class Scan:
     object_shape_YX: tuple[int, int]
     mean_count: float
     counted: bool = True
+    background: float = 0.0
     work_bytes: int | None = None
     interrupt: Interrupt = _go_on
 
@@ -93,7 +96,7 @@ class Scan:
     @property
     def epsilon(self) -> float:
         """Added to modelled counts, in counts."""
-        return EPSILON_SHARE * self.mean_count
+        return max(EPSILON_SHARE * self.mean_count, self.background)
 
     def intensities(self, chosen: NDArray[np.intp]) -> Tensor:
         """Counts (B, H, W) of the chosen frames as float32, invalid pixels zero."""
@@ -168,7 +171,7 @@ def load(
         mask_HW=None if mask_HW is None else mask_HW.to(device),
         object_shape_YX=dataset.object_shape_YX,
         mean_count=survey.mean_count,
-        counted=survey.dtype.kind in "iu",
+        counted=survey.whole,
         work_bytes=room.work_bytes,
         interrupt=interrupt,
     )

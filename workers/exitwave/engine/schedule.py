@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,14 @@ def epochs(
                 decay=stage.final_rate ** (i / max(1, stage.epochs - 1)),
                 factor=factors[stage_number - 1],
             )
+
+
+def for_counts(recipe: Recipe, *, whole: bool) -> Recipe:
+    """The recipe without the stages that need whole counts, where patterns are not whole."""
+    if whole:
+        return recipe
+    first, *others = recipe.stages
+    return replace(recipe, stages=(first, *(s for s in others if not s.whole_counts)))
 
 
 def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:

@@ -41,11 +41,14 @@ class Survey:
         The highest count.
     mean_count : float
         Per valid pixel and pattern.
+    whole : bool
+        All counts are whole numbers, of whatever type.
     """
 
     dtype: np.dtype[Any]
     largest: float
     mean_count: float
+    whole: bool
 
 
 def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) -> Survey:
@@ -63,6 +66,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
     totals_n = np.zeros(count)
     highest_HW = np.zeros(shape_HW)
     dtype: np.dtype[Any] | None = None
+    whole = True
     for begin, slab_nHW in _slabs(dataset):
         interrupt()
         if dtype is None:
@@ -75,6 +79,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
             # A detector marks dead pixels with NaN or the largest integer: not counts.
             slab_nHW = np.where(valid_HW, slab_nHW, slab_nHW.dtype.type(0))
         _check_counts(slab_nHW, begin)
+        whole = whole and (slab_nHW.dtype.kind in "iu" or bool((slab_nHW % 1 == 0).all()))
         end = begin + len(slab_nHW)
         totals_n[begin:end] = slab_nHW.reshape(len(slab_nHW), -1).sum(axis=1, dtype=np.float64)
         np.maximum(highest_HW, slab_nHW.max(axis=0), out=highest_HW)
@@ -92,6 +97,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
         dtype=dtype,
         largest=float(highest_HW.max()),
         mean_count=float(totals_n.mean()) / valid_pixels,
+        whole=whole,
     )
 
 
