@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,19 @@ from exitwave.triggers.tiled import NAME
 
 PREFIX = "trigger-tests"
 KEY = "k" * 32
+HASTY = """
+from exitwave.client import Client
+from exitwave.ledger import Ledger
+from exitwave.settings.logs import configure_logging
+from exitwave.settings.service import load_settings
+from exitwave.triggers.runs import Runs
+from exitwave.triggers.tiled import TiledTrigger
+
+configure_logging("info")
+settings, client = load_settings(), Client(patience_s=1.0)
+TiledTrigger(Runs(settings.tiled), Ledger(settings.ledger), client).run_for_ever()
+"""
+"""The trigger with a client that soon gives up."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +77,9 @@ class Bench:
         return [line for line in lines if all(word in line for word in words)]
 
     @contextmanager
-    def trigger(self) -> Iterator[None]:
+    def trigger(self, argv: Sequence[str] = servers.exitwave("trigger")) -> Iterator[None]:
         """A trigger process; it is killed at the end, as by a crash."""
-        argv = servers.exitwave("trigger")
-        with servers.running(argv, owner=self.folder, env=self.env, log=self.log) as process:
+        with servers.running([*argv], owner=self.folder, env=self.env, log=self.log) as process:
             with Ledger(self.settings.ledger) as ledger:
                 servers.wait_until(lambda: ledger.trigger_point(NAME), "point", log=self.log)
             yield
@@ -153,7 +166,7 @@ def test_what_cannot_be_reconstructed_is_skipped_with_its_reason(bench: Bench) -
 def test_a_run_is_not_forgotten_while_the_api_is_away(bench: Bench) -> None:
     nowhere = {**bench.env, "EXITWAVE_URL": f"http://127.0.0.1:{servers.free_port()}"}
     lonely = replace(bench, env=nowhere)
-    with lonely.trigger():
+    with lonely.trigger([sys.executable, "-c", HASTY]):
         played = bench.play()
         servers.wait_until(lambda: bench.log_lines("trigger.waiting"), "a try", log=bench.log)
     with bench.trigger():
