@@ -15,6 +15,11 @@ from tests.stack import Stack, TiledServer, running_tiled, running_up, running_v
 # while they wait for each other, and tests that share two cores with servers take far longer.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+# httpx reads the certificates of the world's authorities for each new client, for longer than
+# a short call takes; all servers here are the tests' own. Such a folder is soon read.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
+
 
 @pytest.fixture(scope="session")
 def valkey_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
-from tests.stack import TiledServer, answers, clean_environment, free_port, running, wait_until
+from tests.faults.proxy import proxy_to
+from tests.stack import TiledServer, free_port, wait_until
 from tiled.client import from_uri
 
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
@@ -269,61 +265,35 @@ def test_a_refused_result_is_an_error(tiled_server: TiledServer) -> None:
         deliver(node_of(wrong), final_arrays(), lambda: None)
 
 
-@contextmanager
-def tiled_at(port: int, data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    uri = f"http://127.0.0.1:{port}"
-    env = clean_environment(
-        EXITWAVE__DATA_DIR=str(data_dir),
-        EXITWAVE__TILED__URI=uri,
-        EXITWAVE__TILED__API_KEY="a1" * 16,
-    )
-    program = (
-        "from exitwave.settings.service import load_settings; "
-        "from exitwave.local.tiled import serve_tiled; serve_tiled(load_settings())"
-    )
-    argv = [sys.executable, "-c", program]
-    log = data_dir / "tiled.log"
-    with running(argv, owner=data_dir, env=env, log=log) as process:
-        wait_until(lambda: answers(f"{uri}/healthz"), "tiled", log=log)
-        yield process
+def test_tiled_away_in_the_middle_and_at_the_end(tiled_server: TiledServer) -> None:
+    final, root = final_arrays(), client_of(tiled_server)
+    with proxy_to(tiled_server.uri.removeprefix("http://")) as link:
+        uri = f"http://{link.address}"
+        node = node_of(tiled_server.settings.model_copy(update={"uri": uri}))
+        sink = LiveSink(node, publish_s=0.1)
+        sink.offer(State(1))
+        wait_until(lambda: pictures(root, node), "first picture")
+        link.cut()
+        for epoch in range(2, 41):
+            sink.offer(State(epoch))
+            time.sleep(0.02)
 
+        def close_all() -> None:
+            sink.end()
+            while not sink.done(0.2):
+                pass
+            deliver(node, final, lambda: None)
 
-def test_tiled_away_in_the_middle_and_at_the_end(tmp_path: Path) -> None:
-    port = free_port()
-    settings = TiledSettings.model_validate(
-        {"uri": f"http://127.0.0.1:{port}", "api_key": "a1" * 16}
-    )
-    node, final = node_of(settings), final_arrays()
-    server: AbstractContextManager[Any] = tiled_at(port, tmp_path)
-    server.__enter__()
-    sink = LiveSink(node, publish_s=0.1)
-    sink.offer(State(1))
-    wait_until(
-        lambda: pictures(from_uri(settings.uri, api_key="a1" * 16), node), "first picture"
-    )
-    server.__exit__(None, None, None)
-
-    for epoch in range(2, 41):
-        sink.offer(State(epoch))
-        time.sleep(0.02)
-
-    def close_all() -> None:
-        sink.end()
-        while not sink.done(0.2):
-            pass
-        deliver(node, final, lambda: None)
-
-    closing = threading.Thread(target=close_all)
-    closing.start()
-    time.sleep(1)
-    assert closing.is_alive()
-    with tiled_at(port, tmp_path):
+        closing = threading.Thread(target=close_all)
+        closing.start()
+        time.sleep(1)
+        assert closing.is_alive()
+        link.mend()
         closing.join(60)
         assert not closing.is_alive()
-        root = from_uri(settings.uri, api_key="a1" * 16)
-        check_final(root, node, final)
-        rows = root[f"{node.path}/live/progress"].read()
-        np.testing.assert_array_equal(rows[:, 0], np.arange(1, 41))
-        versions = [int(version) for version in rows[:, 5] if version]
-        assert versions == list(range(1, len(versions) + 1)) and rows[-1, 5] == versions[-1]
-        assert np.nanmax(root[f"{node.path}/live/object"].read()[0]) == 40
+    check_final(root, node, final)
+    rows = root[f"{node.path}/live/progress"].read()
+    np.testing.assert_array_equal(rows[:, 0], np.arange(1, 41))
+    versions = [int(version) for version in rows[:, 5] if version]
+    assert versions == list(range(1, len(versions) + 1)) and rows[-1, 5] == versions[-1]
+    assert np.nanmax(root[f"{node.path}/live/object"].read()[0]) == 40

@@ -46,7 +46,7 @@ class Bench:
     """An API without workers, and a beamline."""
 
     settings: Settings
-    url: str
+    client: Client
     env: dict[str, str]
     folder: Path
     scan_file: Path
@@ -60,8 +60,7 @@ class Bench:
         )
 
     def jobs(self, uid: str) -> list[Job]:
-        with Client(self.url, KEY) as client:
-            return client.jobs(scan=uid).jobs
+        return self.client.jobs(scan=uid).jobs
 
     def wait_for_job(self, uid: str) -> Job:
         servers.wait_until(lambda: self.jobs(uid), f"a job for {uid}", log=self.log)
@@ -113,7 +112,8 @@ def api(
     owner, log = folder / "api", folder / "api.log"
     with servers.running(servers.exitwave("api"), owner=owner, env=env, log=log):
         servers.wait_until(lambda: servers.answers(f"{url}/readyz"), "api", log=log)
-        yield Bench(settings, url, env, folder, servers.short_scan(folder / "scan.cxi"))
+        with Client(url, KEY) as client:
+            yield Bench(settings, client, env, folder, servers.short_scan(folder / "scan.cxi"))
 
 
 @pytest.fixture
