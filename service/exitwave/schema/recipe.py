@@ -184,7 +184,14 @@ def _default_stages() -> tuple[Stage, ...]:
     return (
         Stage(epochs=30, batches=(0.04, 0.008, 0.02), final_rate=0.3),
         Stage(method="difference_map", epochs=60, below_overlap=0.45),
-        Stage(epochs=250, batches=(0.022, 0.067, 0.067, 0.2, 0.2), fresh_moments=True),
+        Stage(
+            epochs=250,
+            batches=(0.067, 0.022, 0.067, 0.2, 0.2),
+            object_rate=0.1,
+            probe_rate=0.1,
+            final_rate=0.03,
+            fresh_moments=True,
+        ),
         Stage(
             loss="poisson",
             background=0.1,
