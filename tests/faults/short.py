@@ -18,11 +18,11 @@ SEED = 1
 
 SHORT: dict[str, Callable[[Path], Measured]] = {
     "F1a": lambda folder: f1a.disturbed(
-        folder, SEED, jobs=40, server_kills=2, jobs_per_s=3.0, lease_s=LEASE_S
+        folder, SEED, jobs=24, workers=3, server_kills=2, jobs_per_s=3.0, lease_s=LEASE_S
     ),
-    "F3": lambda folder: f3.frozen(folder, leases=3.0, lease_s=LEASE_S),
+    "F3": lambda folder: f3.frozen(folder, leases=2.0, lease_s=LEASE_S),
     "F4": lambda folder: f4.outages_of(folder, SEED, (7.0,), lease_s=LEASE_S, remains_s=7.0),
-    "F5": lambda folder: f5.cut_off_for(folder, leases=3.0, lease_s=LEASE_S, limit_s=None),
+    "F5": lambda folder: f5.cut_off_for(folder, leases=2.0, lease_s=LEASE_S, limit_s=None),
     "F7": lambda folder: f7.killed(folder, SEED, lease_s=LEASE_S, workers=1, within_s=None),
     "F8": lambda folder: f8.poisoned(folder, jobs=12),
 }

@@ -14,7 +14,7 @@ def test_live_work_interrupts_batch_work_which_goes_on(tmp_path: Path) -> None:
         tmp_path,
         1,
         found,
-        live_jobs=3,
+        live_jobs=2,
         live_every_s=(2.0, 2.5),
         epoch_s=0.3,
         batch_epochs=14,

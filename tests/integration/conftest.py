@@ -59,7 +59,7 @@ def worker(
     """A worker with the real engine and a queue of its own."""
     from tests.integration.worker_bench import working  # loads torch
 
-    patience = {"WORKER__STALL_S": "12", "WORKER__CANCEL_GRACE_S": "4"}
+    patience = {"WORKER__STALL_S": "8", "WORKER__CANCEL_GRACE_S": "4"}
     folder = tmp_path_factory.mktemp("worker")
     with working(tiled_server, valkey_uri, folder, **patience) as one:
         yield one

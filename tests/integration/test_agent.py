@@ -221,7 +221,7 @@ def test_told_to_end_it_gives_its_job_back(valkey_uri: str, tmp_path: Path) -> N
 def test_a_job_whose_engine_dies_is_claimed_while_the_next_one_starts(
     valkey_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(light_body.START_S, "6")
+    monkeypatch.setenv(light_body.START_S, "4")
     with working(valkey_uri, tmp_path) as agent:
         job_id = agent.submit(**ENDLESS)
         agent.until_computing(job_id)
