@@ -86,7 +86,8 @@ def test_children_are_started_again_and_told_to_end(tmp_path: Path) -> None:
 
 def test_children_of_a_killed_launcher_are_told_to_end(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path), CHILD]) as launcher:
-        wait_until(lambda: (tmp_path / "one").exists(), "child")
+        for name in ("one", "two"):
+            wait_until(lambda name=name: (tmp_path / name).exists(), "child")
         launcher.kill()
     wait_until(lambda: (tmp_path / "one.told").exists(), "end", within_s=20)
     wait_until(lambda: (tmp_path / "two.told").exists(), "end", within_s=20)
