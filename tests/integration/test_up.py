@@ -103,7 +103,7 @@ def test_everything_comes_back_after_the_supervisor_was_killed(tmp_path: Path) -
         first.process.kill()
         first.process.wait()
         wait_until(lambda: not processes.survivors(first.data_dir), "all ended", within_s=10)
-    with running_up(tmp_path) as second, second.client() as client:
+    with running_up(tmp_path, wait_for_worker=False) as second, second.client() as client:
         assert second.api_key == first.api_key
         found = {job.id: job for job in client.jobs().jobs}
         assert set(found) == {triggered.id, done.id, unfinished.id}
