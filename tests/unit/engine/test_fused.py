@@ -63,7 +63,8 @@ def test_fused_step_equals_autograd(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Two frames a chunk: whole chunks and a rest.
-    monkeypatch.setattr(fused, "CHUNK_CPU", 2 * object_states * states * 120)
+    two_views = 2 * object_states * states * 120
+    monkeypatch.setattr(fused, "CHUNK_CPU", two_views // torch.get_num_threads())
     monkeypatch.setattr(fused, "RAMP_SLAB", 3)
     shifted, masked, scaled = effects
     scene = make_scene(

@@ -28,7 +28,8 @@ from .propagate import propagate, propagate_back
 from .scan import Scan
 
 CHUNK_CPU = 2**18
-"""Complex numbers worked on at a time: a few MB, so that chunks stay near the cache."""
+"""Complex numbers that a thread works on at a time: a few MB, so that chunks stay near the
+cache. Threads share a chunk, and each pass over it costs them a wake-up."""
 CHUNK_GPU = 2**25
 RAMP_SLAB = 1024
 """Views whose ramps are in double precision at a time."""
@@ -86,7 +87,8 @@ class FusedStep:
         states, height, width = self._probe_NHW.shape
         self._pairs = object_states * states
         self.waves_per_view = self._pairs * height * width
-        most = CHUNK_CPU if self._scan.device.type == "cpu" else CHUNK_GPU
+        on_cpu = self._scan.device.type == "cpu"
+        most = CHUNK_CPU * torch.get_num_threads() if on_cpu else CHUNK_GPU
         chunk = self._scan.views_at_once(
             view_work_bytes((height, width), object_states, states),
             max(1, min(len(self._scan), most // self.waves_per_view)),
