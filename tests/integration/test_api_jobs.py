@@ -10,6 +10,7 @@ import pytest
 from tests.integration.api_process import Api, problem, take_all
 
 from exitwave.beamline.play import PlayedScan
+from exitwave.ledger.calls import Call
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
 
 
@@ -65,6 +66,25 @@ def test_an_etag_spares_what_is_known_and_guards_what_was_seen(api_alone: Api) -
     assert client.get(path).json() == changed.json()
     now = {"If-Match": changed.headers["etag"]}
     assert client.post(path + "/cancel", headers=now).json()["state"] == "cancelled"
+
+
+def test_a_job_that_cannot_be_read_can_be_deleted(api_alone: Api) -> None:
+    take_all(api_alone)
+    client = api_alone.client
+    body = {"owner": "ann", "scopes": ["read:jobs", "write:jobs"]}
+    key = client.post("/api/v1/keys", json=body).json()["key"]
+    for field, text in (("spec", "{"), ("attempt", "two"), ("owner", "")):
+        job = api_alone.submit(scan="4242")
+        record = f"{api_alone.redis_root}:job:{job['id']}"
+        command = ("HSET", record, field, text) if text else ("HDEL", record, field)
+        api_alone.ledger.run(Call(command, int))
+        for again in (client.get(path_of(job)), client.post(path_of(job) + "/cancel")):
+            assert job["id"] in problem(again, 500, "ledger-damaged")["detail"]
+        others = client.delete(path_of(job), headers={"Authorization": f"Apikey {key}"})
+        problem(others, 500, "ledger-damaged")
+        assert client.delete(path_of(job)).status_code == 204
+        problem(client.get(path_of(job)), 404, "job-not-found")
+    assert client.get("/api/v1/jobs").json()["damaged"] == []
 
 
 def test_priority_and_pause_in_one_request(api_alone: Api) -> None:

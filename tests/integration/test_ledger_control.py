@@ -203,6 +203,19 @@ def test_another_workers_finish_is_refused_and_recorded(ledger: Ledger) -> None:
     assert ledger.get(job.id) == done
 
 
+def test_each_late_worker_leaves_a_mark_of_its_own(ledger: Ledger) -> None:
+    job = submit(ledger)
+    claim(ledger)
+    ledger.finish(job.id, 1, "w", "lost")
+    for worker in ("thief", "w", "other thief"):
+        for _ in range(2):
+            with pytest.raises(StaleAttempt):
+                ledger.finish(job.id, 1, worker, "succeeded", result=RESULT)
+    assert kinds(ledger, job.id).count("late") == 3
+    (attempt,) = ledger.get(job.id).attempts
+    assert attempt.reason.count("refused") == 1
+
+
 def test_attempts_keep_their_last_progress(ledger: Ledger) -> None:
     job = submit(ledger)
     claim(ledger)

@@ -9,7 +9,7 @@ import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
 
 from exitwave.ledger import AsyncLedger, Ledger
-from exitwave.schema.errors import JobNotFound, LedgerDamaged
+from exitwave.schema.errors import JobNotFound, LedgerDamaged, LedgerUnavailable
 from exitwave.schema.job import JobState
 from exitwave.settings.service import LedgerSettings
 
@@ -97,14 +97,16 @@ def test_a_damaged_record_is_named_and_the_others_go_on(
     assert (page.damaged, [job.id for job in page.jobs]) == ([], [well.id])
 
 
+@pytest.mark.parametrize("field", ["a:1:worker", "a:1:started_at"])
 def test_a_running_job_that_is_damaged_is_dropped_by_its_worker(
-    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, field: str
 ) -> None:
     job = submit(ledger)
     claim(ledger)
-    raw.hdel(f"{{{ledger_settings.prefix}}}:job:{job.id}", "a:1:worker")
+    raw.hdel(f"{{{ledger_settings.prefix}}}:job:{job.id}", field)
+    submit(ledger, priority=0)  # for which the running ones are looked at
     assert ledger.beat(job.id, 1, "w") == "stale"
-    with pytest.raises(LedgerDamaged, match="a:1:worker"):
+    with pytest.raises(LedgerDamaged, match=field):
         ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
     assert ledger.queue().running == 0
 
@@ -116,11 +118,57 @@ def test_keys_of_another_kind_are_reported(
     root = f"{{{ledger_settings.prefix}}}"
     raw.delete(f"{root}:jobs")
     raw.set(f"{root}:jobs", "hello")
-    with pytest.raises(LedgerDamaged, match="another kind"):
+    with pytest.raises(LedgerUnavailable, match="another kind"):
         ledger.list()
     raw.hset(f"{root}:workers", "w", "not what was written")
     ledger.tick()
     assert ledger.workers() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["seq", "jobs", "ready", "waiting", "events", "counts", "bell"]
+)
+def test_half_a_submission_is_never_left_behind(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, name: str
+) -> None:
+    key = f"{{{ledger_settings.prefix}}}:{name}"
+    submit(ledger)
+    raw.rename(key, f"{key}-right")
+    raw.set(key, "hello")
+    keyed = {"owner": "me", "idempotency_key": "k"}
+    with pytest.raises(LedgerUnavailable, match="another kind"):
+        ledger.submit(spec(), **keyed)
+    raw.rename(f"{key}-right", key)
+    job, created = ledger.submit(spec(), **keyed)
+    assert created
+    assert [each.id for each in ledger.queue().queued][1:] == [job.id]
+    assert ledger.queue().waiting == len(ledger.list(state=JobState.QUEUED).jobs) == 2
+
+
+async def test_entries_that_cannot_be_read_are_passed_over(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
+) -> None:
+    root = f"{{{ledger_settings.prefix}}}"
+    first = submit(ledger)
+    raw.xadd(f"{root}:events", {"hello": "world"})
+    event = {"job": first.id, "owner": "me", "kind": "progress", "state": "running"}
+    raw.xadd(f"{root}:events", {**event, "attempt": "1", "progress": "{"})
+    second = submit(ledger)
+    assert [event.job_id for event in ledger.events("0")] == [first.id, second.id]
+    assert [event.job_id for event in ledger.events("0", job_id=second.id, limit=1)] == [
+        second.id
+    ]
+    last = raw.xadd(f"{root}:events", {"hello": "world"})
+    assert ledger.events(ledger.events("0")[-1].id, wait_s=0.05) == []
+    async with AsyncLedger(ledger_settings) as other:
+        assert len(await other.events("0", limit=1)) == 1
+        assert await other.events(last, wait_s=0.05) == []
+    now_ms = raw.hget(f"{root}:job:{first.id}", "submitted_at")
+    for name, text in (("odd", '{"a": 1}'), ("list", "[1]"), ("text", "{")):
+        raw.hset(f"{root}:workers", name, f"{now_ms} {text}")
+    ledger.presence("w", "cpu", "idle")
+    assert [worker.name for worker in ledger.workers()] == ["w"]
+    ledger.tick()
 
 
 async def test_the_other_face_sets_aside_too(

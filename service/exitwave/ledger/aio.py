@@ -50,7 +50,7 @@ class AsyncLedger(AsyncLink):
         while True:
             claimed = await self.run(self._calls.claim(worker, device))
             if claimed.unreadable:
-                await self.run(self._calls.put_aside(claimed.unreadable))
+                await self.set_aside(claimed.unreadable)
                 continue
             left_s = deadline - time.monotonic()
             if claimed.job or left_s <= 0:
@@ -103,6 +103,9 @@ class AsyncLedger(AsyncLink):
     async def resume_queue(self) -> None:
         await self.run(self._calls.hold_queue(False))
 
+    async def set_aside(self, job_id: str) -> None:
+        await self.run(self._calls.put_aside(job_id))
+
     async def delete(self, job_id: str) -> None:
         await self.run(self._calls.delete(job_id))
 
@@ -142,11 +145,11 @@ class AsyncLedger(AsyncLink):
         deadline = time.monotonic() + wait_s
         while True:
             left_s = deadline - time.monotonic()
-            found = await self.run(self._calls.read_events(after, left_s, limit))
+            found, read_to = await self.run(self._calls.read_events(after, left_s, limit))
             wanted = [event for event in found if job_id in {None, event.job_id}]
-            if wanted or (not found and left_s <= LONGEST_BLOCK_S):
+            if wanted or (read_to == after and left_s <= LONGEST_BLOCK_S):
                 return wanted
-            after = found[-1].id if found else after
+            after = read_to
 
     async def last_event_id(self) -> str:
         return await self.run(self._calls.last_event_id())

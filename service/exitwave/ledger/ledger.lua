@@ -364,6 +364,17 @@ local function known_key(root, idempotency)
   return string.match(known, '^(%S+) (%S+)$')
 end
 
+-- A function that fails half way is not undone, and half a submission would wait for ever:
+-- fail before the first write where a key has been overwritten with another kind.
+local function check_kinds(root)
+  for _, name in ipairs({ 'jobs', 'ready', 'waiting' }) do
+    redis.call('ZCARD', root .. ':' .. name)
+  end
+  redis.call('XLEN', root .. ':events')
+  redis.call('HLEN', root .. ':counts')
+  redis.call('LLEN', root .. ':bell')
+end
+
 -- id, idempotency hash or '', request digest, spec, owner, priority, scan uid, scan id, tags
 local function submit(root, args, policy)
   local id, idempotency, digest = args[1], args[2], args[3]
@@ -377,6 +388,7 @@ local function submit(root, args, policy)
     redis.call('HSET', key, 'id', id) -- the reply was lost; see known_key
     return { 'ok', record(root, id) }
   end
+  check_kinds(root)
   local now = now_ms()
   local seq = redis.call('INCR', root .. ':seq')
   local place = tonumber(args[6]) * BATCH + seq

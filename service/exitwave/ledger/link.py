@@ -12,7 +12,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from exitwave.schema.errors import ExitwaveError, LedgerDamaged, LedgerUnavailable
+from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
 from exitwave.settings.service import LedgerSettings
 
 from . import durability, library
@@ -39,8 +39,11 @@ def _backoff() -> ExponentialWithJitterBackoff:
 
 
 def _in_our_words(error: RedisError) -> ExitwaveError:
-    if "WRONGTYPE" in str(error):
-        return LedgerDamaged(f"a key of the queue is of another kind than was written: {error}")
+    if any(words in str(error) for words in ("WRONGTYPE", "not an integer")):
+        # Not one job's record but what all calls need: as good as away until it is mended.
+        return LedgerUnavailable(
+            f"a key of the queue is of another kind than was written: {error}"
+        )
     if library.is_other_layout(error):
         theirs = str(error).rpartition("EXITWAVELAYOUT ")[2].split()[0]
         return LedgerUnavailable(

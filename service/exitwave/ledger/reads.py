@@ -13,11 +13,11 @@ from exitwave.schema.worker import WorkerInfo
 
 from .call import FORGOTTEN_AFTER_LEASES, Call, CallBuilder, block_s, job_not_found
 from .records import (
-    event_from_entry,
+    events_from_entries,
     job_from_reply,
     page_from_reply,
     time_from_ms,
-    worker_from_reply,
+    workers_from_reply,
 )
 
 Events = list[Event]
@@ -90,15 +90,16 @@ class ReadCalls(CallBuilder):
         ]
         return self._function("list", cursor or "inf", limit, *indexes, parse=page_from_reply)
 
-    def read_events(self, after: str, wait_s: float, limit: int) -> Call[Events]:
+    def read_events(self, after: str, wait_s: float, limit: int) -> Call[tuple[Events, str]]:
+        """The next events, and the id up to which the stream has then been read."""
         if not re.fullmatch(r"[0-9]{1,15}(-[0-9]{1,15})?", after):
             raise InvalidInput("event id", after, "the id of an earlier event, or 0")
         # BLOCK 0 would wait for ever.
         block = ("BLOCK", max(1, round(block_s(wait_s) * 1000))) if wait_s > 0 else ()
 
-        def parse(reply: Any) -> Events:
+        def parse(reply: Any) -> tuple[Events, str]:
             entries = reply[0][1] if reply else []
-            return [event_from_entry(entry_id, fields) for entry_id, fields in entries]
+            return list(events_from_entries(entries)), entries[-1][0] if entries else after
 
         command = ("XREAD", "COUNT", limit, *block, "STREAMS", f"{self._root}:events", after)
         return Call(command, parse)
@@ -121,7 +122,7 @@ class ReadCalls(CallBuilder):
         return self._function(
             "workers",
             FORGOTTEN_AFTER_LEASES * self._lease_ms,
-            parse=lambda reply: sorted(map(worker_from_reply, reply), key=lambda w: w.name),
+            parse=lambda reply: sorted(workers_from_reply(reply), key=lambda w: w.name),
         )
 
     def trigger_point(self, name: str) -> Call[str | None]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
 from exitwave.schema.errors import LedgerDamaged
@@ -14,6 +15,11 @@ from exitwave.schema.job import Event, Job, JobPage, JobState
 from exitwave.schema.worker import WorkerInfo
 
 Fields = Mapping[str, str]
+
+_UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, RecursionError)
+"""What reading a text that the queue did not write may raise."""
+
+_log = structlog.get_logger(__name__)
 
 
 def time_from_ms(milliseconds: str | int) -> datetime:
@@ -120,6 +126,15 @@ def page_from_reply(reply: Any) -> JobPage:
     return JobPage(jobs=jobs, cursor=more or None, damaged=damaged)
 
 
+def events_from_entries(entries: Sequence[tuple[str, Fields]]) -> Iterator[Event]:
+    """Events of the stream's entries; one that cannot be read is told to the log."""
+    for entry_id, fields in entries:
+        try:
+            yield event_from_entry(entry_id, fields)
+        except _UNREADABLE as error:
+            _log.warning("ledger.event_unreadable", event_id=entry_id, error=repr(error))
+
+
 def event_from_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
     """An event from its entry in the stream; the entry's id carries the time."""
     progress = fields["progress"]
@@ -135,6 +150,15 @@ def event_from_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
             "progress": json.loads(progress) if progress else None,
         }
     )
+
+
+def workers_from_reply(reply: Sequence[Sequence[Any]]) -> Iterator[WorkerInfo]:
+    """The workers that can be read: each writes its entry anew with its next sign of life."""
+    for entry in reply:
+        try:
+            yield worker_from_reply(entry)
+        except _UNREADABLE as error:
+            _log.warning("ledger.worker_unreadable", found=entry[1][:80], error=repr(error))
 
 
 def worker_from_reply(reply: Sequence[Any]) -> WorkerInfo:

@@ -78,7 +78,7 @@ class Ledger(Link):
         while True:
             claimed = self.run(self._calls.claim(worker, device))
             if claimed.unreadable:
-                self.run(self._calls.put_aside(claimed.unreadable))
+                self.set_aside(claimed.unreadable)
                 continue
             left_s = deadline - time.monotonic()
             if claimed.job or left_s <= 0:
@@ -173,6 +173,10 @@ class Ledger(Link):
         """Let jobs be claimed again."""
         self.run(self._calls.hold_queue(False))
 
+    def set_aside(self, job_id: str) -> None:
+        """Keep a job whose record cannot be read from workers; it can then be deleted."""
+        self.run(self._calls.put_aside(job_id))
+
     def delete(self, job_id: str) -> None:
         """Forget a job that has ended, or whose record is damaged.
 
@@ -232,11 +236,11 @@ class Ledger(Link):
         deadline = time.monotonic() + wait_s
         while True:
             left_s = deadline - time.monotonic()
-            found = self.run(self._calls.read_events(after, left_s, limit))
+            found, read_to = self.run(self._calls.read_events(after, left_s, limit))
             wanted = [event for event in found if job_id in {None, event.job_id}]
-            if wanted or (not found and left_s <= LONGEST_BLOCK_S):
+            if wanted or (read_to == after and left_s <= LONGEST_BLOCK_S):
                 return wanted
-            after = found[-1].id if found else after
+            after = read_to
 
     def last_event_id(self) -> str:
         """Id of the newest event, "0-0" before any."""

@@ -10,7 +10,12 @@ import structlog
 
 from exitwave.ledger import Ledger
 from exitwave.ledger.calls import Signal
-from exitwave.schema.errors import JobNotFound, LedgerUnavailable, StaleAttempt
+from exitwave.schema.errors import (
+    JobNotFound,
+    LedgerDamaged,
+    LedgerUnavailable,
+    StaleAttempt,
+)
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
 from exitwave.schema.worker import WorkerState
 from exitwave.settings.service import WorkerSettings
@@ -268,7 +273,7 @@ class Attendance:
                 if self._leaving.now:
                     return None  # the lease runs out, and the job is queued again
                 time.sleep(min(self._settings.beat_s, 1.0))
-            except (StaleAttempt, JobNotFound) as error:
+            except (StaleAttempt, JobNotFound, LedgerDamaged) as error:
                 self._log.warning("job.finish_refused", error=str(error))
                 return None
             else:

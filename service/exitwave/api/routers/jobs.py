@@ -14,7 +14,8 @@ from exitwave.api.batch import accept_batch
 from exitwave.api.conditions import IfMatch, IfNoneMatch, check_unchanged, etag_of, known
 from exitwave.api.deps import LedgerDep, ScansDep
 from exitwave.api.submission import Submissions
-from exitwave.schema.errors import TransitionNotAllowed
+from exitwave.schema.access import Scope
+from exitwave.schema.errors import LedgerDamaged, TransitionNotAllowed
 from exitwave.schema.job import (
     Attempt,
     Job,
@@ -168,9 +169,18 @@ async def change(
 async def delete(
     job_id: str, access: WriteJobs, ledger: LedgerDep, if_match: IfMatch = None
 ) -> Response:
-    """Forget a job that has ended. What it wrote to Tiled stays there."""
-    job = await to_change(job_id, access, ledger, if_match)
-    await ledger.delete(job.id)
+    """Forget a job that has ended. What it wrote to Tiled stays there.
+
+    One whose record cannot be read is forgotten, too, where the caller has `control:jobs`:
+    whose it is may be what cannot be read.
+    """
+    try:
+        await to_change(job_id, access, ledger, if_match)
+    except LedgerDamaged:
+        if not access.may(Scope.CONTROL_JOBS):
+            raise
+        await ledger.set_aside(job_id)
+    await ledger.delete(job_id)
     return Response(status_code=204)
 
 
