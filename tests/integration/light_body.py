@@ -63,6 +63,7 @@ class LightBody:
     def _misbehave(self, does: str | None) -> None:
         if does == "hang":
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+            (self._folder / "hangs").touch()
             time.sleep(1000)
         if does == "no memory":
             raise OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")

@@ -209,7 +209,7 @@ def test_told_to_end_it_gives_its_job_back(valkey_uri: str, tmp_path: Path) -> N
         assert agent.info() is None
     with working(valkey_uri, tmp_path) as agent:
         job_id = agent.submit(does="hang")
-        agent.until(job_id, lambda job: job.state == JobState.RUNNING)
+        wait_until((tmp_path / "hangs").exists, "the engine's hanging")
         agent.process.terminate()
         time.sleep(1)
         assert agent.process.poll() is None and agent.info().state == "draining"

@@ -10,6 +10,7 @@ from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, s
 from tests.stack import wait_until
 
 from exitwave.ledger import AsyncLedger, Ledger, call
+from exitwave.ledger.calls import Call
 from exitwave.schema.errors import (
     InvalidInput,
     JobNotFound,
@@ -136,6 +137,34 @@ def test_a_waiting_claim_is_woken_by_a_submission(
         job = submit(ledger)
     thread.join()
     assert [each and each.id for each in found] == [job.id]
+
+
+async def test_a_draining_worker_leaves_the_bell_in_the_other_face_too(
+    ledger: Ledger, ledger_settings: LedgerSettings
+) -> None:
+    ledger.presence("drained", "cpu", "idle")
+    ledger.drain("drained", True)
+    ledger.wait_for_control("drained", 0.05)
+    submit(ledger)
+    async with AsyncLedger(ledger_settings) as other:
+        assert await other.claim("drained", "cpu", wait_s=0.3) is None
+    assert ledger.run(Call(("LLEN", f"{{{ledger_settings.prefix}}}:bell"), int)) == 1
+
+
+def test_rings_neither_pile_up_nor_outlive_their_job(
+    ledger: Ledger, ledger_settings: LedgerSettings
+) -> None:
+    job = submit(ledger)
+    claim(ledger)
+    for _ in range(3):
+        ledger.cancel(job.id)
+    ring = f"{{{ledger_settings.prefix}}}:ctl:w"
+    assert ledger.run(Call(("LLEN", ring), int)) == 1
+    assert ledger.run(Call(("TTL", ring), int)) > 0
+    ledger.finish(job.id, 1, "w", "cancelled")
+    submit(ledger)
+    claim(ledger)
+    assert not ledger.wait_for_control("w", 0.05)
 
 
 def test_lists_filter_and_turn_pages(ledger: Ledger) -> None:

@@ -87,6 +87,17 @@ def test_a_drained_worker_is_no_help(valkey_uri: str) -> None:
         assert yielding(ledger) == [jobs[0].id]
 
 
+def test_a_drained_workers_cancelled_job_frees_nobody(valkey_uri: str) -> None:
+    with queue(valkey_uri) as (ledger, _, _):
+        stays, leaves = submit(ledger), submit(ledger)
+        busy(ledger, "w0")
+        busy(ledger, "w1")
+        ledger.drain("w1", True)
+        ledger.cancel(leaves.id)
+        submit(ledger, priority=0)
+        assert yielding(ledger) == [stays.id]
+
+
 def test_a_batch_job_runs_for_a_minimum_before_it_yields(valkey_uri: str) -> None:
     with queue(valkey_uri, min_run_s=60) as (ledger, raw, root):
         job = submit(ledger)
@@ -185,6 +196,17 @@ def test_every_tenth_claim_is_a_batch_job_that_has_waited_too_long(valkey_uri: s
         raw.zincrby(f"{root}:waiting", -1, waiting[0].id)
         assert [n for n, job_id in enumerate(served(21)) if job_id in batch] == [0, 10, 20]
         assert served(1)[0] not in batch
+
+
+def test_a_held_job_is_not_claimed_for_having_waited_too_long(valkey_uri: str) -> None:
+    with queue(valkey_uri, longest_wait_s=60) as (ledger, raw, root):
+        held = submit(ledger)
+        raw.zincrby(f"{root}:waiting", -60_001, held.id)
+        ledger.pause(held.id)
+        for _ in range(12):
+            live = submit(ledger, priority=0)
+            assert claim(ledger).id == live.id
+            ledger.finish(live.id, 1, "w", "failed")
 
 
 def test_a_reprioritised_job_keeps_how_long_it_has_waited(valkey_uri: str) -> None:
