@@ -9,6 +9,7 @@ import httpx
 import pytest
 import trustme
 from tests.integration.api_process import KEY, nowhere, running_api
+from tests.stack import clean_environment, free_port, run_cli
 from websockets.sync.client import connect
 
 from exitwave.api.server import tls_files
@@ -84,3 +85,19 @@ def test_files_that_cannot_be_used_are_refused(
     authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(str(another))
     with pytest.raises(UsageError, match="cannot be used"):
         tls_files(ApiSettings(tls_certificate=certificate, tls_key=another))
+
+
+def test_up_refuses_a_certificate_that_its_machine_does_not_trust(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    certificate, key = map(str, files)
+    env = clean_environment(
+        XDG_STATE_HOME=str(tmp_path / "state"),
+        EXITWAVE__API__TLS_CERTIFICATE=certificate,
+        EXITWAVE__API__TLS_KEY=key,
+    )
+    words = ("up", "--data-dir", str(tmp_path / "data"), "--port", str(free_port()))
+    ended = run_cli(*words, env=env)
+    assert ended.returncode != 0
+    assert f"api.tls_certificate: found {certificate}, which is not trusted" in ended.stderr
+    assert "SSL_CERT_FILE" in ended.stderr

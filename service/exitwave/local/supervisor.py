@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
+from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.connection import KEY_VARIABLE, URL_VARIABLE, save_connection
 from exitwave.settings.service import CONFIG_VARIABLE
 
@@ -155,11 +155,23 @@ class System:
             time.sleep(_PAUSE_S)
 
     def api_ready(self) -> bool:
-        """Whether the API and what it needs answer."""
+        """Whether the API and what it needs answer.
+
+        Raises
+        ------
+        UsageError
+            This machine does not trust the certificate that the settings name.
+        """
         try:
             return httpx.get(f"{self.url}/readyz", timeout=1.0).is_success
-        except httpx.TransportError:
-            return False
+        except httpx.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                return False
+            raise UsageError(
+                f"api.tls_certificate: found {self.settings.api.tls_certificate}, which is not "
+                f"trusted for {self.url} ({error}); expected one that is: SSL_CERT_FILE names "
+                "its authority, or itself if it is self-signed"
+            ) from error
 
     def idle_workers(self) -> list[str]:
         """Devices of the workers that could take a job now."""
