@@ -13,6 +13,9 @@ from exitwave.schema.recipe import recipe_from_mapping, recipe_to_mapping
 from exitwave.settings.recipes import resolve_recipe
 
 PEER_SETS = [f"o50-{dose}-n1" for dose in DOSES] + [f"o{o}-1e4-n1" for o in OVERLAPS[1:]]
+FAST_SETS = [name for name in PEER_SETS if name.startswith(("o50", "o40"))]
+OTHER_SETS = ("rocket50-1e4-n5", "rocket25-1e4-n5", "moon50-1e3-n5", "moon30-1e4-n5")
+OTHER_PEERS = ("pty-chi LSQML", "phaser AD + TV")
 BASELINES = ("epie", "dm", "admm")
 LOSSES = ("poisson", "amplitude", "gaussian")
 MIXED_SETS = {"mll-5800": "mll", "mll-385000": "mll", "fzp-100000": "fzp"}
@@ -144,22 +147,26 @@ def quality_jobs(device: str) -> Iterator[Job]:
 
 
 def peer_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
-    """(b) baselines and peers from one starting probe; ours from its own, too."""
+    """(b) baselines and peers from one starting probe; ours from its own, too.
+
+    `default` from its own start on these sets is among (a).
+    """
     for name in PEER_SETS:
         for method in PEERS:
             yield peer("b", name, method, versions)
         for recipe in BASELINES:
             yield ours("b", name, recipe, start=True, device=device)
         yield ours("b", name, "default", start=True, device=device)
-        own = ours("b", name, "default", seed=1, device=device)
-        yield replace(own, method="exitwave default, own start")
+    for name in FAST_SETS:
+        yield ours("b", name, "fast", seed=1, device=device)
+    for name in OTHER_SETS:
+        for method in OTHER_PEERS:
+            yield peer("b", name, method, versions)
+        yield ours("b", name, "default", seed=5, device=device)
 
 
 def paper_jobs(device: str) -> Iterator[Job]:
-    """(c) the paper's losses, and scans like its two examples beside ePIE and ADMM.
-
-    ePIE and ADMM on the sets of its Fig. 3 are among (b).
-    """
+    """(c) the paper's losses; ePIE and ADMM on these sets are among (b)."""
     for dose in DOSES:
         name = f"o50-{dose}-n1"
         for loss in LOSSES:
@@ -173,6 +180,10 @@ def paper_jobs(device: str) -> Iterator[Job]:
                 device=device,
                 changes={"stages": stages},
             )
+
+
+def mixed_jobs(device: str) -> Iterator[Job]:
+    """(c) scans like the paper's two examples, beside ePIE and ADMM."""
     for name, recipe in MIXED_SETS.items():
         own = ours("c", name, recipe, device=device, snapshot_every=10)
         yield own
@@ -198,7 +209,7 @@ def star_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
 
 
 def speed_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
-    """(e) seconds per epoch beside the bare transforms, and time to a quality."""
+    """(e) seconds per epoch beside the bare transforms."""
 
     def timed(name: str, batch: int, states: int, label: str) -> Job:
         stages = [{"loss": "amplitude", "epochs": SPEED_EPOCHS, "batches": [batch]}]
@@ -217,10 +228,6 @@ def speed_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
         yield timed("o50-1e4-n1", batch, 1, f"exitwave, batch {batch}")
     for frames in FRAME_COUNTS:
         yield timed(f"n{frames}", 64, 1, "exitwave, batch 64")
-    for method in PEERS:
-        yield peer("e", "o50-1e4-n1", method, versions, snapshot_every=1)
-    yield ours("e", "o50-1e4-n1", "default", seed=1, device=device, snapshot_every=1)
-    yield ours("e", "o50-1e4-n1", "fast", seed=1, device=device, snapshot_every=1)
 
 
 def quick(jobs: Iterator[Job]) -> Iterator[Job]:
@@ -239,14 +246,15 @@ def quick(jobs: Iterator[Job]) -> Iterator[Job]:
 
 
 def all_jobs(parts: str, device: str, versions: Mapping[str, str]) -> Iterator[Job]:
-    """The jobs of the wanted parts (letters); timings come last."""
-    made: dict[str, Callable[[], Iterator[Job]]] = {
-        "a": lambda: quality_jobs(device),
-        "b": lambda: peer_jobs(device, versions),
-        "c": lambda: paper_jobs(device),
-        "d": lambda: star_jobs(device, versions),
-        "e": lambda: speed_jobs(device, versions),
-    }
-    for part, jobs in made.items():
+    """The jobs of the wanted parts (letters); the longest runs come last."""
+    made: list[tuple[str, Callable[[], Iterator[Job]]]] = [
+        ("e", lambda: speed_jobs(device, versions)),
+        ("a", lambda: quality_jobs(device)),
+        ("b", lambda: peer_jobs(device, versions)),
+        ("c", lambda: paper_jobs(device)),
+        ("d", lambda: star_jobs(device, versions)),
+        ("c", lambda: mixed_jobs(device)),
+    ]
+    for part, jobs in made:
         if part in parts:
             yield from jobs()

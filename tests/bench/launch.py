@@ -17,6 +17,8 @@ from tests.bench.rows import QUIET_LOAD, Row, Store, circumstances, row_key
 from tests.bench.sets import Sets
 from tests.bench.venvs import NoPeerError, python_of
 
+from exitwave.settings.threads import BRIEFLY_SPINNING
+
 METHODS = Path(__file__).parent / "methods"
 LIMIT_S = 3600.0
 
@@ -124,9 +126,7 @@ class Launcher:
                 return figures
             worth, aligned = score.quality(result["object_YX"], truth)
             figures |= worth
-            if job.part != "a":  # it shows means; aligning hundreds of pictures takes longest
-                figures |= score.levels(result, truth, aligned, snapshots, figures["setup_s"])
-            return figures
+            return figures | score.levels(result, truth, aligned, snapshots, figures["setup_s"])
 
 
 FOR_RUNNER = ("options", "epochs", "states", "seed", "snapshot_every")
@@ -141,7 +141,7 @@ def environment(threads: int) -> dict[str, str]:
     """For a run with so many threads, our engine on the path."""
     more = {
         "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
+        **BRIEFLY_SPINNING,
         "PYTHONPATH": os.pathsep.join(["workers", "service"]),
     }
     if threads == 1:  # jax has threads of its own

@@ -3,6 +3,7 @@
 ========================  ======================================================
 ``o50-1e4-n1``            15 x 15 views, overlap 50 %, 1e4 photons, noise seed 1
 ``o25-free-n1``           the same at 25 % overlap without noise
+``rocket50-``, ``moon50-``  the same of other photographs, the first with an astigmatic probe
 ``mll-5800``, ``fzp-1e5``   several probe states (see `mixed`), about 2,500 views
 ``star``                  the measured Siemens star without the patterns held out
 ``star-even``, ``-odd``   its two halves
@@ -20,11 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.bench.mixed import SHAPES, Kind, simulate_mixed
 
-from exitwave.beamline.simulate import DETECTOR_PIXEL_M, DIAMETER_PX, ENERGY_EV, simulate
+from exitwave.beamline.simulate import (
+    DETECTOR_PIXEL_M,
+    DIAMETER_PX,
+    ENERGY_EV,
+    ProbeKind,
+    simulate,
+)
 from exitwave.files.cxi import read_measurement, write_measurement
 from exitwave.files.reconstruction import Measurement, Truth
 from exitwave.schema.geometry import Geometry
 
+PHOTOGRAPHS: dict[str, tuple[tuple[str, str], ProbeKind]] = {
+    "o": (("camera", "astronaut"), "disk"),
+    "rocket": (("coffee", "rocket"), "astigmatic"),
+    "moon": (("moon", "chelsea"), "disk"),
+}
+"""First letters of a set's name: photographs for modulus and phase, and the probe."""
 OVERLAPS = (50, 40, 30, 25)
 DOSES = ("1e3", "1e4", "1e5", "free")
 NOISE_SEEDS = (1, 2, 3)
@@ -83,11 +96,19 @@ def make(name: str) -> Measurement:
         return tiled_views(int(rest), 128, seed=5)
     if kind.startswith("n"):
         return tiled_views(int(kind[1:]), 64, seed=6)
-    overlap, dose, noise = name[1:].split("-")
-    scan = simulate(int(overlap) / 100, photons_of(dose), int(noise[1:]))
+    series = series_of(name)
+    overlap = int(kind.removeprefix(series)) / 100
+    dose, noise = rest.split("-")
+    objects, probe = PHOTOGRAPHS[series]
+    scan = simulate(overlap, photons_of(dose), int(noise[1:]), objects, probe)
     return measurement(
         scan.patterns_nHW, scan.positions_px, scan.pixel_size_m, scan.object_YX, scan.probe_HW
     )
+
+
+def series_of(name: str) -> str:
+    """The letters a set's name begins with: o of o50-1e4-n1."""
+    return name.partition("-")[0].rstrip("0123456789")
 
 
 def mixed(kind: Kind, photons: float, grid: int) -> Measurement:
@@ -195,7 +216,8 @@ def starting_probe(name: str, scan: Measurement, states: int) -> NDArray[np.comp
 
 def beam_px(name: str, probe_HW: NDArray[np.complex64]) -> float:
     """Diameter of the beam: of the test sets' disk, else that of a disk of equal spread."""
-    if name.startswith("o"):
+    _, probe = PHOTOGRAPHS.get(series_of(name), ((), "other"))
+    if probe == "disk":
         return float(DIAMETER_PX)
     power = np.abs(probe_HW) ** 2
     height, width = power.shape

@@ -8,11 +8,17 @@ from statistics import mean
 import numpy as np
 from tests.bench.cells import ROW_HEADS, mark_of, number, row_cells, table
 from tests.bench.cited import CITED, DEMANDED
+from tests.bench.jobs import PEER_SETS
 from tests.bench.rows import Row
-from tests.bench.sets import DOSES, OVERLAPS
+from tests.bench.sets import DOSES, OVERLAPS, series_of
 from tests.bench.timings import size, speed
 
 BESIDE_PAPER = ("exitwave epie", "exitwave admm")
+SERIES = {
+    "o": "",
+    "rocket": "Coffee and rocket, astigmatic probe: ",
+    "moon": "Moon and chelsea: ",
+}
 PICTURED = ("o50-1e3-n1", "o25-1e4-n1", "mll-5800", "mll-385000", "fzp-100000")
 """Sets of (b) and (c) whose phases are shown side by side."""
 
@@ -28,9 +34,18 @@ def page(rows: Sequence[Row]) -> str:
 
 
 def _belongs(row: Row, part: str) -> bool:
-    """Whether a part shows a row; ePIE and ADMM of (b) stand beside the paper's losses, too."""
-    twice = part == "c" and row["method"] in BESIDE_PAPER and row["set"].startswith("o50-")
-    return row["part"] == part or twice
+    """Whether a part shows a row.
+
+    ePIE and ADMM of (b) stand beside the paper's losses, too, and `default` from its own
+    start beside the peers.
+    """
+    in_paper = part == "c" and row["method"] in BESIDE_PAPER and row["set"].startswith("o50-")
+    with_peers = part == "b" and row["part"] == "a" and row["set"] in PEER_SETS
+    return (
+        row["part"] == part
+        or in_paper
+        or (with_peers and row["seed"] == 1 and not row["device"])
+    )
 
 
 HEAD = """
@@ -105,9 +120,34 @@ Mean cPCC of three noise seeds ± half the spread, and in brackets what is deman
 
 {table(heads, cells)}
 
+Median epochs and seconds to 0.95 and to 0.97:
+
+{table(heads, _levels(rows))}
+
 {table(SHORT_HEADS, [["all", *figures]]) if counted else ""}
 
 ![Phase at 25 % overlap](images/bench/default-25.png)""".rstrip()
+
+
+def _levels(rows: list[Row]) -> list[list[str]]:
+    """Of each cell of the table: epochs and seconds until the levels were reached."""
+
+    def level(of_cell: list[Row], name: str) -> str:
+        epochs = [row.get(f"epochs_to_{name}") for row in of_cell]
+        reached = [row for row in of_cell if row.get(f"epochs_to_{name}") is not None]
+        if len(reached) < len(epochs) or not reached:
+            return "–"
+        middle = float(np.median([row[f"s_to_{name}"] for row in reached]))
+        return f"{np.median(epochs):.0f} ({middle:.1f} s{mark_of(reached)})"
+
+    lines = []
+    for overlap in OVERLAPS:
+        line = [f"{overlap} %"]
+        for dose in DOSES:
+            of_cell = [row for row in rows if row["set"].startswith(f"o{overlap}-{dose}-")]
+            line.append(f"{level(of_cell, '95')}, {level(of_cell, '97')}")
+        lines.append(line)
+    return lines
 
 
 SHORT_HEADS = ("sets", "seconds a run", "s / epoch", "x FFTs", "Memory, MB", "Grid")
@@ -162,10 +202,12 @@ def _ordered(rows: list[Row]) -> list[Row]:
 
 def _title(name: str) -> str:
     kind, _, rest = name.partition("-")
-    if not kind.startswith("o"):
+    series = series_of(name)
+    if series not in SERIES:
         return f"{kind.upper()}-like, {rest} photons a pattern"
     dose = rest.split("-")[0]
-    return f"Overlap {kind[1:]} %, {'noise-free' if dose == 'free' else f'{dose} photons'}"
+    light = "noise-free" if dose == "free" else f"{dose} photons"
+    return f"{SERIES[series]}Overlap {kind.removeprefix(series)} %, {light}"
 
 
 def _peers(rows: list[Row]) -> str:

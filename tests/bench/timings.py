@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tests.bench.cells import ROW_HEADS, mark_of, number, row_cells, table
+from tests.bench.cells import mark_of, number, table
 from tests.bench.cited import CITED_SPEED
 from tests.bench.rows import Row
 
@@ -56,11 +56,6 @@ def _speed_on(device: str, rows: list[Row]) -> str:
         text += (
             f"\n\nFrom {sizes[0][0]} to {sizes[-1][0]} frames of 64² at batch 64 an epoch "
             f"costs frames^{exponent(sizes):.2f}."
-        )
-    reached = [row for row in rows if row.get("s_to_97") is not None]
-    if reached:
-        text += "\n\nTo a quality, overlap 50 %, 1e4 photons:\n\n" + table(
-            ROW_HEADS, [row_cells(row) for row in sorted(reached, key=lambda r: r["s_to_97"])]
         )
     return f"### {device or 'CPU'}\n\n{text}"
 

@@ -16,6 +16,7 @@ import httpx
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.connection import KEY_VARIABLE, URL_VARIABLE, save_connection
 from exitwave.settings.service import CONFIG_VARIABLE
+from exitwave.settings.threads import BRIEFLY_SPINNING
 
 from . import layout as layouts
 from . import processes
@@ -194,9 +195,9 @@ class System:
             CONFIG_VARIABLE: str(self.layout.config_file),
             "PYTHONUNBUFFERED": "1",
         }
-        # Threads that spin while they wait make torch several times slower when the cores are
-        # shared, as they are here.
-        env.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # Threads that spin long while they wait make torch several times slower when the cores
+        # are shared, as they are here.
+        env = BRIEFLY_SPINNING | env
         if name == "worker":  # its job must be back in the queue before its group is killed
             env["EXITWAVE__WORKER__DRAIN_S"] = str(STOP_S["others"] - 1)
         if name == "trigger":  # a client like any other

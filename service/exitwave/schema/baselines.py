@@ -18,7 +18,13 @@ class Epie:
     object_step: float = knob(
         1.0, "alpha: share of a pattern's correction that the object takes", low=1e-6, high=2
     )
-    probe_step: float = knob(1.0, "beta: likewise the probe", low=0, high=2)
+    probe_step: float = knob(
+        0.3,
+        "beta: likewise the probe; published as 1, where both steps together overshoot and "
+        "barely lit pixels grow without end",
+        low=0,
+        high=2,
+    )
     final_step: float = knob(
         0.02,
         "both steps decay exponentially to this share over the last quarter of the epochs: "

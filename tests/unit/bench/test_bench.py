@@ -22,6 +22,9 @@ def row(**values: object) -> rows.Row:
         "machine": "some processor",
         "commit": "abc",
         "threads": 1,
+        "start": "own",
+        "epochs": 340,
+        "s_per_epoch": 0.03,
     }
     return plain | values
 
@@ -51,6 +54,22 @@ def test_the_table_says_what_was_reached_beside_what_is_demanded() -> None:
     assert "**0.9860** ± 0.0030 (0.985)" in page
     assert "0 of 1 cells" in page
     assert "1 of 1 cells" in tables.page([row(cpcc=0.98)])
+
+
+def test_levels_are_medians_and_missing_where_a_run_did_not_reach_them() -> None:
+    reached = {"epochs_to_95": 20, "s_to_95": 1.0, "epochs_to_97": 40, "s_to_97": 2.0}
+    made = [row(seed=seed, cpcc=0.98, **reached) for seed in (1, 2)]
+    slower = row(seed=3, cpcc=0.98, epochs_to_95=30, s_to_95=3.0, epochs_to_97=None)
+    assert "20 (1.0 s), 40 (2.0 s)" in tables.page(made)
+    assert "20 (1.0 s), –" in tables.page([*made, slower])
+
+
+def test_default_stands_beside_the_peers_from_its_own_start() -> None:
+    peer = row(part="b", method="a peer", start="disk", cpcc=0.97)
+    page = tables.page([row(cpcc=0.98), row(seed=2, cpcc=0.98), peer])
+    section = page.split("## Beside baselines and peers")[1]
+    assert section.count("| exitwave default | own |") == 1
+    assert section.index("exitwave default") < section.index("a peer")
 
 
 def test_a_failure_is_a_row_that_says_so() -> None:

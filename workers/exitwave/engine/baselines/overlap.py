@@ -25,7 +25,7 @@ from .modulus import power
 from .shifter import Shifter
 
 CHUNK_CPU = 2**18
-"""Complex numbers worked on at a time, about a cache's worth; more on a GPU."""
+"""Complex numbers that a thread works on at a time, about a cache's worth."""
 CHUNK_GPU = 2**25
 WAVES_AT_ONCE = 10
 """Arrays of a chunk's size that a step has at a time, about."""
@@ -76,7 +76,8 @@ class Overlap:
         self._shifter = Shifter(scan, probe_NHW.dtype)
         self._root_scale_n = None if scan.scale_n is None else scan.scale_n.sqrt()
         waves = probe_NHW.numel()
-        limit = CHUNK_CPU if scan.device.type == "cpu" else CHUNK_GPU
+        on_cpu = scan.device.type == "cpu"
+        limit = CHUNK_CPU * torch.get_num_threads() if on_cpu else CHUNK_GPU
         self.chunk = scan.views_at_once(8 * WAVES_AT_ONCE * waves, max(1, limit // waves))
 
     def exit_waves(self, views: Views) -> Tensor:
