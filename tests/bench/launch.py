@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 from tests.bench import real, score
+from tests.bench.company import Company, disturbed
 from tests.bench.jobs import Job
-from tests.bench.rows import QUIET_LOAD, Row, Store, circumstances, row_key
+from tests.bench.rows import Row, Store, circumstances, row_key
 from tests.bench.sets import Sets
 from tests.bench.venvs import NoPeerError, python_of
 
@@ -70,7 +71,7 @@ class Launcher:
             "settings": job.settings(),
             "key": key,
         }
-        began = time.perf_counter()
+        began, company = time.perf_counter(), Company()
         try:
             row |= {"status": "ok", **self._run(job, key)}
         except NoPeerError as error:
@@ -80,8 +81,9 @@ class Launcher:
         except subprocess.TimeoutExpired:
             row |= {"status": "failed", "error": f"not done after {LIMIT_S:g} s"}
         row["wall_s"] = time.perf_counter() - began
-        row["load_after"] = round(os.getloadavg()[0], 2)
-        row["loaded"] |= row["load_after"] > self._place.threads + QUIET_LOAD
+        others = company.cores()
+        row["others_cores"] = None if others is None else round(others, 3)
+        row["loaded"] = disturbed(others)
         self._store.put(key, row)
         return row
 

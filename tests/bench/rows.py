@@ -20,7 +20,6 @@ from typing import Any
 
 Row = dict[str, Any]
 IDENTITY = ("part", "set", "method", "seed", "device")
-QUIET_LOAD = 0.7
 
 
 def row_key(part: str, set_name: str, method: str, settings: Mapping[str, Any]) -> str:
@@ -82,14 +81,11 @@ def publish(rows: Iterable[Row], folder: Path) -> list[Row]:
 
 def circumstances() -> Row:
     """Where, when and on what a run that begins now is done."""
-    load = os.getloadavg()[0]
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "machine": processor(),
         "cores": os.cpu_count(),
-        "load_before": round(load, 2),
-        "loaded": load > QUIET_LOAD,
     }
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.bench import mixed, rows, tables, timings
+from tests.bench.company import Company, disturbed
 
 
 def row(**values: object) -> rows.Row:
@@ -96,3 +100,17 @@ def test_mixed_scans_are_the_sum_of_orthogonal_states(kind: mixed.Kind) -> None:
     assert scan.counts_nHW.sum(axis=(1, 2)).mean() == pytest.approx(1e5, rel=0.01)
     far = scan.positions_px.max(axis=0) + scan.counts_nHW.shape[1:]
     assert (far <= scan.object_YX.shape).all() and scan.positions_px.min() == mixed.MARGIN_PX
+
+
+def test_other_work_is_told_from_our_own() -> None:
+    spin = [sys.executable, "-c", "import time\nt = time.time()\nwhile time.time() - t < 2: 0"]
+    company = Company()
+    subprocess.run(spin, check=True)
+    alone = company.cores()
+    company = Company()
+    with subprocess.Popen(spin):  # not waited for yet: somebody else's
+        time.sleep(1.5)
+        beside = company.cores()
+    assert alone is not None and beside is not None
+    assert beside - alone > 0.4
+    assert disturbed(0.5) and disturbed(None) and not disturbed(0.05)
