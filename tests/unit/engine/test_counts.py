@@ -6,9 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from tests.unit.engine.test_reconstruct import as_dataset
 
 from exitwave.beamline.simulate import simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
+from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
+from exitwave.engine.evaluate import pattern_fit
+from exitwave.engine.forward import model_counts
+from exitwave.engine.loss import pattern_losses
 from exitwave.schema.recipe import Prior, Recipe, Stage
 
 FIND = Stage(epochs=1, batches=(4.0,))
@@ -16,12 +21,26 @@ COUNT = Stage(epochs=2, batches=(16.0,), loss="poisson", background=0.1, whole_c
 UNIT = 1.7
 
 
-def run(*stages: Stage, unit: float = 1.0, kind: type[np.generic] = np.float32) -> EpochState:
-    scan = simulate(0.5, 1e3, 0, grid=4)
+def dataset_of(
+    photons: float, unit: float = 1.0, kind: type[np.generic] = np.float32
+) -> Dataset:
+    scan = simulate(0.5, photons, 0, grid=4)
     counts_nHW = (np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)) / unit).astype(kind)
-    dataset = Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
-    recipe = Recipe(stages=stages, prior=Prior(balance="off"))
-    *_, state = reconstruct(dataset, recipe, device="cpu")
+    return Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
+
+
+def recipe_of(*stages: Stage) -> Recipe:
+    return Recipe(stages=stages, prior=Prior(balance="off"))
+
+
+def run(
+    *stages: Stage,
+    photons: float = 1e3,
+    unit: float = 1.0,
+    kind: type[np.generic] = np.float32,
+) -> EpochState:
+    dataset = dataset_of(photons, unit, kind)
+    *_, state = reconstruct(dataset, recipe_of(*stages), device="cpu")
     return state
 
 
@@ -51,3 +70,51 @@ def test_a_background_spares_the_model_counts_of_its_own() -> None:
         probe_NHW = run(FIND, counting).probe_NHW()
         light.append(float(np.sum(np.abs(probe_NHW) ** 2)))
     assert light[1] < 0.95 * light[0]
+
+
+def test_a_background_above_the_measured_light_is_no_divergence() -> None:
+    """Patterns of 20 photons: 0.1 counts in each pixel are forty times as many."""
+    state = run(FIND, replace(COUNT, background=0.1), photons=20.0)
+    assert state.epoch == 3 and np.isfinite(state.object_MYX()).all()
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_cut_within_the_stage_it_resumes_bit_for_bit(epoch: int) -> None:
+    dataset, recipe = dataset_of(1e3), recipe_of(FIND, COUNT)
+    for state in reconstruct(dataset, recipe, device="cpu"):
+        if state.epoch == epoch:
+            kept = Checkpoint.from_arrays(state.checkpoint().arrays())
+    *_, resumed = reconstruct(dataset, recipe, kept, device="cpu")
+    assert np.array_equal(resumed.object_MYX(), state.object_MYX())
+    assert np.array_equal(resumed.probe_NHW(), state.probe_NHW())
+    assert resumed.loss == state.loss
+
+
+def test_the_stage_fits_half_the_likelihood_of_counts_over_its_background() -> None:
+    """After amplitude the factor is 1/2; the loss told is that of model plus background."""
+    dataset = dataset_of(1e4)
+    still = replace(COUNT, epochs=1, object_rate=1e-6, probe_rate=0.0, background=3.0)
+    state = next(
+        state
+        for state in reconstruct(dataset, recipe_of(FIND, still), device="cpu")
+        if state.stage == 2
+    )
+    corners = torch.from_numpy(dataset.positions_px).round().long()
+    model = model_counts(
+        torch.from_numpy(state.object_MYX()), torch.from_numpy(state.probe_NHW()), corners
+    )
+    counts = torch.from_numpy(dataset.frames.read(np.arange(16))).float()
+    value = pattern_losses(model, counts, "poisson", epsilon=3.0).mean()
+    assert state.loss.data == pytest.approx(0.5 * float(value), rel=1e-4)
+
+
+def test_patterns_left_out_are_judged_without_a_background() -> None:
+    dataset = as_dataset(simulate(0.8, 1e4, 2, grid=20))
+    stage = replace(COUNT, background=5.0, batches=(50.0,))
+    recipe = replace(recipe_of(replace(FIND, batches=(20.0,)), stage), held_out=0.05)
+    *_, state = reconstruct(dataset, recipe, device="cpu")
+    left_out = state.checkpoint().left_out
+    fit = pattern_fit(dataset, state.object_MYX(), state.probe_NHW(), left_out, device="cpu")
+    assert state.held_out is not None and state.held_out.patterns == fit.patterns > 10
+    assert state.held_out.amplitude == pytest.approx(fit.amplitude, rel=1e-3)
+    assert state.held_out.poisson == pytest.approx(fit.poisson, rel=1e-2)

@@ -115,14 +115,21 @@ def test_moments_are_those_of_the_scaled_variables() -> None:
     torch.testing.assert_close(moments[0], moments[1])
 
 
-def test_first_moment_turns_with_the_phase() -> None:
+def test_moments_turn_with_the_phase() -> None:
+    """First moments like the variables; second ones as far as both parts' moments tell."""
     scan, variables = centred_scene()
     one_step(scan, variables)
-    first = torch.view_as_complex(variables.object_adam.first.clone())
     angle = float(torch.angle(variables.probe_NHW[0].sum()))
+    adams = (variables.object_adam, variables.probe_adam)
+    before = [(adam.first.clone(), adam.second.clone()) for adam in adams]
     pin_phase(variables)
-    turned = torch.view_as_complex(variables.object_adam.first.clone())
-    torch.testing.assert_close(turned, first * np.exp(1j * angle))
+    cosine, sine = np.cos(angle) ** 2, np.sin(angle) ** 2
+    assert 0.05 < sine < 0.95
+    for adam, sign, (first, second) in zip(adams, (1, -1), before, strict=True):
+        turned = torch.view_as_complex(first) * np.exp(sign * 1j * angle)
+        torch.testing.assert_close(torch.view_as_complex(adam.first), turned)
+        expected = cosine * second + sine * second.flip(-1)
+        torch.testing.assert_close(adam.second, expected)
 
 
 def test_scanned_box_covers_the_view_centres() -> None:

@@ -51,7 +51,7 @@ class Descent:
         self._object_plateau, self._probe_plateau = Plateau(), Plateau()
 
     def epoch(self, epoch: Epoch) -> LossTerms:
-        """All updates of an epoch, then clamps and gauges."""
+        """All updates of an epoch, then gauges and clamps."""
         stage = epoch.stage
         if (stage.band, stage.background) != self._fitted:
             self._fit(stage.band, stage.background)
@@ -76,8 +76,9 @@ class Descent:
             prior = float(update.gamma * self._adaptive.value()) * self._share
         for plateau in (self._object_plateau, self._probe_plateau):
             plateau.hear(data + prior, stage)
-        clamp(self.variables, self._recipe.clamp, self._box)
+        # Clamps come last: gauges turn and scale the object.
         pin(self.variables, self._recipe.gauge, self._box)
+        clamp(self.variables, self._recipe.clamp, self._box)
         return LossTerms(total=data + prior, data=data, prior=prior)
 
     def tensors(self) -> dict[str, Tensor]:

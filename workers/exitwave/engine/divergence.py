@@ -43,7 +43,8 @@ def check_progress(
     """
     kind = epoch.stage.loss
     pairs = algorithm.object_MYX.shape[0] * algorithm.probe_NHW.shape[0]
-    worst = WORST_LOSS[kind] * scan.mean_count / pairs
+    # A stage's background is modelled light, too, and may be more than what was measured.
+    worst = WORST_LOSS[kind] * (scan.mean_count + epoch.stage.background) / pairs
     sums = [torch.view_as_real(v).sum() for v in (algorithm.object_MYX, algorithm.probe_NHW)]
     if not math.isfinite(loss.total) or not math.isfinite(float(sum(sums))):
         found = f"loss is {loss.total:.4g}, object or probe are not finite"
