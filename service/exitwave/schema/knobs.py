@@ -11,6 +11,7 @@ import math
 import typing
 from collections.abc import Mapping
 from dataclasses import field
+from numbers import Integral, Real
 from typing import Any, Literal, TypeVar
 
 from .errors import InvalidInput
@@ -108,7 +109,9 @@ def _number(
     low, high, unit = meta["low"], meta["high"], meta["unit"]
     kind = "a whole number" if hint is int else "a number"
     expected = f"{kind} from {low} to {high}" + ("" if unit == "1" else f" ({unit})")
-    if isinstance(value, bool) or not isinstance(value, int if hint is int else (int, float)):
+    # Numbers of numpy are of these kinds, too.
+    fits = isinstance(value, Integral if hint is int else Real)
+    if isinstance(value, bool) or not fits:
         raise error(path, value, expected)
     if not low <= value <= high or not math.isfinite(value):
         raise error(path, value, expected)

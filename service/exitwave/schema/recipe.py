@@ -277,6 +277,21 @@ def recipe_from_mapping(values: Mapping[str, Any]) -> Recipe:
     return build(Recipe, values, "recipe", RecipeError)
 
 
+def checked_recipe(recipe: Recipe) -> Recipe:
+    """The recipe with every knob checked, as one that was put together by hand needs it.
+
+    Raises
+    ------
+    RecipeError
+        As `recipe_from_mapping`.
+    """
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(
+            "recipe", type(recipe).__name__, "a Recipe; recipe_from_mapping makes it of a dict"
+        )
+    return recipe_from_mapping(recipe_to_mapping(recipe))
+
+
 def recipe_to_mapping(recipe: Recipe) -> dict[str, Any]:
     """Plain nested values of a recipe, ready for JSON or YAML."""
     values: dict[str, Any] = plain(recipe)

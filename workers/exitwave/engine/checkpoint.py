@@ -81,14 +81,14 @@ class Checkpoint:
             header = json.loads(str(arrays[_HEADER]))
             return cls(
                 recipe=header["recipe"],
-                fingerprint=header["fingerprint"],
-                epoch=header["epoch"],
+                fingerprint=str(header["fingerprint"]),
+                epoch=int(header["epoch"]),
                 left_out=np.array(header["left_out"], dtype=np.intp),
                 stages_run=dict(header["stages_run"]),
                 tensors={name: arrays[name] for name in arrays if name != _HEADER},
-                numbers=header["numbers"],
+                numbers={name: float(kept) for name, kept in header["numbers"].items()},
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
                 "checkpoint", f"no header that can be read ({error})", "arrays of a checkpoint"
             ) from None
@@ -122,15 +122,25 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            A tensor is missing or has another shape or type.
+            A tensor is missing, has another shape or type, or is not finite.
         """
-        algorithm.restore_numbers(self.numbers)  # may make some of the tensors
+        try:
+            algorithm.restore_numbers(self.numbers)  # may make some of the tensors
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                "checkpoint.numbers", f"a damaged one ({error})", "those of the algorithm"
+            ) from error
         tensors = algorithm.tensors()
         for name, tensor in tensors.items():
             kept, shape = self.tensors.get(name), tuple(tensor.shape)
             if kept is None or kept.shape != shape:
                 found = "nothing" if kept is None else f"shape {kept.shape}"
                 raise CheckpointError(f"checkpoint.{name}", found, f"shape {shape}")
+            wanted = tensor.cpu().numpy().dtype
+            if kept.dtype != wanted:
+                raise CheckpointError(f"checkpoint.{name}", str(kept.dtype), str(wanted))
+            if not np.isfinite(kept).all():
+                raise CheckpointError(f"checkpoint.{name}", "non-finite values", "finite ones")
             tensor.copy_(torch.from_numpy(np.array(kept)))
 
 

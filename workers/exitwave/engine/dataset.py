@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,12 @@ from exitwave.schema.errors import DataError
 from .views import check_views, object_shape_YX
 
 Counts = NDArray[Any]
+
+LEAST_VALID = 1 / 16
+"""Share of valid pixels below which a mask is taken for an inverted one."""
+
+SCALE_RANGE = 1e3
+"""How far a frame's flux may be from all frames' median, either way."""
 
 
 class FrameSource(Protocol):
@@ -45,6 +52,7 @@ class ArrayFrames:
     """
 
     def __init__(self, counts_nHW: Counts) -> None:
+        _refuse_masked(counts_nHW, "frames")
         counts_nHW = np.asarray(counts_nHW)
         if counts_nHW.ndim != 3:
             raise DataError(
@@ -80,7 +88,7 @@ class Dataset:
         (y, x) of the top-left pixel of each view in the object array; >= 0, may be
         fractional. The reconstructed object lies in this frame.
     scale_n : ndarray (n,), optional
-        Relative flux of each frame; 1 where not given.
+        Relative flux of each frame, about 1; 1 where not given.
     mask_HW : ndarray of bool (H, W), optional
         True = valid pixel, DC at the corner like the frames.
     pixel_size_m : float, optional
@@ -100,6 +108,10 @@ class Dataset:
     pixel_size_m: float | None = None
 
     def __post_init__(self) -> None:
+        if not hasattr(self.frames, "read"):
+            raise DataError(
+                "frames", type(self.frames).__name__, "ArrayFrames(counts), or a FrameSource"
+            )
         count = len(self.frames)
         height, width = self.frames.shape_HW
         if count == 0 or min(height, width) < 2:
@@ -122,7 +134,9 @@ class Dataset:
             object.__setattr__(self, "scale_n", _checked_scale(self.scale_n, count))
         if self.mask_HW is not None:
             object.__setattr__(self, "mask_HW", _checked_mask(self.mask_HW, (height, width)))
-        if self.pixel_size_m is not None and not 0 < self.pixel_size_m < 1:
+        if self.pixel_size_m is not None and not (
+            isinstance(self.pixel_size_m, Real) and 0 < self.pixel_size_m < 1
+        ):
             raise DataError("pixel_size_m", self.pixel_size_m, "metres, above 0 and below 1")
 
     @property
@@ -131,9 +145,21 @@ class Dataset:
         return object_shape_YX(self.positions_px, self.frames.shape_HW)
 
 
+def _refuse_masked(values: object, key: str) -> None:
+    """A masked array of numpy would lose its mask without a word."""
+    if np.ma.is_masked(values):
+        raise DataError(
+            key, "a masked array", "a plain one; pixels that do not count belong into mask_HW"
+        )
+
+
 def _as_float64(values: object, key: str) -> NDArray[np.float64]:
+    _refuse_masked(values, key)
     try:
-        return np.array(values, dtype=np.float64)
+        given = np.array(values)
+        if given.dtype.kind == "c":
+            raise DataError(key, "complex numbers", "real ones")
+        return given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(key, type(values).__name__, "an array of numbers") from error
 
@@ -153,6 +179,17 @@ def _checked_scale(values: object, count: int) -> NDArray[np.float64]:
     _check_finite(scale_n, "scale_n", "a finite relative flux for every frame")
     if scale_n.min() <= 0:
         raise DataError("scale_n", float(scale_n.min()), "relative flux above 0")
+    middle = float(np.median(scale_n))
+    if not 0.1 <= middle <= 10:
+        raise DataError(
+            "scale_n", f"a median of {middle:.3g}", "relative flux, about 1: divide by its mean"
+        )
+    if scale_n.min() * SCALE_RANGE < middle or scale_n.max() > middle * SCALE_RANGE:
+        raise DataError(
+            "scale_n",
+            f"from {scale_n.min():.3g} to {scale_n.max():.3g}",
+            f"flux within {SCALE_RANGE:g} times of the median {middle:.3g}, either way",
+        )
     return scale_n
 
 
@@ -166,4 +203,10 @@ def _checked_mask(values: object, shape_HW: tuple[int, int]) -> NDArray[np.bool_
         )
     if not mask_HW.any():
         raise DataError("mask_HW", "no valid pixel", "at least one True")
+    if mask_HW.mean() < LEAST_VALID:
+        raise DataError(
+            "mask_HW",
+            f"{int(mask_HW.sum())} valid pixels of {mask_HW.size}",
+            f"at least {100 * LEAST_VALID:.0f} %: True = valid; is the mask inverted?",
+        )
     return mask_HW

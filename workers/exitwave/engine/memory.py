@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from exitwave.schema.recipe import Recipe
 from .dataset import Dataset
 
 GIGABYTE = 10**9
+
+MOST_GB = 1e6
+"""Of any device: beyond it a bound is in other units."""
 
 FREE_SHARE = 0.8
 """Of what is free on a GPU, taken where no bound is given."""
@@ -86,8 +90,10 @@ def room_for(
         The bound, or the machine's memory, is too small for what the algorithm keeps and a
         few views.
     """
-    if memory_GB is not None and not (math.isfinite(memory_GB) and memory_GB > 0):
-        raise EngineError(f"memory_GB: found {memory_GB}; expected gigabytes above 0")
+    if memory_GB is not None and not (isinstance(memory_GB, Real) and 0 < memory_GB <= MOST_GB):
+        raise EngineError(
+            f"memory_GB: found {memory_GB!r}; expected gigabytes above 0, at most {MOST_GB:g}"
+        )
     bounded = memory_GB is not None or device.type == "cuda"
     if memory_GB is not None:
         total = int(memory_GB * GIGABYTE)

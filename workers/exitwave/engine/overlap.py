@@ -78,13 +78,15 @@ def beam_width_px(dataset: Dataset) -> float | None:
         return None
     # Poisson noise in all pixels makes a floor of Rayleigh distributed moduli.
     noise = math.sqrt(math.pi) / 2 * root_total / spots_HW[0, 0]
+    if noise > _HIGHEST_NOISE:
+        return None
     spots_HW /= spots_HW[0, 0]
     lag_HW = np.hypot(
         np.fft.fftfreq(height, 1 / height)[:, None], np.fft.fftfreq(width, 1 / width)
     )
     width_px = float(lag_HW[spots_HW > max(2 * noise, 1e-3)].max())
     beyond = spots_HW[lag_HW > width_px]
-    if noise > _HIGHEST_NOISE or not beyond.size or width_px < _LEAST_WIDTH_PX:
+    if not beyond.size or width_px < _LEAST_WIDTH_PX:
         return None
     low, high = (share * noise for share in _NOISE_ONLY)
     return width_px if low < beyond.mean() < high else None

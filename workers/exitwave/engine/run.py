@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from exitwave.schema.errors import EngineError
-from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.errors import DataError, EngineError
+from exitwave.schema.recipe import Recipe, Stage, checked_recipe
 
 from .algorithm import Algorithm
 from .baselines import Admm, DifferenceMap, Epie
@@ -67,17 +67,28 @@ def reconstruct(
     ------
     DataError
         The frames cannot be used, or `start` has the wrong shape.
+    RecipeError
+        A knob is out of its range, or the algorithm does not know it.
     CheckpointError
-        `start` is a checkpoint of another dataset or recipe.
+        `start` is a checkpoint of another dataset or recipe, or damaged.
     EngineError
         There is no such device, or `memory_GB` is too little.
     Diverged
         The run has gone wrong; the state before is the last good one.
     """
+    _check_kind("dataset", dataset, Dataset)
+    recipe = checked_recipe(recipe)
+    if start is not None:
+        _check_kind("start", start, StartingPoint, Checkpoint)
     scan = load(dataset, recipe, choose_device(device), memory_GB, interrupt)
     run = _Run(scan, dataset, recipe, start)
     for epoch in epochs(run.recipe, len(scan), run.fitted, run.runs, after=run.epoch):
         yield run.advance(epoch)
+
+
+def _check_kind(key: str, found: object, *kinds: type) -> None:
+    if not isinstance(found, kinds):
+        raise DataError(key, type(found).__name__, " or ".join(kind.__name__ for kind in kinds))
 
 
 class _Run:

@@ -61,8 +61,8 @@ def begin(scan: Scan, recipe: Recipe, given: StartingPoint | None) -> tuple[Tens
         object_MYX = _given(given.object_MYX, "start.object_MYX", shape).to(scan.device)
     known = None
     if given.probe_NHW is not None:
-        states = 1 if np.ndim(given.probe_NHW) == 2 else np.shape(given.probe_NHW)[0]
-        shape = (min(states, recipe.probe_states), *scan.window_HW)
+        states = np.shape(given.probe_NHW)[0] if np.ndim(given.probe_NHW) == 3 else 1
+        shape = (min(max(1, states), recipe.probe_states), *scan.window_HW)
         known = _given(given.probe_NHW, "start.probe_NHW", shape).to(scan.device)
     first_HW = probe_from_autocorrelation(scan) if known is None else known[0]
     probe_NHW = _further_states(first_HW, recipe, random)
@@ -181,11 +181,16 @@ def _complex_noise(
 
 
 def _given(values: NDArray[np.complexfloating], key: str, shape: tuple[int, ...]) -> Tensor:
-    array = np.array(values, dtype=np.complex64, ndmin=3)[: shape[0]]
+    try:
+        array = np.array(values, dtype=np.complex64, ndmin=3)[: shape[0]]
+    except (TypeError, ValueError) as error:
+        raise DataError(key, type(values).__name__, "an array of complex numbers") from error
     if array.shape != shape:
         raise DataError(key, f"shape {np.shape(values)}", f"shape {shape} or without the first")
     if not np.isfinite(array).all():
         raise DataError(key, "non-finite values", "finite complex numbers")
+    if not array.any():
+        raise DataError(key, "nothing but zeros", "a wave with light: zero is never left")
     return torch.from_numpy(array)
 
 

@@ -28,6 +28,12 @@ FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 LEAST_PLATEAU = 10
 """Counts that must equal such a full scale before they are called saturated."""
 
+HOT_TIMES = 1e3
+"""By so much hot pixels outshine all others; next to the beam's middle light falls slower."""
+
+MOST_HOT = 16
+"""More pixels than that together are no longer called hot."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
@@ -58,7 +64,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
     ------
     DataError
         A pattern has the wrong shape or type, holds negative or non-finite counts, is dark
-        among lit ones or saturated.
+        among lit ones or saturated, or a pixel is hot.
     """
     count, shape_HW = len(dataset.frames), dataset.frames.shape_HW
     valid_HW = dataset.mask_HW
@@ -93,6 +99,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
             f"{highest_HW.max():.3g} counts in a pixel",
             f"at most {MOST_COUNTS:g}; pixels that do not count belong into mask_HW as False",
         )
+    _check_hot(highest_HW)
     return Survey(
         dtype=dtype,
         largest=float(highest_HW.max()),
@@ -188,4 +195,45 @@ def saturated_pixels(
         entries = sum(int((slab_nHW[:, at_HW] == full).sum()) for slab_nHW in slabs())
         if entries >= (2 if full == top else LEAST_PLATEAU):
             return at_HW
+    if full >= LIT_COUNTS and _neighbours(at_HW[None]):
+        # Cut off elsewhere. Neighbours are equal neither by chance again and again nor by a
+        # pattern's symmetry about its middle, which has equal pixels at a distance.
+        pairs = sum(_neighbours(at_HW & (slab_nHW == full)) for slab_nHW in slabs())
+        if pairs >= LEAST_PLATEAU:
+            return at_HW
     return np.zeros_like(at_HW)
+
+
+def _neighbours(at_nHW: NDArray[np.bool_]) -> int:
+    """Pairs of pixels next to each other, DC at the corner, that are both True."""
+    return sum(int((at_nHW & np.roll(at_nHW, 1, axis)).sum()) for axis in (1, 2))
+
+
+def hot_pixels(highest_HW: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """A few pixels (H, W) that outshine all others by far; never that of the direct beam.
+
+    Parameters
+    ----------
+    highest_HW : ndarray (H, W)
+        The highest count of each pixel, DC at the corner.
+    """
+    others_HW = highest_HW.copy()
+    others_HW[0, 0] = 0
+    falling = np.sort(others_HW, axis=None)[::-1][: MOST_HOT + 1]
+    gaps = np.flatnonzero(falling[:-1] > HOT_TIMES * np.maximum(falling[1:], 1))
+    hot_HW: NDArray[np.bool_] = (
+        others_HW >= falling[gaps[-1]] if gaps.size else np.zeros(others_HW.shape, np.bool_)
+    )
+    return hot_HW
+
+
+def _check_hot(highest_HW: NDArray[np.float64]) -> None:
+    hot_HW = hot_pixels(highest_HW)
+    if hot_HW.any():
+        y, x = (int(axis[0]) for axis in np.nonzero(hot_HW))
+        raise DataError(
+            "frames",
+            f"{int(hot_HW.sum())} hot pixels, the first ({y}, {x}), with up to "
+            f"{highest_HW[hot_HW].max():.3g} counts: more than {HOT_TIMES:g} times any other's",
+            "such pixels marked False in mask_HW",
+        )

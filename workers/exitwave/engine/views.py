@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,12 @@ from exitwave.schema.errors import DataError
 
 LARGEST_OBJECT_PX = 16_384
 """Side of an object that is still believed."""
+
+LEAST_STEP_PX = 0.25
+"""Mean step that is still believed: finer rasters than a pixel are rare."""
+
+STRAY_GROWTH = 4.0
+"""Times the object grows for views that share no pixel with any other: a motor's slip."""
 
 _WRONG_SCALE = "the pixel size or the positions' unit is wrong"
 
@@ -42,8 +50,9 @@ def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -
     Raises
     ------
     DataError
-        A single view, views outside or absurdly far apart, all on the same few pixels, or
-        most of them without a neighbour that shares a pixel.
+        A single view, views outside or absurdly far apart, all on the same few pixels, steps
+        far below a pixel, most views without a neighbour that shares a pixel, or a few of
+        them far from all others.
     """
     count = len(positions_px)
     if count < 2:
@@ -58,12 +67,13 @@ def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -
             f"{outside} of {count} positions below 0, the lowest {lowest.min():.6g}",
             "pixels from 0 on: (y, x) of each view's top-left pixel in the object",
         )
-    shape_YX = object_shape_YX(positions_px, window_HW)
-    if max(shape_YX) > LARGEST_OBJECT_PX:
+    sides_px = np.ceil(positions_px.max(axis=0)) + window_HW
+    if sides_px.max() > LARGEST_OBJECT_PX:
         farthest = int(np.argmax(positions_px.max(axis=1)))
         raise DataError(
             "positions_px",
-            f"an object of {shape_YX[0]} x {shape_YX[1]} px; view {farthest} is farthest out",
+            f"an object of {sides_px[0]:.10g} x {sides_px[1]:.10g} px; view {farthest} is "
+            "farthest out",
             f"at most {LARGEST_OBJECT_PX} px a side: {_WRONG_SCALE} (too small a pixel), or "
             "that view's position",
         )
@@ -75,6 +85,14 @@ def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -
             f"all {count} views within {span_px[0]:.3g} x {span_px[1]:.3g} px",
             f"a scan over more than {least_px:.3g} px: {_WRONG_SCALE} (too large a pixel)",
         )
+    step_px = float(span_px.max()) / math.sqrt(count)
+    if step_px < LEAST_STEP_PX:
+        raise DataError(
+            "positions_px",
+            f"{count} views within {span_px[0]:.3g} x {span_px[1]:.3g} px, steps of about "
+            f"{step_px:.2g} px",
+            f"steps of more than {LEAST_STEP_PX:g} px: {_WRONG_SCALE} (too large a pixel)",
+        )
     alone = lonely_views(positions_px, window_HW)
     if 2 * alone.sum() > count:
         raise DataError(
@@ -82,6 +100,27 @@ def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -
             f"{int(alone.sum())} of {count} views of {window_HW[0]} x {window_HW[1]} px that "
             "share no pixel with any other",
             f"views that overlap: {_WRONG_SCALE} (too small a pixel), or the steps too wide",
+        )
+    if alone.any():
+        _check_strays(positions_px, window_HW, alone)
+
+
+def _check_strays(
+    positions_px: NDArray[np.float64], window_HW: tuple[int, int], alone: NDArray[np.bool_]
+) -> None:
+    """Refuse lonely views that are far away from all others."""
+    whole_YX = np.ptp(positions_px, axis=0) + window_HW
+    others_YX = np.ptp(positions_px[~alone], axis=0) + window_HW
+    if whole_YX.prod() > STRAY_GROWTH * others_YX.prod():
+        middle_px = np.median(positions_px, axis=0)
+        stray = int(np.argmax(np.where(alone, np.hypot(*(positions_px - middle_px).T), -1)))
+        y, x = positions_px[stray]
+        raise DataError(
+            f"positions_px[{stray}]",
+            f"({y:.6g}, {x:.6g}), far from all other views: with {int(alone.sum())} such views "
+            f"an object of {whole_YX[0]:.0f} x {whole_YX[1]:.0f} px, without them "
+            f"{others_YX[0]:.0f} x {others_YX[1]:.0f} px",
+            "(y, x) near the others: leave such views out together with their frames",
         )
 
 

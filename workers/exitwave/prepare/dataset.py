@@ -11,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from exitwave.engine import ArrayFrames, Dataset
-from exitwave.engine.survey import saturated_pixels
+from exitwave.engine.survey import hot_pixels, saturated_pixels
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import DataError, GeometryError
@@ -72,8 +72,8 @@ def build_dataset(
     """Read a scan and make it what the engine takes.
 
     Frames keep their integer type and are in memory once. Frames that are dark or lost are
-    dropped with their positions; pixels that are dead or saturated in any frame are masked.
-    Both halves of a scan (``data.subset``) share one object frame.
+    dropped with their positions; pixels that are dead, hot or saturated in any frame are
+    masked. Both halves of a scan (``data.subset``) share one object frame.
 
     Parameters
     ----------
@@ -208,7 +208,9 @@ def _valid(scan: Scan, framing: Framing, read: _Read) -> NDArray[np.bool_]:
     stored_HW = scan.mask_HW()
     if stored_HW is not None:
         valid_HW &= framing.apply(stored_HW[None])[0]
-    valid_HW &= ~saturated_pixels(
+    hot_HW = hot_pixels(np.where(valid_HW, read.highest_HW, 0))
+    valid_HW &= ~hot_HW
+    saturated_HW = saturated_pixels(
         np.where(valid_HW, read.highest_HW, 0),
         counts_nHW.dtype,
         lambda: (
@@ -216,6 +218,11 @@ def _valid(scan: Scan, framing: Framing, read: _Read) -> NDArray[np.bool_]:
             for start in range(0, len(counts_nHW), SLAB_FRAMES)
         ),
     )
+    valid_HW &= ~saturated_HW
+    for event, at_HW in (("frames.hot_masked", hot_HW), ("frames.saturated", saturated_HW)):
+        if at_HW.any():
+            most = float(read.highest_HW[at_HW].max())
+            log.warning(event, pixels_masked=int(at_HW.sum()), counts=most)
     if valid_HW.mean() < LEAST_VALID or read.lost_n.all():
         share = 0.0 if read.lost_n.all() else valid_HW.mean()
         raise DataError(
