@@ -69,9 +69,13 @@ def test_arguments_of_another_kind_are_refused(arguments: dict[str, Any], says: 
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("scale", [1e-10, 1e-38])
-def test_hardly_any_count_is_no_reason_to_fail(scale: float) -> None:
-    assert np.isfinite(run(make(COUNTS * np.float32(scale))))
+@pytest.mark.parametrize("scale", [1e-7, 1e-38, 1e-100])
+def test_intensities_that_are_no_photons_are_refused(scale: float) -> None:
+    with pytest.raises(DataError, match="counts in a pattern on average, and not whole ones"):
+        run(make(COUNTS * scale))
+
+
+def test_a_single_photon_is_no_reason_to_fail() -> None:
     lone = np.zeros_like(COUNTS)
     lone[0, 0, 1] = 1
     assert np.isfinite(run(make(lone)))
@@ -135,7 +139,7 @@ def hot(value: float, *pixels: tuple[int, int]) -> Any:
             hot(2**32 - 2, (5, 6)).astype(np.uint32),
             "1 hot pixels, the first (5, 6), with up to",
         ),
-        (hot(1e9, (5, 6), (40, 2)), "2 hot pixels, the first (5, 6), with up to 1e+09 counts"),
+        (hot(4e9, (5, 6), (40, 2)), "2 hot pixels, the first (5, 6), with up to 4e+09 counts"),
         (np.minimum(COUNTS, 300), "that reach the full scale 300: saturated"),
     ],
 )
@@ -148,7 +152,7 @@ def test_pixels_that_do_not_count_are_refused(counts: Any, says: str) -> None:
 
 
 def test_a_bright_direct_beam_is_not_hot() -> None:
-    assert np.isfinite(run(make(hot(2**31, (0, 0)))))
+    assert np.isfinite(run(make(hot(2**32 - 2, (0, 0)))))
 
 
 def test_equal_counts_by_symmetry_are_not_saturated() -> None:
@@ -195,6 +199,10 @@ Damage = Callable[[Checkpoint], Checkpoint]
             ),
             "checkpoint.object: found float32; expected complex64",
         ),
+        (
+            lambda kept: replace(kept, left_out=np.array([3, 77])),
+            "checkpoint.left_out: found [3, 77]; expected held-out frames",
+        ),
         (lambda kept: replace(kept, numbers={}), "checkpoint.numbers: found a damaged one"),
     ],
 )
@@ -204,7 +212,7 @@ def test_a_damaged_checkpoint_is_refused(damage: Damage, says: str) -> None:
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("epoch", ["two", None])
+@pytest.mark.parametrize("epoch", ["two", None, -4])
 def test_a_damaged_header_is_refused(epoch: Any) -> None:
     arrays = replace(checkpoint(), epoch=epoch).arrays()
     with pytest.raises(CheckpointError, match="no header that can be read"):

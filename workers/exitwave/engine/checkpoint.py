@@ -79,6 +79,8 @@ class Checkpoint:
         """
         try:
             header = json.loads(str(arrays[_HEADER]))
+            if header["epoch"] < 1:
+                raise ValueError(f"epoch {header['epoch']}")
             return cls(
                 recipe=header["recipe"],
                 fingerprint=str(header["fingerprint"]),

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from exitwave.schema.errors import DataError, EngineError
+from exitwave.schema.errors import CheckpointError, DataError, EngineError
 from exitwave.schema.recipe import Recipe, Stage, checked_recipe
 
 from .algorithm import Algorithm
@@ -110,6 +110,10 @@ class _Run:
         with torch.no_grad():
             if isinstance(start, Checkpoint):
                 start.check(self._asked, fingerprint_of(dataset))
+                if not np.isin(start.left_out, self._left_out).all():
+                    raise CheckpointError(
+                        "checkpoint.left_out", start.left_out.tolist(), "held-out frames"
+                    )
                 self._algorithm = _make(scan, recipe, *_nothing(scan, recipe))
                 start.restore(self._algorithm)
                 self._left_out = start.left_out

@@ -28,8 +28,8 @@ FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 LEAST_PLATEAU = 10
 """Counts that must equal such a full scale before they are called saturated."""
 
-HOT_TIMES = 1e3
-"""By so much hot pixels outshine all others; next to the beam's middle light falls slower."""
+HOT_TIMES = 1e5
+"""By so much hot pixels outshine all others."""
 
 MOST_HOT = 16
 """More pixels than that together are no longer called hot."""
@@ -64,7 +64,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
     ------
     DataError
         A pattern has the wrong shape or type, holds negative or non-finite counts, is dark
-        among lit ones or saturated, or a pixel is hot.
+        among lit ones or saturated, a pixel is hot, or counts are no photons.
     """
     count, shape_HW = len(dataset.frames), dataset.frames.shape_HW
     valid_HW = dataset.mask_HW
@@ -100,10 +100,17 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
             f"at most {MOST_COUNTS:g}; pixels that do not count belong into mask_HW as False",
         )
     _check_hot(highest_HW)
+    patterns_hold = float(totals_n.mean())
+    if not whole and patterns_hold < 1:
+        raise DataError(
+            "frames",
+            f"{patterns_hold:.3g} counts in a pattern on average, and not whole ones",
+            "photons, at least 1 in a pattern: intensities in other units must be multiplied",
+        )
     return Survey(
         dtype=dtype,
         largest=float(highest_HW.max()),
-        mean_count=float(totals_n.mean()) / valid_pixels,
+        mean_count=patterns_hold / valid_pixels,
         whole=whole,
     )
 
@@ -217,13 +224,12 @@ def hot_pixels(highest_HW: NDArray[np.float64]) -> NDArray[np.bool_]:
     highest_HW : ndarray (H, W)
         The highest count of each pixel, DC at the corner.
     """
-    others_HW = highest_HW.copy()
-    others_HW[0, 0] = 0
-    falling = np.sort(others_HW, axis=None)[::-1][: MOST_HOT + 1]
+    falling = np.sort(highest_HW.ravel()[1:])[::-1][: MOST_HOT + 1]
     gaps = np.flatnonzero(falling[:-1] > HOT_TIMES * np.maximum(falling[1:], 1))
-    hot_HW: NDArray[np.bool_] = (
-        others_HW >= falling[gaps[-1]] if gaps.size else np.zeros(others_HW.shape, np.bool_)
-    )
+    hot_HW = np.zeros(highest_HW.shape, np.bool_)
+    if gaps.size:
+        hot_HW = highest_HW >= falling[gaps[-1]]
+        hot_HW[0, 0] = False
     return hot_HW
 
 
