@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from exitwave.schema.errors import RecipeNotFound, UsageError
-from exitwave.schema.recipe import Recipe
+from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.settings.connection import find_connection, local_config_file, save_connection
 from exitwave.settings.recipes import configs_dir, recipe_names, resolve_recipe
 from exitwave.settings.service import load_settings
@@ -85,8 +85,10 @@ def test_every_shipped_recipe_is_valid_and_an_unknown_one_lists_them() -> None:
 def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
     recipes = {name: resolve_recipe(name, {}) for name in recipe_names()}
     assert all(recipe.description for recipe in recipes.values())
+    assert set(recipes) >= {"default", "fast", "paper", "fzp", "mll", "epie", "dm", "admm"}
     default = recipes["default"]
     assert default == Recipe(description=default.description)
+    assert recipes["fast"].epochs <= default.epochs / 2
     assert recipes["mll"] == replace(
         default, name="mll", description=recipes["mll"].description, probe_states=2
     )
@@ -106,6 +108,15 @@ def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
             probe_after=probe_after,
             dm=recipes[name].dm,  # the defaults are those of DAP's stage
         )
+
+
+def test_the_default_recipe_spells_out_every_knob_of_dap() -> None:
+    listed = yaml.safe_load((configs_dir() / "recipes" / "default.yaml").read_text())
+    whole = recipe_to_mapping(Recipe())
+    assert set(whole) - set(listed) == {"name", "epie", "admm"}
+    assert set(listed["stages"][0]) == set(whole["stages"][0])
+    for group in ("adam", "prior", "start", "clamp", "gauge"):
+        assert set(listed[group]) == set(whole[group]), group
 
 
 def test_the_example_file_lists_every_setting_with_its_default(

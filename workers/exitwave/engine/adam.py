@@ -1,6 +1,7 @@
 """Adam for one complex variable, and how its moments follow a change of gauge.
 
-Real and imaginary parts are separate variables to Adam, as torch has it.
+Real and imaginary parts are separate variables to Adam, as torch has it (Kingma & Ba,
+arXiv:1412.6980, algorithm 1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Last part of the forward model: counts of mutually incoherent far fields."""
+"""Last part of the forward model: counts of mutually incoherent far fields.
+
+D = sum over states of abs2(FT[exit wave]) (Thibault & Menzel, Nature 494, 68 (2013),
+doi 10.1038/nature11806).
+"""
 
 from __future__ import annotations
 

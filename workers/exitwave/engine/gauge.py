@@ -1,7 +1,8 @@
 """What ptychography cannot know is pinned: translation, phase and scale.
 
 Object and probe change together so that every exit wave keeps its modulus in the far
-field, and Adam's moments follow.
+field, and Adam's moments follow: P(r - s) with O(r - s), exp(-i a) P with exp(i a) O, and
+P / c with c O give the same counts as P with O.
 """
 
 from __future__ import annotations
