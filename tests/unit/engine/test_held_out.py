@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from tests.unit.engine.test_reconstruct import as_dataset
 
 from exitwave.beamline.simulate import simulate
-from exitwave.engine import reconstruct
+from exitwave.engine import ArrayFrames, reconstruct
 from exitwave.engine.held_out import judge, spared
 from exitwave.engine.scan import load
 from exitwave.schema.recipe import Recipe, Stage
@@ -46,6 +48,24 @@ def test_the_truth_is_judged_as_good_as_its_noise() -> None:
     assert (judged.patterns, judged.epoch) == (36, 7)
     worse = judge(scan, truth, 1.1 * probe, np.arange(36), 7)
     assert worse.amplitude > judged.amplitude and worse.poisson > judged.poisson
+
+
+def test_losses_are_means_per_valid_pixel() -> None:
+    simulated = simulate(0.5, None, 0, grid=5)
+    plain, chosen = as_dataset(simulated), np.arange(25)
+    mask_HW = np.random.default_rng(0).random((64, 64)) > 0.2
+    counts = plain.frames.read(chosen)
+    spoilt = np.where(mask_HW, counts, 7e4).astype(np.float32)
+    dataset = replace(plain, frames=ArrayFrames(spoilt), mask_HW=mask_HW)
+    scan = load(dataset, Recipe(), CPU)
+    truth, probe = (
+        torch.from_numpy(field)[None] for field in (simulated.object_YX, simulated.probe_HW)
+    )
+    assert judge(scan, truth, probe, chosen, 1).amplitude < 1e-6
+    # Twice the amplitude: four times the counts, (sqrt(4 I) - sqrt I)^2 = I.
+    doubled, mean = judge(scan, truth, 2 * probe, chosen, 1), counts[:, mask_HW].mean()
+    assert doubled.amplitude == pytest.approx(mean, rel=1e-3)
+    assert doubled.poisson == pytest.approx((3 - np.log(4)) * mean, rel=1e-3)
 
 
 def test_a_run_says_how_well_it_foretells() -> None:

@@ -11,12 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from exitwave.schema.recipe import Loss, SubPixel
+from exitwave.schema.recipe import SubPixel
 
 from .dataset import Dataset
 from .forward import model_counts
 from .illuminate import split_positions
-from .loss import EPSILON_SHARE, pattern_losses
 from .scan import SUBPIXEL_FROM_PX, choose_device
 
 SLAB = 16
@@ -38,24 +37,6 @@ class ModelledPatterns:
     chosen: NDArray[np.intp]
     model_BHW: NDArray[np.float32]
     counts_BHW: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PatternFit:
-    """How well patterns are modelled.
-
-    Attributes
-    ----------
-    patterns : int
-        How many.
-    amplitude, poisson : float
-        Mean losses per valid pixel of a pattern; Poisson's is the log likelihood that is
-        missing. Without any factor of a recipe.
-    """
-
-    patterns: int
-    amplitude: float
-    poisson: float
 
 
 def modelled_patterns(
@@ -113,47 +94,6 @@ def modelled_patterns(
             model_BHW=model_BHW.cpu().numpy(),
             counts_BHW=_measured(dataset, part),
         )
-
-
-def pattern_fit(
-    dataset: Dataset,
-    object_MYX: NDArray[Any],
-    probe_NHW: NDArray[Any],
-    chosen: NDArray[np.intp],
-    *,
-    subpixel: SubPixel = "auto",
-    device: str = "auto",
-) -> PatternFit:
-    """Losses of chosen patterns, modelled from any object and probe.
-
-    Parameters are those of `modelled_patterns`; the small number that losses add to the
-    model is that share of the chosen patterns' mean count.
-    """
-    mask_HW = None if dataset.mask_HW is None else torch.from_numpy(dataset.mask_HW.copy())
-    valid = dataset.frames.shape_HW[0] * dataset.frames.shape_HW[1]
-    if mask_HW is not None:
-        valid = int(mask_HW.sum())
-    slabs = (chosen[begin : begin + SLAB] for begin in range(0, len(chosen), SLAB))
-    total = sum(float(_measured(dataset, slab).sum(dtype=np.float64)) for slab in slabs)
-    epsilon = EPSILON_SHARE * total / (valid * len(chosen))
-    sums: dict[Loss, float] = {"amplitude": 0.0, "poisson": 0.0}
-    for part in modelled_patterns(
-        dataset, object_MYX, probe_NHW, chosen, subpixel=subpixel, device=device
-    ):
-        for loss in sums:
-            losses_B = pattern_losses(
-                torch.from_numpy(part.model_BHW),
-                torch.from_numpy(part.counts_BHW),
-                loss,
-                epsilon=epsilon,
-                mask_HW=mask_HW,
-            )
-            sums[loss] += float(losses_B.double().sum())
-    return PatternFit(
-        patterns=len(chosen),
-        amplitude=sums["amplitude"] / len(chosen),
-        poisson=sums["poisson"] / len(chosen),
-    )
 
 
 def _measured(dataset: Dataset, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
