@@ -255,6 +255,12 @@ class Recipe:
         return (Stage(loss="amplitude", epochs=baseline.epochs, batches=(ALL_PATTERNS,)),)
 
     @property
+    def surely_in_difference_map(self) -> bool:
+        """Whether dap's first or last stage, which always run, is by the difference map."""
+        methods = {self.plan[0].method, self.plan[-1].method}
+        return self.algorithm == "dap" and "difference_map" in methods
+
+    @property
     def epochs(self) -> int:
         """Total number of epochs of the algorithm."""
         return sum(stage.epochs for stage in self.plan)

@@ -42,12 +42,20 @@ def run(dataset: Any = None, recipe: Any = SHORT, start: Any = None, **more: Any
         (Recipe(stages=(Stage(object_schedule="x"),)), "object_schedule: found x"),
         (Recipe(prior=Prior(ratio=float("nan"))), "recipe.prior.ratio: found nan"),
         (Recipe(probe_states=0), "recipe.probe_states: found 0"),
+        (
+            replace(
+                SHORT,
+                object_states=2,
+                stages=(*SHORT.stages, Stage(method="difference_map")),
+            ),
+            "recipe.object_states: found 2; expected 1: algorithm dm knows one",
+        ),
         ({"seed": 3}, "recipe: found dict; expected a Recipe"),
     ],
 )
 def test_recipes_put_together_by_hand_are_checked(recipe: Any, says: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        run(recipe=recipe)
+        next(reconstruct(make(), recipe, device="cpu"))
     assert says in str(caught.value)
 
 

@@ -65,6 +65,18 @@ def test_the_reference_step_keeps_to_it_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert peak_bytes(lambda: run(0.012)) < 12e6
 
 
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_waves_of_a_stage_that_always_runs_are_counted(place: str) -> None:
+    waves = Stage(method="difference_map", epochs=1)
+    stages = (waves, *WHOLE.stages) if place == "first" else (*WHOLE.stages, waves)
+    recipe = replace(WHOLE, stages=stages)
+    with pytest.raises(EngineError, match=r"the waves of all views \(dap keeps them\)") as told:
+        run(1e-9, recipe=recipe)
+    for times in (1.01, 1.5, 4):
+        bound_GB = times * float(str(told.value).split()[-2])
+        assert peak_bytes(lambda bound=bound_GB: run(bound, recipe=recipe)) < 1e9 * bound_GB
+
+
 def test_streamed_frames_give_the_same_run_under_the_same_bound() -> None:
     runs = [
         list(reconstruct(dataset(streamed=streamed), WHOLE, device="cpu", memory_GB=0.01))

@@ -13,6 +13,7 @@ from torch import Tensor
 from exitwave.schema.recipe import Recipe
 
 from .baselines import DifferenceMap
+from .baselines.iterate import refuse_object_states
 from .descent import Descent
 from .scan import Scan
 from .schedule import Epoch
@@ -31,11 +32,18 @@ class Dap:
     recipe : Recipe
     object_MYX, probe_NHW : Tensor, complex
         Where to begin; changed in place.
+
+    Raises
+    ------
+    RecipeError
+        A stage that always runs is by the difference map, with several object states.
     """
 
     def __init__(
         self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
     ) -> None:
+        if recipe.surely_in_difference_map:
+            refuse_object_states(replace(recipe, algorithm="dm"))
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe = scan, recipe
         self._descent = Descent(scan, recipe, object_MYX, probe_NHW)

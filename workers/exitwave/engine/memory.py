@@ -128,12 +128,17 @@ def variable_bytes(dataset: Dataset, recipe: Recipe, *, shifted: bool) -> int:
     pixels = OBJECT_COPIES * recipe.object_states * math.prod(dataset.object_shape_YX)
     pixels += PROBE_COPIES * recipe.probe_states * height * width
     ramps = 2 * 8 * (height + width) if shifted else 0
-    waves = 8 * WAVES_KEPT[recipe.algorithm] * recipe.probe_states * height * width
+    waves = 8 * _waves_kept(recipe) * recipe.probe_states * height * width
     return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps + waves)
 
 
+def _waves_kept(recipe: Recipe) -> int:
+    """Of every view and probe state; a stage that may be left out asks `waves_fit`."""
+    return 1 if recipe.surely_in_difference_map else WAVES_KEPT[recipe.algorithm]
+
+
 def _kept(recipe: Recipe) -> str:
-    if WAVES_KEPT[recipe.algorithm]:
+    if _waves_kept(recipe):
         return f"object, probe, the waves of all views ({recipe.algorithm} keeps them)"
     return "object, probe"
 

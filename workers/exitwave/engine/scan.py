@@ -20,6 +20,7 @@ from .illuminate import split_positions
 from .loss import EPSILON_SHARE
 from .memory import Room, room_for
 from .overlap import check_overlap
+from .schedule import for_counts
 from .survey import Survey, look_over
 
 Interrupt = Callable[[], None]
@@ -159,6 +160,7 @@ def load(
     shifted = recipe.subpixel == "on" or (recipe.subpixel == "auto" and off_grid)
     scaled = dataset.scale_n is not None and not (dataset.scale_n == 1).all()
     host = HostPatterns(dataset.frames, survey.dtype)
+    recipe = for_counts(recipe, whole=survey.whole)
     room = room_for(dataset, recipe, host.frame_bytes, device, memory_GB, shifted=shifted)
     mask_HW = None if dataset.mask_HW is None else torch.from_numpy(dataset.mask_HW.copy())
     return Scan(
