@@ -78,9 +78,9 @@ class GraphedUpdate:
 
     def _run_aside(self, batch: Batch, loss: Loss, factor: float) -> None:
         current = torch.cuda.current_stream(self._patterns.device)
-        self._stream.wait_stream(current)
         # A copy of the indices, as recorded later: kernels are compiled for its alignment.
         here = self._patterns.batch(batch.chosen, batch.index_B.clone())
+        self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
             self._update.run(here, loss, factor)
         current.wait_stream(self._stream)
