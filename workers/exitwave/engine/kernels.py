@@ -2,7 +2,8 @@
 
 Between two Fourier transforms every pass costs as much as half a transform, so that what
 `fused` does in fifteen passes is done here in four. Complex numbers are pairs of floats.
-Each program works on a block of pixels.
+Each program works on a block of pixels. Atomic additions are relaxed: they need no order, and
+any other kind waits for all of a program's memory and drops its cache each time.
 
 The names are those of `fused`; a test holds both to the reference.
 """
@@ -56,15 +57,19 @@ def weigh(
     pixels: tl.constexpr, K: tl.constexpr, loss: tl.constexpr, masked: tl.constexpr,
     block: tl.constexpr,
 ):  # fmt: skip
-    """Psi times factor x d loss / d D, in place; each program's loss; grid (blocks, B)."""
+    """Psi times factor x d loss / d D, in place; each program's loss; grid (blocks, B).
+
+    Psi is as the plain transform gives it, the root of `pixels` times the unitary one's.
+    """
     p = tl.program_id(0) * block + tl.arange(0, block)
     b = tl.program_id(1)
     valid = p < pixels
-    model = tl.zeros([block], tl.float32) + epsilon
+    power = tl.zeros([block], tl.float32)
     for k in tl.static_range(K):
         wave = far + 2 * ((b * K + k) * pixels + p)
         re, im = tl.load(wave, valid, 0.0), tl.load(wave + 1, valid, 0.0)
-        model += re * re + im * im
+        power += re * re + im * im
+    model = power * (1.0 / pixels) + epsilon
     measured = tl.load(counts + b * pixels + p, valid, 0.0)
     if loss == 0:
         slope = 1.0 - tl.sqrt(measured / model)
@@ -116,8 +121,8 @@ def add_to_object(
             sum_re += g_re * q_re + g_im * q_im
             sum_im += g_im * q_re - g_re * q_im
         out = gradient + 2 * (m * area + place)
-        tl.atomic_add(out, sum_re * scale, valid)
-        tl.atomic_add(out + 1, sum_im * scale, valid)
+        tl.atomic_add(out, sum_re * scale, valid, sem="relaxed")
+        tl.atomic_add(out + 1, sum_im * scale, valid, sem="relaxed")
 
 
 @triton.jit
@@ -146,8 +151,8 @@ def add_to_probe(
             sum_re += g_re * o_re + g_im * o_im
             sum_im += g_im * o_re - g_re * o_im
     out = gradient + 2 * (n * pixels + p)
-    tl.atomic_add(out, sum_re, valid)
-    tl.atomic_add(out + 1, sum_im, valid)
+    tl.atomic_add(out, sum_re, valid, sem="relaxed")
+    tl.atomic_add(out + 1, sum_im, valid, sem="relaxed")
 
 
 @triton.jit

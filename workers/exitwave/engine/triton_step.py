@@ -1,4 +1,8 @@
-"""The hot path on CUDA: two batched Fourier transforms and four Triton kernels."""
+"""The hot path on CUDA: two batched Fourier transforms and four Triton kernels.
+
+Transforms are plain, for each would be made unitary by a pass of its own; the kernel between
+them has the factors of both.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,6 @@ from exitwave.schema.recipe import Loss
 from . import kernels
 from .feed import Batch
 from .memory import view_work_bytes
-from .propagate import propagate, propagate_back
 from .scan import Scan
 
 LARGEST = 2**25
@@ -85,7 +88,7 @@ class TritonStep:
         object_, probe = _floats(self._object_MYX), _floats(self._probe_NHW)
         psi_BMNHW = self._probe_NHW.new_empty((count, *states.values(), height, width))
         kernels.exit_waves[blocks, count](_floats(psi_BMNHW), object_, probe, *where, **views)
-        far_BMNHW = propagate(psi_BMNHW)
+        far_BMNHW = torch.fft.fft2(psi_BMNHW)
         sums = psi_BMNHW.real.new_empty((count, blocks))
         kernels.weigh[blocks, count](
             _floats(far_BMNHW),
@@ -93,13 +96,13 @@ class TritonStep:
             self._mask_HW,
             sums,
             scan.epsilon,
-            weight,
+            weight / pixels,
             K=states["M"] * states["N"],
             loss=loss,
             masked=scan.mask_HW is not None,
             **fixed,
         )
-        back = _floats(propagate_back(far_BMNHW))
+        back = _floats(torch.fft.ifft2(far_BMNHW, norm="forward"))
         kernels.add_to_object[blocks, count](
             _floats(self.object_gradient_MYX), back, probe, *where, **views
         )
