@@ -98,6 +98,7 @@ def room_for(
     if memory_GB is not None:
         total = int(memory_GB * GIGABYTE)
     elif device.type == "cuda":
+        torch.cuda.empty_cache()  # what earlier runs have left is free, too
         total = int(FREE_SHARE * torch.cuda.mem_get_info(device)[0])
     else:
         # No bound, but a run that cannot end must not begin.

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Self
 
 import numpy as np
@@ -131,12 +132,12 @@ class Slot:
 
 
 class CudaSlot(Slot):
-    """Room for one part in pinned memory and on a GPU, with a stream for the way."""
+    """Room for one part in pinned memory and on a GPU."""
 
     def __init__(self, host: HostPatterns, device: torch.device) -> None:
         super().__init__(host)
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's
+        self._stream = _way(device)
         self._arrived, self._used = _event(), _event()
         self._there_BHW = torch.empty(0, device=device)
 
@@ -166,6 +167,16 @@ class CudaSlot(Slot):
     def done(self) -> None:
         """The step's stream has been given all work that reads the patterns."""
         self._used.record(torch.cuda.current_stream(self._device))
+
+
+@cache
+def _way(device: torch.device) -> torch.cuda.Stream:
+    """The stream on which patterns go to a GPU.
+
+    One for all epochs: the allocator keeps the memory of each stream for that stream, so
+    that with new ones every epoch would take memory of its own.
+    """
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch's
 
 
 def _event() -> torch.cuda.Event:
