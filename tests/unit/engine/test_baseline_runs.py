@@ -142,6 +142,23 @@ def test_a_run_that_is_cut_and_resumed_gives_the_same_numbers(algorithm: Algorit
     assert not same(other[-1], uncut[-1])
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_it_also_does_with_patterns_left_out(algorithm: Algorithm) -> None:
+    """Cut before and after the epoch that gives back what cannot be spared."""
+    dataset = dataset_of(simulate(0.7, 1e4, 2, grid=20))
+    recipe = recipe_of(algorithm, 8, held_out=0.05)
+    kept = {}
+    for state in reconstruct(dataset, recipe, device="cpu"):
+        if state.epoch in {1, 3}:
+            kept[state.epoch] = Checkpoint.from_arrays(state.checkpoint().arrays())
+    # Those that keep waves give some back; to ePIE's wide early probe none is lonely.
+    assert len(kept[1].left_out) == 20
+    assert (len(kept[3].left_out) < 20) == (algorithm != "epie")
+    for checkpoint in kept.values():
+        *_, resumed = reconstruct(dataset, recipe, checkpoint, device="cpu")
+        assert same(resumed, state) and resumed.held_out == state.held_out
+
+
 def test_the_steps_of_epie_settle_over_the_last_quarter() -> None:
     runs = []
     for final_step in (1.0, 0.02):
