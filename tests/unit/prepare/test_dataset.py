@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 from numpy.typing import NDArray
 
 from exitwave.prepare import Prepared, build_dataset
@@ -152,6 +153,28 @@ def test_saturated_and_stored_bad_pixels_are_masked() -> None:
     masked = build(scan).dataset.mask_HW
     assert masked is not None
     assert sorted(map(tuple, np.argwhere(~masked).tolist())) == [(0, 5), (3, 0)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "counts", "event"),
+    [
+        (slice(4, 5), np.iinfo(np.uint16).max, "frames.saturated_or_bad_at_times_masked"),
+        (slice(None), np.iinfo(np.uint16).max, None),  # dead
+        (slice(4, 5), 4_000_000_000, "frames.hot_masked"),
+    ],
+)
+def test_what_was_masked_is_said_unless_it_is_dead(
+    frames: slice, counts: int, event: str | None
+) -> None:
+    scan = scan_of()
+    if counts > np.iinfo(np.uint16).max:
+        scan.counts = scan.counts.astype(np.uint32)
+    scan.counts[frames, CENTRE, CENTRE + 5] = counts
+    with structlog.testing.capture_logs() as logs:
+        masked = build(scan).dataset.mask_HW
+    assert masked is not None and np.argwhere(~masked).tolist() == [[0, 5]]
+    warned = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
+    assert warned == ([] if event is None else [event])
 
 
 def test_clean_scan_has_no_mask() -> None:

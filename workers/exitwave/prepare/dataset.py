@@ -157,11 +157,15 @@ def _chosen(n_frames: int, subset: str) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the frames held: counts, highest count and bad pixels of all, and lost frames."""
+    """What the frames held: counts, highest count and bad pixels of all, and lost frames.
+
+    A pixel that is bad at times only is no dead one: it was saturated, or something is wrong.
+    """
 
     counts_nHW: NDArray[Any]
     highest_HW: NDArray[np.float64]
     bad_HW: NDArray[np.bool_]
+    at_times_bad_HW: NDArray[np.bool_]
     lost_n: NDArray[np.bool_]
 
 
@@ -176,6 +180,7 @@ def _read(
     shape_HW = (framing.side_px, framing.side_px)
     highest_HW = np.zeros(shape_HW)
     bad_HW = np.zeros(shape_HW, np.bool_)
+    good_HW = np.zeros(shape_HW, np.bool_)
     lost_n = np.zeros(len(chosen), np.bool_)
     for start in range(0, scan.n_frames, SLAB_FRAMES):
         stop = min(start + SLAB_FRAMES, scan.n_frames)
@@ -193,12 +198,13 @@ def _read(
         lost_n[low:high] = bad_nHW.mean(axis=(1, 2)) > LEAST_VALID
         found = ~lost_n[low:high]
         bad_HW |= bad_nHW[found].any(axis=0)
+        good_HW |= (~bad_nHW[found]).any(axis=0)
         np.maximum(highest_HW, framed[found].max(axis=0, initial=0), out=highest_HW)
         if on_progress is not None:
             on_progress(stop, scan.n_frames)
     if counts_nHW is None:
         raise DataError("frames", "no frame", "at least one")
-    return _Read(counts_nHW, highest_HW, bad_HW, lost_n)
+    return _Read(counts_nHW, highest_HW, bad_HW, bad_HW & good_HW, lost_n)
 
 
 def _valid(scan: Scan, framing: Framing, read: _Read) -> NDArray[np.bool_]:
@@ -219,10 +225,13 @@ def _valid(scan: Scan, framing: Framing, read: _Read) -> NDArray[np.bool_]:
         ),
     )
     valid_HW &= ~saturated_HW
-    for event, at_HW in (("frames.hot_masked", hot_HW), ("frames.saturated", saturated_HW)):
+    for event, at_HW in (
+        ("frames.hot_masked", hot_HW),
+        ("frames.saturated_masked", saturated_HW),
+        ("frames.saturated_or_bad_at_times_masked", read.at_times_bad_HW),
+    ):
         if at_HW.any():
-            most = float(read.highest_HW[at_HW].max())
-            log.warning(event, pixels_masked=int(at_HW.sum()), counts=most)
+            log.warning(event, pixels=int(at_HW.sum()))
     if valid_HW.mean() < LEAST_VALID or read.lost_n.all():
         share = 0.0 if read.lost_n.all() else valid_HW.mean()
         raise DataError(
