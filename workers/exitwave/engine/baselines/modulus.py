@@ -32,4 +32,7 @@ def gain(model_BHW: Tensor, roots_BHW: Tensor, mask_HW: Tensor | None) -> Tensor
         True = valid; elsewhere the gain is 1.
     """
     gain_BHW = roots_BHW * (model_BHW + TINY).rsqrt()
-    return gain_BHW if mask_HW is None else torch.where(mask_HW, gain_BHW, 1.0)
+    if mask_HW is None:
+        return gain_BHW
+    # A plain 1 would be sent to a GPU each time, and the host would wait for it.
+    return torch.where(mask_HW, gain_BHW, gain_BHW.new_ones(()))
