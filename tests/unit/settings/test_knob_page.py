@@ -1,0 +1,22 @@
+"""The page of knobs that is checked in is that of the schema there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from exitwave.schema.recipe import Recipe
+from exitwave.settings.knob_page import page, sections
+
+CHECKED_IN = Path(__file__).parents[3] / "docs" / "knobs.md"
+
+
+def test_what_is_checked_in_is_up_to_date() -> None:
+    assert page() == CHECKED_IN.read_text(encoding="utf-8"), "run `make knobs`"
+
+
+def test_every_section_and_what_a_line_holds() -> None:
+    names = [name for name, _ in sections(Recipe)]
+    assert names[:3] == ["", "stages", "adam"] and "admm" in names
+    line = next(line for line in page().splitlines() if line.startswith("| `object_blur_px`"))
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells[:4] == ["`object_blur_px`", "4", "0 to 100", "px"] and cells[4]
