@@ -68,6 +68,8 @@ def run(settings: dict[str, Any], snapshots: str) -> tuple[EpochState, Recorder]
             probe_NHW=np.load(settings["start"])[: recipe.probe_states],
             object_MYX=np.ones((recipe.object_states, *shape_YX), np.complex64),
         )
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()  # that of the run before
     ffts = ffts_beside(settings, frames_nHW.shape, device)
     recorder = Recorder(settings["snapshot_every"], snapshots, ffts)
     last: EpochState | None = None
