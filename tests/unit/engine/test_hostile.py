@@ -77,10 +77,17 @@ def test_arguments_of_another_kind_are_refused(arguments: dict[str, Any], says: 
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize("scale", [1e-7, 1e-38, 1e-100])
-def test_intensities_that_are_no_photons_are_refused(scale: float) -> None:
-    with pytest.raises(DataError, match="counts in a pattern on average, and not whole ones"):
+@pytest.mark.parametrize("scale", [1e-14, 1e-38, 1e-100])
+def test_intensities_of_next_to_nothing_are_refused(scale: float) -> None:
+    with pytest.raises(DataError, match="counts in a pattern on average; expected at least"):
         run(make(COUNTS * scale))
+
+
+def test_the_unit_of_intensities_that_are_no_counts_does_not_matter() -> None:
+    recipe = replace(SHORT, stages=(Stage(epochs=20, batches=(6,)),))
+    plain = run(make(COUNTS + 0.25), recipe=recipe)
+    small = run(make((COUNTS + 0.25) * 2.0**-26), recipe=recipe)
+    assert small * 2.0**26 == pytest.approx(plain, rel=0.02)
 
 
 def test_a_single_photon_is_no_reason_to_fail() -> None:

@@ -13,6 +13,9 @@ from torch import Tensor
 from torch.optim.adam import adam as adam_update
 
 EPSILON = 1e-8
+WELL_LIT = 2e-4
+"""Counts in the mean pixel over the number of patterns, from which on gradients stand well
+above that epsilon: 0.05 counts where there are 250 patterns."""
 
 
 class Adam:
@@ -23,11 +26,15 @@ class Adam:
     variable : Tensor, complex
     beta1, beta2 : float
         Decay of the first and second moment.
+    epsilon : float
+        Added to the root of the second moment.
     """
 
-    def __init__(self, variable: Tensor, *, beta1: float, beta2: float) -> None:
+    def __init__(
+        self, variable: Tensor, *, beta1: float, beta2: float, epsilon: float = EPSILON
+    ) -> None:
         self._variable = torch.view_as_real(variable)
-        self._beta1, self._beta2 = beta1, beta2
+        self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
         self.first = torch.zeros_like(self._variable)
         self.second = torch.zeros_like(self._variable)
         self._steps = torch.zeros((), dtype=torch.float32, device=variable.device)
@@ -47,7 +54,7 @@ class Adam:
             beta2=self._beta2,
             lr=rate,
             weight_decay=0.0,
-            eps=EPSILON,
+            eps=self._epsilon,
             maximize=False,
         )
 
@@ -84,3 +91,14 @@ class Adam:
         exchanged = (imaginary - real).mul_(factor.imag**2)
         real.add_(exchanged)
         imaginary.sub_(exchanged)
+
+
+def epsilon_for(mean_count: float, patterns: int) -> float:
+    """Adam's epsilon for so many patterns with so many counts in the mean pixel.
+
+    Gradients are of a mean over pixels and over a batch, a share of all patterns, of which a
+    few light a pixel of the object: they grow with the counts (the probe's with their root)
+    and fall with the patterns. In large and weakly lit scans, or where intensities are given
+    in other units than photons, Adam's usual epsilon would outweigh them.
+    """
+    return EPSILON * min(1.0, mean_count / patterns / WELL_LIT)

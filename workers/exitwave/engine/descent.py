@@ -13,6 +13,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
+from .adam import epsilon_for
 from .clamp import clamp, clip_modulus
 from .gauge import Variables, pin, scanned_box
 from .graphs import recorded
@@ -42,7 +43,11 @@ class Descent:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
         self.variables = Variables(
-            object_MYX, probe_NHW, beta1=recipe.adam.beta1, beta2=recipe.adam.beta2
+            object_MYX,
+            probe_NHW,
+            beta1=recipe.adam.beta1,
+            beta2=recipe.adam.beta2,
+            epsilon=epsilon_for(scan.mean_count, len(scan)),
         )
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX

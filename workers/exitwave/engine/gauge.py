@@ -17,7 +17,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Gauge
 
-from .adam import Adam
+from .adam import EPSILON, Adam
 
 Box = tuple[int, int, int, int]
 """(y0, y1, x0, x1), half-open."""
@@ -53,11 +53,19 @@ class Variables:
     """Object and probe with their moments; all change in place only."""
 
     def __init__(
-        self, object_MYX: Tensor, probe_NHW: Tensor, *, beta1: float, beta2: float
+        self,
+        object_MYX: Tensor,
+        probe_NHW: Tensor,
+        *,
+        beta1: float,
+        beta2: float,
+        epsilon: float = EPSILON,
     ) -> None:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self.object_adam = Adam(object_MYX, beta1=beta1, beta2=beta2)
-        self.probe_adam = Adam(probe_NHW, beta1=beta1, beta2=beta2)
+        self.object_adam, self.probe_adam = (
+            Adam(variable, beta1=beta1, beta2=beta2, epsilon=epsilon)
+            for variable in (object_MYX, probe_NHW)
+        )
 
     def roll(self, shift_YX: tuple[int, int]) -> None:
         """Move both and their moments by whole pixels."""

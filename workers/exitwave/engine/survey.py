@@ -31,6 +31,9 @@ LEAST_PLATEAU = 10
 HOT_TIMES = 1e5
 """By so much hot pixels outshine all others."""
 
+LEAST_LIGHT = 1e-9
+"""Counts in the mean pattern; squares of gradients by less do not fit into single precision."""
+
 MOST_HOT = 16
 """More pixels than that together are no longer called hot."""
 
@@ -64,7 +67,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
     ------
     DataError
         A pattern has the wrong shape or type, holds negative or non-finite counts, is dark
-        among lit ones or saturated, a pixel is hot, or counts are no photons.
+        among lit ones or saturated, a pixel is hot, or all counts are next to nothing.
     """
     count, shape_HW = len(dataset.frames), dataset.frames.shape_HW
     valid_HW = dataset.mask_HW
@@ -101,11 +104,11 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
         )
     _check_hot(highest_HW)
     patterns_hold = float(totals_n.mean())
-    if not whole and patterns_hold < 1:
+    if not whole and patterns_hold < LEAST_LIGHT:
         raise DataError(
             "frames",
-            f"{patterns_hold:.3g} counts in a pattern on average, and not whole ones",
-            "photons, at least 1 in a pattern: intensities in other units must be multiplied",
+            f"{patterns_hold:.3g} counts in a pattern on average",
+            f"at least {LEAST_LIGHT:g}, photons if they are known: multiply all patterns",
         )
     return Survey(
         dtype=dtype,
