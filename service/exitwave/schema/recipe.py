@@ -131,6 +131,13 @@ class Prior:
         low=0,
         high=1e6,
     )
+    whole_from: float = knob(
+        0.067,
+        "share of the patterns in an update from which the ratio holds; smaller ones, whose "
+        "gradients are mostly noise, have it in proportion (balance gradient); 0 is off",
+        low=0,
+        high=1,
+    )
     p: float = knob(2.0, "norm over the two directions", low=1, high=4)
     q: float = knob(1.0, "power of the modulus of the gradient", low=0.5, high=4)
 

@@ -46,9 +46,9 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     data_loss = torch.tensor(0.7, dtype=torch.float64)
-    adaptive = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture)
+    adaptive = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture, 1)
     gradient = data_gradient.clone()
-    weight = adaptive.add_to(gradient, data_loss)
+    weight = adaptive.add_to(gradient, data_loss, 1)
     added = gradient - data_gradient
     if balance == "gradient":
         norms = [torch.linalg.vector_norm(part) for part in (added, data_gradient)]
@@ -60,10 +60,27 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
     torch.testing.assert_close(added, weight * gradient_by_autograd(picture, p, q))
 
 
+@pytest.mark.parametrize(
+    ("batch", "whole_from", "share"), [(1, 0.1, 0.5), (2, 0.1, 1), (30, 0.1, 1), (1, 0, 1)]
+)
+def test_small_batches_have_the_prior_in_proportion(
+    batch: int, whole_from: float, share: float
+) -> None:
+    picture = picture_with_a_flat_part()
+    data_gradient = torch.randn_like(picture)
+    for balance, expected in (("gradient", share), ("loss", 1)):
+        weights = []
+        for limit in (whole_from, 0.0):
+            prior = Prior(balance=balance, ratio=0.3, whole_from=limit)
+            adaptive = AdaptivePrior(prior, picture, 20)
+            weights.append(float(adaptive.add_to(data_gradient.clone(), torch.ones(()), batch)))
+        assert weights[0] == pytest.approx(expected * weights[1])
+
+
 def test_a_flat_object_has_no_prior() -> None:
     picture = torch.full((1, 6, 5), 1 + 1j, dtype=torch.complex64)
     gradient = torch.full_like(picture, 3)
-    AdaptivePrior(Prior(), picture).add_to(gradient, torch.tensor(1.0))
+    AdaptivePrior(Prior(), picture, 1).add_to(gradient, torch.tensor(1.0), 1)
     assert torch.equal(gradient, torch.full_like(picture, 3))
 
 

@@ -128,7 +128,7 @@ class Descent:
         self._adaptive = None
         if self._prior.balance != "off" and self._prior.ratio > 0:
             prior = for_dose(self._prior, self._dose_ph(band))
-            self._adaptive = AdaptivePrior(prior, self.object_MYX)
+            self._adaptive = AdaptivePrior(prior, self.object_MYX, len(self._scan))
         self._update = Update(step, self.variables, self._adaptive)
         self._run_update = recorded(self._update, step, scan)
 

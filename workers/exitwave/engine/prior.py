@@ -180,7 +180,7 @@ class _Slab:
 
 
 def for_dose(prior: Prior, dose_ph: float) -> Prior:
-    """The prior with the ratio for a dose: the fewer photons, the more it must say.
+    """The prior for a dose: the fewer photons, the more it must say, in small batches, too.
 
     Parameters
     ----------
@@ -188,8 +188,12 @@ def for_dose(prior: Prior, dose_ph: float) -> Prior:
     dose_ph : float
         Photons that tell of one resolved pixel of the object.
     """
-    lack = prior.low_dose / max(dose_ph, FLOOR)
-    return replace(prior, ratio=prior.ratio * min(max(lack, 1.0) ** 0.25, MOST_MORE))
+    lack = max(prior.low_dose / max(dose_ph, FLOOR), 1.0)
+    return replace(
+        prior,
+        ratio=prior.ratio * min(lack**0.25, MOST_MORE),
+        whole_from=prior.whole_from / lack**0.5,
+    )
 
 
 class AdaptivePrior:
@@ -200,13 +204,15 @@ class AdaptivePrior:
     prior : Prior
     object_MYX : Tensor, complex (M, Y, X)
         It must only change in place.
+    patterns : int
+        Of the scan.
     """
 
-    def __init__(self, prior: Prior, object_MYX: Tensor) -> None:
-        self._prior, self._object_MYX = prior, object_MYX
+    def __init__(self, prior: Prior, object_MYX: Tensor, patterns: int) -> None:
+        self._prior, self._object_MYX, self._patterns = prior, object_MYX, patterns
         self._variation = TotalVariation(object_MYX, p=prior.p, q=prior.q)
 
-    def add_to(self, gradient_MYX: Tensor, data_loss: Tensor) -> Tensor:
+    def add_to(self, gradient_MYX: Tensor, data_loss: Tensor, batch: int) -> Tensor:
         """Add gamma x the gradient of ATV to the data term's gradient.
 
         Parameters
@@ -215,6 +221,9 @@ class AdaptivePrior:
             The data term's; changed in place.
         data_loss : Tensor, 0-dim
             The data term's value, mean over the batch.
+        batch : int
+            Patterns that the gradient is of. A small batch's is mostly noise, and of a few
+            patches; the prior's, of the whole object, is made smaller with it.
 
         Returns
         -------
@@ -227,6 +236,8 @@ class AdaptivePrior:
             direction_MYX = variation.direction()
         else:
             direction_MYX = variation.direction()
+            if self._prior.whole_from > 0:
+                ratio *= min(1.0, batch / self._patterns / self._prior.whole_from)
             weight = balanced_weight(gradient_MYX, direction_MYX, ratio / abs(variation.scale))
         as_pairs(gradient_MYX).addcmul_(as_pairs(direction_MYX), weight * variation.scale)
         return weight

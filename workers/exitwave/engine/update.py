@@ -60,7 +60,8 @@ class Update:
         total = step.run(batch, loss, factor)
         self.loss_sum.add_(total)
         if self._adaptive is not None:
-            gamma = self._adaptive.add_to(step.object_gradient_MYX, total / len(batch))
+            mean = total / len(batch)
+            gamma = self._adaptive.add_to(step.object_gradient_MYX, mean, len(batch))
             self.gamma.copy_(gamma)
         variables.object_adam.step(step.object_gradient_MYX, self._object_rate)
         if self.moves_probe:
