@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from tests.bench.rows import engine_code
@@ -14,7 +15,13 @@ from exitwave.settings.recipes import resolve_recipe
 
 PEER_SETS = [f"o50-{dose}-n1" for dose in DOSES] + [f"o{o}-1e4-n1" for o in OVERLAPS[1:]]
 FAST_SETS = [name for name in PEER_SETS if name.startswith(("o50", "o40"))]
-OTHER_SETS = ("rocket50-1e4-n5", "rocket25-1e4-n5", "moon50-1e3-n5", "moon30-1e4-n5")
+OTHER_SETS = (
+    "rocket50-1e4-n5",
+    "rocket25-1e4-n5",
+    "moon50-1e3-n5",
+    "moon30-1e4-n5",
+    "brick50-1e4-n5",
+)
 OTHER_PEERS = ("pty-chi LSQML", "phaser AD + TV")
 BASELINES = ("epie", "dm", "admm")
 LOSSES = ("poisson", "amplitude", "gaussian")
@@ -184,19 +191,21 @@ def paper_jobs(device: str) -> Iterator[Job]:
 
 def mixed_jobs(device: str) -> Iterator[Job]:
     """(c) scans like the paper's two examples, beside ePIE and ADMM."""
-    for name, recipe in MIXED_SETS.items():
-        own = ours("c", name, recipe, device=device, snapshot_every=10)
-        yield own
-        for baseline in ("epie", "admm"):
-            yield ours(
-                "c",
-                name,
-                baseline,
-                start=True,
-                device=device,
-                changes={"probe_states": own.states},
-                snapshot_every=10,
-            )
+    own = [
+        ours("c", name, recipe, device=device, snapshot_every=10)
+        for name, recipe in MIXED_SETS.items()
+    ]
+    yield from own
+    for baseline, job in product(("epie", "admm"), own):
+        yield ours(
+            "c",
+            job.set,
+            baseline,
+            start=True,
+            device=device,
+            changes={"probe_states": job.states},
+            snapshot_every=10,
+        )
 
 
 def star_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:

@@ -3,7 +3,8 @@
 ========================  ======================================================
 ``o50-1e4-n1``            15 x 15 views, overlap 50 %, 1e4 photons, noise seed 1
 ``o25-free-n1``           the same at 25 % overlap without noise
-``rocket50-``, ``moon50-``  the same of other photographs, the first with an astigmatic probe
+``rocket50-``, ``moon50-``  the same of other photographs, the first with an astigmatic probe;
+                          ``brick50-`` of pure texture
 ``mll-5800``, ``fzp-1e5``   several probe states (see `mixed`), about 2,500 views
 ``star``                  the measured Siemens star without the patterns held out
 ``star-even``, ``-odd``   its two halves
@@ -36,6 +37,7 @@ PHOTOGRAPHS: dict[str, tuple[tuple[str, str], ProbeKind]] = {
     "o": (("camera", "astronaut"), "disk"),
     "rocket": (("coffee", "rocket"), "astigmatic"),
     "moon": (("moon", "chelsea"), "disk"),
+    "brick": (("brick", "grass"), "disk"),
 }
 """First letters of a set's name: photographs for modulus and phase, and the probe."""
 OVERLAPS = (50, 40, 30, 25)

@@ -18,6 +18,7 @@ SERIES = {
     "o": "",
     "rocket": "Coffee and rocket, astigmatic probe: ",
     "moon": "Moon and chelsea: ",
+    "brick": "Brick and grass: ",
 }
 PICTURED = ("o50-1e3-n1", "o25-1e4-n1", "mll-5800", "mll-385000", "fzp-100000")
 """Sets of (b) and (c) whose phases are shown side by side."""
