@@ -20,10 +20,16 @@ class Epie:
     )
     probe_step: float = knob(
         0.3,
-        "beta: likewise the probe; published as 1, where both steps together overshoot and "
-        "barely lit pixels grow without end",
+        "beta: likewise the probe; published as 1, where both steps together overshoot",
         low=0,
         high=2,
+    )
+    object_clip: float = knob(
+        2.0,
+        "object modulus is clipped here after each epoch, where the mean is 1: barely lit "
+        "pixels grow without end; 0 is off, as published",
+        low=0,
+        high=1e3,
     )
     final_step: float = knob(
         0.02,

@@ -64,7 +64,8 @@ def test_an_epie_step_is_the_published_one() -> None:
     """Of one view and two states, against numpy and the formulas in the paper."""
     scene = make_scene(frames=1, shifted=False, masked=False, scaled=False)
     recipe = replace(
-        recipe_of("epie", 1), epie=EpieKnobs(object_step=0.7, probe_step=0.6, final_step=1)
+        recipe_of("epie", 1),
+        epie=EpieKnobs(object_step=0.7, probe_step=0.6, final_step=1, object_clip=0),
     )
     recipe = replace(recipe, gauge=Gauge(recentre=False, phase=False, scale=False))
     picture, probe = scene.object_MYX.numpy().copy(), scene.probe_NHW.numpy().copy()
@@ -82,6 +83,17 @@ def test_an_epie_step_is_the_published_one() -> None:
     view += for_object
     np.testing.assert_allclose(scene.probe_NHW.numpy(), probe)
     np.testing.assert_allclose(scene.object_MYX.numpy(), picture)
+
+
+def test_epie_clips_the_object_after_an_epoch() -> None:
+    largest = []
+    for clip in (0.0, 0.8):
+        scene = make_scene()
+        recipe = replace(recipe_of("epie", 1), epie=EpieKnobs(object_clip=clip))
+        epoch = next(epochs(recipe, 7, lambda: np.arange(7, dtype=np.intp)))
+        Epie(scene.scan, recipe, scene.object_MYX, scene.probe_NHW).epoch(epoch)
+        largest.append(float(scene.object_MYX.abs().max()))
+    assert largest[0] > 0.8 and largest[1] == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("relax", [0.0, 0.25])

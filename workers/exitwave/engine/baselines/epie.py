@@ -16,6 +16,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
+from ..clamp import clip_modulus
 from ..feed import Batch
 from ..gauge import pin, scanned_box
 from ..loss import pattern_losses
@@ -77,7 +78,7 @@ class Epie:
         )
 
     def epoch(self, epoch: Epoch) -> LossTerms:
-        """Visit every view once, then pin the gauges."""
+        """Visit every view once, then pin the gauges and clip the object."""
         done = epoch.number / self._knobs.epochs
         share = self._knobs.final_step ** max(0.0, (done - SETTLES_AT) / (1 - SETTLES_AT))
         moves = epoch.number > self._recipe.probe_after
@@ -86,6 +87,8 @@ class Epie:
         slabs = np.array_split(order, math.ceil(len(order) / self._slab))
         sums = [self._visit(batch, steps) for batch in self._scan.feed(slabs)]
         pin(self._iterate, self._recipe.gauge, self._box)
+        if self._knobs.object_clip > 0:
+            clip_modulus(self.object_MYX, self._knobs.object_clip)
         loss = float(torch.stack(sums).sum()) / len(order)
         return LossTerms(total=loss, data=loss, prior=0.0)
 
