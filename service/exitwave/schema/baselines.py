@@ -25,7 +25,7 @@ class Epie:
         high=2,
     )
     object_clip: float = knob(
-        2.0,
+        5.0,
         "object modulus is clipped here after each epoch, where the mean is 1: barely lit "
         "pixels grow without end; 0 is off, as published",
         low=0,
