@@ -103,7 +103,7 @@ def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Variables, Ste
     step = make_step(scene.scan, scene.object_MYX, scene.probe_NHW, LOSSES)
     shifted = scene.scan.shifts_n2 is not None
     assert isinstance(step, FusedStep if shifted else TritonStep)
-    prior = AdaptivePrior(Prior(balance=balance), scene.object_MYX, 1)
+    prior = AdaptivePrior(Prior(balance=balance), scene.object_MYX)
     return Update(step, variables, prior), variables, step, scene.scan
 
 

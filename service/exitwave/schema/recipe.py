@@ -99,6 +99,13 @@ class Stage:
     plateau_factor: float = knob(
         0.5, "what the rate is multiplied by at a drop (plateau)", low=0.01, high=0.99
     )
+    prior_from: float = knob(
+        0.0,
+        "share of the patterns in an update from which the prior's ratio holds; smaller ones, "
+        "whose gradients are mostly noise, have it in proportion (balance gradient); 0 is off",
+        low=0,
+        high=1,
+    )
     fresh_moments: bool = knob(False, "start the stage with Adam's moments at zero")
     object_clip: float = knob(
         2.0, "object modulus is clipped here before the stage; 0 is off", low=0, high=1e3
@@ -130,13 +137,6 @@ class Prior:
         unit="photons",
         low=0,
         high=1e6,
-    )
-    whole_from: float = knob(
-        0.067,
-        "share of the patterns in an update from which the ratio holds; smaller ones, whose "
-        "gradients are mostly noise, have it in proportion (balance gradient); 0 is off",
-        low=0,
-        high=1,
     )
     p: float = knob(2.0, "norm over the two directions", low=1, high=4)
     q: float = knob(1.0, "power of the modulus of the gradient", low=0.5, high=4)
@@ -197,6 +197,7 @@ def _default_stages() -> tuple[Stage, ...]:
             object_rate=0.1,
             probe_rate=0.1,
             final_rate=0.03,
+            prior_from=0.067,
             fresh_moments=True,
         ),
         Stage(

@@ -25,12 +25,6 @@ def test_ratio_grows_below_the_low_dose(dose_ph: float, ratio: float) -> None:
     assert for_dose(replace(PRIOR, low_dose=0.0), dose_ph).ratio == 0.4
 
 
-def test_small_batches_keep_more_of_the_prior_below_the_low_dose() -> None:
-    prior = replace(PRIOR, whole_from=0.1)
-    assert for_dose(prior, 20.0).whole_from == 0.1
-    assert for_dose(prior, 2.5).whole_from == pytest.approx(0.05)
-
-
 def picture(photons: float, unit: float, low_dose: float, band: float) -> np.ndarray:
     scan = simulate(0.5, photons, 0, grid=4)
     counts_nHW = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)) / np.float32(unit)

@@ -46,7 +46,7 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     data_loss = torch.tensor(0.7, dtype=torch.float64)
-    adaptive = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture, 1)
+    adaptive = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture)
     gradient = data_gradient.clone()
     weight = adaptive.add_to(gradient, data_loss, 1)
     added = gradient - data_gradient
@@ -61,7 +61,7 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
 
 
 @pytest.mark.parametrize(
-    ("batch", "whole_from", "share"), [(1, 0.1, 0.5), (2, 0.1, 1), (30, 0.1, 1), (1, 0, 1)]
+    ("batch", "whole_from", "share"), [(1, 2, 0.5), (2, 2, 1), (30, 2, 1), (1, 0, 1)]
 )
 def test_small_batches_have_the_prior_in_proportion(
     batch: int, whole_from: float, share: float
@@ -69,18 +69,21 @@ def test_small_batches_have_the_prior_in_proportion(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     for balance, expected in (("gradient", share), ("loss", 1)):
-        weights = []
-        for limit in (whole_from, 0.0):
-            prior = Prior(balance=balance, ratio=0.3, whole_from=limit)
-            adaptive = AdaptivePrior(prior, picture, 20)
-            weights.append(float(adaptive.add_to(data_gradient.clone(), torch.ones(()), batch)))
+        prior = Prior(balance=balance, ratio=0.3)
+        weights = [
+            float(adaptive.add_to(data_gradient.clone(), torch.ones(()), batch))
+            for adaptive in (
+                AdaptivePrior(prior, picture, whole_from),
+                AdaptivePrior(prior, picture),
+            )
+        ]
         assert weights[0] == pytest.approx(expected * weights[1])
 
 
 def test_a_flat_object_has_no_prior() -> None:
     picture = torch.full((1, 6, 5), 1 + 1j, dtype=torch.complex64)
     gradient = torch.full_like(picture, 3)
-    AdaptivePrior(Prior(), picture, 1).add_to(gradient, torch.tensor(1.0), 1)
+    AdaptivePrior(Prior(), picture).add_to(gradient, torch.tensor(1.0), 1)
     assert torch.equal(gradient, torch.full_like(picture, 3))
 
 

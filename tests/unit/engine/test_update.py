@@ -64,7 +64,7 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
     with torch.no_grad(), _SkipFusedAdam():
         step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
         assert step.needs_no_host
-        prior = AdaptivePrior(Prior(balance=balance), variables.object_MYX, 1)
+        prior = AdaptivePrior(Prior(balance=balance), variables.object_MYX)
         update = Update(step, variables, prior)
         update.begin_epoch(0.1, 0.1)
         nowhere = np.full(3, -1, dtype=np.intp)
@@ -82,7 +82,7 @@ def run_once(
     scan, variables = make_scan("cpu"), make_variables("cpu")
     with torch.no_grad():
         step = step_kind(scan, variables.object_MYX, variables.probe_NHW)
-        adaptive = prior and AdaptivePrior(prior, variables.object_MYX, 1)
+        adaptive = prior and AdaptivePrior(prior, variables.object_MYX)
         update = Update(step, variables, adaptive)
         update.begin_epoch(0.01, probe_rate)
         (batch,) = scan.feed([CHOSEN])

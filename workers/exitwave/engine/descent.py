@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from exitwave.schema.recipe import Recipe
+from exitwave.schema.recipe import Recipe, Stage
 
 from .adam import epsilon_for
 from .clamp import clamp, clip_modulus
@@ -52,14 +52,14 @@ class Descent:
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
-        self._fit(recipe.stages[0].band, recipe.stages[0].background)
+        self._fit(recipe.stages[0])
         self._object_plateau, self._probe_plateau = Plateau(), Plateau()
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """All updates of an epoch, then gauges and clamps."""
         stage = epoch.stage
-        if (stage.band, stage.background) != self._fitted:
-            self._fit(stage.band, stage.background)
+        if (stage.band, stage.background, stage.prior_from) != self._fitted:
+            self._fit(stage)
         if epoch.begins_stage:
             self._begin_stage(epoch)
         object_rate = stage.object_rate * rate_share(
@@ -112,10 +112,10 @@ class Descent:
     def _plateaus(self) -> dict[str, Plateau]:
         return {"object": self._object_plateau, "probe": self._probe_plateau}
 
-    def _fit(self, band: float, background: float) -> None:
-        """Make the updates that fit this share of the patterns over this background."""
-        self._fitted = band, background
-        scan = replace(inner_band(self._scan, band), background=background)
+    def _fit(self, stage: Stage) -> None:
+        """Make the updates that fit a stage's share of the patterns over its background."""
+        self._fitted = stage.band, stage.background, stage.prior_from
+        scan = replace(inner_band(self._scan, stage.band), background=stage.background)
         # Losses are told per pixel of the whole pattern.
         self._share = scan.valid_pixels / self._scan.valid_pixels
         step = make_step(
@@ -127,8 +127,9 @@ class Descent:
         )
         self._adaptive = None
         if self._prior.balance != "off" and self._prior.ratio > 0:
-            prior = for_dose(self._prior, self._dose_ph(band))
-            self._adaptive = AdaptivePrior(prior, self.object_MYX, len(self._scan))
+            prior = for_dose(self._prior, self._dose_ph(stage.band))
+            whole_from = stage.prior_from * len(self._scan)
+            self._adaptive = AdaptivePrior(prior, self.object_MYX, whole_from)
         self._update = Update(step, self.variables, self._adaptive)
         self._run_update = recorded(self._update, step, scan)
 

@@ -180,7 +180,7 @@ class _Slab:
 
 
 def for_dose(prior: Prior, dose_ph: float) -> Prior:
-    """The prior for a dose: the fewer photons, the more it must say, in small batches, too.
+    """The prior with the ratio for a dose: the fewer photons, the more it must say.
 
     Parameters
     ----------
@@ -189,11 +189,7 @@ def for_dose(prior: Prior, dose_ph: float) -> Prior:
         Photons that tell of one resolved pixel of the object.
     """
     lack = max(prior.low_dose / max(dose_ph, FLOOR), 1.0)
-    return replace(
-        prior,
-        ratio=prior.ratio * min(lack**0.25, MOST_MORE),
-        whole_from=prior.whole_from / lack**0.5,
-    )
+    return replace(prior, ratio=prior.ratio * min(lack**0.25, MOST_MORE))
 
 
 class AdaptivePrior:
@@ -204,12 +200,13 @@ class AdaptivePrior:
     prior : Prior
     object_MYX : Tensor, complex (M, Y, X)
         It must only change in place.
-    patterns : int
-        Of the scan.
+    whole_from : float
+        Patterns in an update from which the ratio holds. A smaller batch's gradient is mostly
+        noise, and of a few patches; the prior's, of the whole object, is made smaller with it.
     """
 
-    def __init__(self, prior: Prior, object_MYX: Tensor, patterns: int) -> None:
-        self._prior, self._object_MYX, self._patterns = prior, object_MYX, patterns
+    def __init__(self, prior: Prior, object_MYX: Tensor, whole_from: float = 0.0) -> None:
+        self._prior, self._object_MYX, self._whole_from = prior, object_MYX, whole_from
         self._variation = TotalVariation(object_MYX, p=prior.p, q=prior.q)
 
     def add_to(self, gradient_MYX: Tensor, data_loss: Tensor, batch: int) -> Tensor:
@@ -222,8 +219,7 @@ class AdaptivePrior:
         data_loss : Tensor, 0-dim
             The data term's value, mean over the batch.
         batch : int
-            Patterns that the gradient is of. A small batch's is mostly noise, and of a few
-            patches; the prior's, of the whole object, is made smaller with it.
+            Patterns that the gradient is of.
 
         Returns
         -------
@@ -236,8 +232,8 @@ class AdaptivePrior:
             direction_MYX = variation.direction()
         else:
             direction_MYX = variation.direction()
-            if self._prior.whole_from > 0:
-                ratio *= min(1.0, batch / self._patterns / self._prior.whole_from)
+            if self._whole_from > 0:
+                ratio *= min(1.0, batch / self._whole_from)
             weight = balanced_weight(gradient_MYX, direction_MYX, ratio / abs(variation.scale))
         as_pairs(gradient_MYX).addcmul_(as_pairs(direction_MYX), weight * variation.scale)
         return weight
