@@ -1,7 +1,7 @@
 """Last part of the forward model: counts of mutually incoherent far fields.
 
-D = sum over states of abs2(FT[exit wave]) (Thibault & Menzel, Nature 494, 68 (2013),
-doi 10.1038/nature11806).
+D = sum over states of abs2(FT[exit wave]) (docs/method.md, eq. 3; Thibault & Menzel,
+Nature 494, 68 (2013), doi 10.1038/nature11806).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Object and probe change together so that every exit wave keeps its modulus in the far
 field, and Adam's moments follow: P(r - s) with O(r - s), exp(-i a) P with exp(i a) O, and
-P / c with c O give the same counts as P with O.
+P / c with c O give the same counts as P with O (docs/method.md, eq. 19).
 """
 
 from __future__ import annotations

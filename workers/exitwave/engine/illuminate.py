@@ -1,8 +1,8 @@
 """First part of the forward model: the probe meets the object.
 
-Exit wave of view i: P(r - r_i) O(r). Whole pixels of r_i choose the patch of the object,
-the fractional rest moves the probe by a Fourier ramp (Thibault et al., Ultramicroscopy 109,
-338 (2009), doi 10.1016/j.ultramic.2008.12.011).
+Exit wave of view i: P(r - r_i) O(r) (docs/method.md, eq. 1). Whole pixels of r_i choose the
+patch of the object, the fractional rest moves the probe by a Fourier ramp (Thibault et al.,
+Ultramicroscopy 109, 338 (2009), doi 10.1016/j.ultramic.2008.12.011).
 """
 
 from __future__ import annotations

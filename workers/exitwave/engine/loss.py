@@ -1,4 +1,4 @@
-"""How far modelled counts D are from measured counts I.
+"""How far modelled counts D are from measured counts I (docs/method.md, eqs. 4 to 9).
 
 Per pattern the mean over its valid pixels. With M object and N probe states the paper
 splits I among the pairs and averages over them; that equals, in value and gradient, the
@@ -28,39 +28,39 @@ Weigh = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def amplitude(model: Tensor, counts: Tensor) -> Tensor:
-    """(sqrt D - sqrt I)^2: Poisson noise has the same variance in every amplitude."""
+    """(sqrt D - sqrt I)^2, eq. 4: Poisson noise has the same variance in every amplitude."""
     return (model.sqrt() - counts.sqrt()).square()
 
 
 def poisson(model: Tensor, counts: Tensor) -> Tensor:
-    """D - I + I log(I / D), the negative log-likelihood of counts, zero at D = I."""
+    """D - I + I log(I / D), eq. 5: the negative log-likelihood of counts, zero at D = I."""
     # xlogy(I, I / D) would have a NaN gradient at I = 0.
     return model - counts + torch.xlogy(counts, counts) - counts * model.log()
 
 
 def gaussian(model: Tensor, counts: Tensor) -> Tensor:
-    """(D - I)^2 / (2 I) where I > 0, else D: Gaussian noise of the counts' own variance."""
+    """(D - I)^2 / (2 I) where I > 0, else D, eq. 6: Gaussian noise of variance I."""
     counted = counts > 0
     squares = (model - counts).square() / (2 * torch.where(counted, counts, 1))
     return torch.where(counted, squares, model)
 
 
 def weigh_amplitude(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope 1 - sqrt(I / D) of `amplitude`, and its terms D slope^2."""
+    """Slope 1 - sqrt(I / D) of `amplitude` (eq. 8), and its terms D slope^2."""
     # Nothing measured: D / 0 is infinite and its inverse root zero, as it should be.
     slope = (model / counts).rsqrt_().neg_().add_(1)
     return slope, slope.square().mul_(model)
 
 
 def weigh_poisson(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope 1 - I / D of `poisson`, and its terms."""
+    """Slope 1 - I / D of `poisson` (eq. 8), and its terms."""
     share = counts / model
     terms = torch.xlogy(counts, share).add_(model).sub_(counts)
     return share.neg_().add_(1), terms
 
 
 def weigh_gaussian(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope D / I - 1 of `gaussian`, 1 where I = 0, and its terms."""
+    """Slope D / I - 1 of `gaussian`, 1 where I = 0 (eq. 8), and its terms."""
     dark = counts == 0
     excess = model - counts
     slope = (excess / counts).masked_fill_(dark, 1)
@@ -103,7 +103,7 @@ def pattern_losses(
     mask_HW: Tensor | None = None,
     pairs: int = 1,
 ) -> Tensor:
-    """Loss of each pattern, (B,).
+    """Loss of each pattern, (B,); eq. 7.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def limit_ratio(before: Loss, after: Loss) -> float:
 def stage_factors(stages: tuple[Stage, ...]) -> list[float]:
     """What each stage's loss is multiplied by, so that gradients do not jump at a switch.
 
-    Factors multiply along the chain of stages.
+    Eq. 9. Factors multiply along the chain of stages.
     """
     factors = [1.0]
     for before, after in pairwise(stages):

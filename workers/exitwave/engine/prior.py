@@ -1,4 +1,4 @@
-"""Adaptive total variation (ATV) of the complex object.
+"""Adaptive total variation (ATV) of the complex object (docs/method.md, eqs. 10 to 14).
 
 ATV = mean over pixels of (|dx O|^p + |dy O|^p + eps)^(q/p), forward differences, zero
 across the rim. Its weight gamma follows the data term, so that it is strong at the start
@@ -30,7 +30,7 @@ FLOOR = 1e-30
 
 
 def total_variation(object_MYX: Tensor, *, p: float, q: float) -> Tensor:
-    """ATV of the object, mean over states; differentiable reference."""
+    """ATV of the object (eq. 10), mean over states; differentiable reference."""
     step_x = pad(object_MYX[:, :, 1:] - object_MYX[:, :, :-1], (0, 1))
     step_y = pad(object_MYX[:, 1:] - object_MYX[:, :-1], (0, 0, 0, 1))
     squares = [step.real.square() + step.imag.square() for step in (step_x, step_y)]
@@ -180,7 +180,7 @@ class _Slab:
 
 
 def for_dose(prior: Prior, dose_ph: float) -> Prior:
-    """The prior with the ratio for a dose: the fewer photons, the more it must say.
+    """The prior with the ratio for a dose (eq. 14): the fewer photons, the more it must say.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ class AdaptivePrior:
 
 
 def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float) -> Tensor:
-    """Weight gamma = ratio ||data gradient|| / ||prior gradient||, a 0-dim tensor."""
+    """Weight gamma = ratio ||data gradient|| / ||prior gradient|| (eq. 13), a 0-dim tensor."""
     data, prior = (
         torch.linalg.vector_norm(as_pairs(part)) for part in (data_gradient, prior_gradient)
     )

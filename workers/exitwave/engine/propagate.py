@@ -1,7 +1,8 @@
 """Second part of the forward model: from the sample to the far field.
 
 Fraunhofer diffraction: the wave on the detector is the Fourier transform of the exit wave
-(Thibault et al., Ultramicroscopy 109, 338 (2009), doi 10.1016/j.ultramic.2008.12.011).
+(docs/method.md, eq. 2; Thibault et al., Ultramicroscopy 109, 338 (2009),
+doi 10.1016/j.ultramic.2008.12.011).
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""How a variable's rate falls over a stage: exponentially, or where the loss stalls."""
+"""How a variable's rate falls over a stage: exponentially, or where the loss stalls.
+
+Equation 18 of docs/method.md; the paper's rule is the plateau's (Wu et al., Optica 11 (2024),
+doi 10.1364/OPTICA.522380).
+"""
 
 from __future__ import annotations
 

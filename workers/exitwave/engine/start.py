@@ -3,8 +3,8 @@
 Object: R = sum of the patterns' autocorrelations put at their positions over the sum of the
 mean pattern's autocorrelation put there, smoothed; O = b1 [R exp(b2 R) + noise] with mean
 modulus 1. Probe: mean over views of |FT^-1 sqrt I| plus noise, times
-zeta = sum(sqrt I sqrt D) / sum D, the amplitude scale of least squares
-(Wu et al., Optica 11 (2024), doi 10.1364/OPTICA.522380).
+zeta = sum(sqrt I sqrt D) / sum D, the amplitude scale of least squares (docs/method.md,
+eqs. 15 to 17; Wu et al., Optica 11 (2024), doi 10.1364/OPTICA.522380).
 """
 
 from __future__ import annotations
