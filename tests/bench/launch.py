@@ -90,6 +90,8 @@ class Launcher:
     def _run(self, job: Job, key: str) -> dict[str, Any]:
         python = python_of(job.runner, self._place.venvs)
         scan = self._sets.get(job.set, job.states)
+        if "beside" in job.options:
+            self._sets.get(job.options["beside"])
         settings = {
             "scan": str(scan.scan),
             "start": str(scan.start) if job.start else None,

@@ -5,7 +5,8 @@ machine without a network:
     PYTHONPATH=workers:service python tests/bench/methods/run_exitwave.py jobs.json out.h5
 
 where jobs.json holds a list of settings with a `name` each and the scans lie in its folder.
-Options: `recipe`, all its values; `device`.
+Options: `recipe`, all its values; `device`; `beside`, a scan in the same folder of which an
+epoch is timed after each one.
 """
 
 from __future__ import annotations
@@ -42,25 +43,15 @@ def main(settings_path: str, out: str) -> None:
         state.probe_NHW(),
         packages=PACKAGES,
         threads=torch.get_num_threads(),
-        device=device_name(settings["options"]["device"]),
-        memory_peak_device_bytes=device_peak_bytes(),
+        **measured(settings, recorder),
     )
 
 
 def run(settings: dict[str, Any], snapshots: str) -> tuple[EpochState, Recorder]:
     """All epochs; the last state and what was recorded."""
-    scan = read_scan(settings["scan"], settings["origin_m"])
+    dataset = read_dataset(settings["scan"], settings["origin_m"])
     recipe: Recipe = recipe_from_mapping(settings["options"]["recipe"])
     device = settings["options"]["device"]
-    frames_nHW = scan.patterns_nHW
-    for begin in range(0, len(frames_nHW), SLAB):  # in place: there may be gigabytes of them
-        slab = frames_nHW[begin : begin + SLAB]
-        slab[...] = np.fft.ifftshift(slab, axes=(1, 2))
-    dataset = Dataset(
-        frames=ArrayFrames(frames_nHW),
-        positions_px=scan.positions_px,
-        pixel_size_m=scan.pixel_size_m,
-    )
     start = None
     if settings["start"] is not None:
         shape_YX = tuple(int(n) for n in dataset.object_shape_YX)
@@ -70,15 +61,36 @@ def run(settings: dict[str, Any], snapshots: str) -> tuple[EpochState, Recorder]
         )
     if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()  # that of the run before
-    ffts = ffts_beside(settings, frames_nHW.shape, device)
+    beside = None
+    if "beside" in settings["options"]:
+        other = Path(settings["scan"]).with_name(f"{settings['options']['beside']}.cxi")
+        beside = reconstruct(read_dataset(str(other)), recipe, device=device)
+    shape_nHW = (len(dataset.frames), *dataset.frames.shape_HW)
+    ffts = ffts_beside(settings, shape_nHW, device)
     recorder = Recorder(settings["snapshot_every"], snapshots, ffts)
     last: EpochState | None = None
     for state in reconstruct(dataset, recipe, start, device=device):
         last = state
+        if beside is not None:
+            recorder.beside_s.append(next(beside).seconds)
         recorder.end_epoch(lambda shown=state: shown.object_MYX()[0], seconds=state.seconds)
     if last is None:
         raise SystemExit("the recipe has no epochs")
     return last, recorder
+
+
+def read_dataset(path: str, origin_m: list[float] | None = None) -> Dataset:
+    """A scan as the engine takes it."""
+    scan = read_scan(path, origin_m)
+    frames_nHW = scan.patterns_nHW
+    for begin in range(0, len(frames_nHW), SLAB):  # in place: there may be gigabytes of them
+        slab = frames_nHW[begin : begin + SLAB]
+        slab[...] = np.fft.ifftshift(slab, axes=(1, 2))
+    return Dataset(
+        frames=ArrayFrames(frames_nHW),
+        positions_px=scan.positions_px,
+        pixel_size_m=scan.pixel_size_m,
+    )
 
 
 def run_all(jobs: list[dict[str, Any]], folder: Path, out: str) -> None:
@@ -104,11 +116,21 @@ def run_all(jobs: list[dict[str, Any]], folder: Path, out: str) -> None:
                     recorder,
                     PACKAGES,
                     torch.get_num_threads(),
-                    device=device_name(job["options"]["device"]),
-                    memory_peak_device_bytes=device_peak_bytes(),
+                    **measured(job, recorder),
                 )
             )
             print(job["name"], f"{sum(recorder.epoch_s):.1f} s", flush=True)
+
+
+def measured(settings: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+    """Facts of a run for its row."""
+    facts: dict[str, Any] = {
+        "device": device_name(settings["options"]["device"]),
+        "memory_peak_device_bytes": device_peak_bytes(),
+    }
+    if recorder.beside_s:
+        facts["s_per_epoch_beside"] = float(np.median(recorder.beside_s[1:]))
+    return facts
 
 
 def device_name(device: str) -> str:

@@ -87,6 +87,14 @@ def test_the_exponent_of_the_cost() -> None:
     )
 
 
+def test_the_cost_of_a_scan_is_told_beside_the_smallest() -> None:
+    """The machine was twice as fast when it ran the larger one."""
+    speed = {"part": "e", "method": "exitwave, batch 64", "threads": 2}
+    small = row(set="n128", s_per_epoch=0.010, s_per_epoch_beside=0.010, **speed)
+    large = row(set="n512", s_per_epoch=0.020, s_per_epoch_beside=0.005, **speed)
+    assert "costs frames^1.00" in timings.speed([small, large])
+
+
 @pytest.mark.parametrize("kind", ["mll", "fzp"])
 def test_mixed_scans_are_the_sum_of_orthogonal_states(kind: mixed.Kind) -> None:
     scan = mixed.simulate_mixed(kind, 1e5, seed=1, grid=3)
