@@ -90,8 +90,8 @@ class Launcher:
     def _run(self, job: Job, key: str) -> dict[str, Any]:
         python = python_of(job.runner, self._place.venvs)
         scan = self._sets.get(job.set, job.states)
-        if "beside" in job.options:
-            self._sets.get(job.options["beside"])
+        for name in job.options.get("beside", []):
+            self._sets.get(name)
         settings = {
             "scan": str(scan.scan),
             "start": str(scan.start) if job.start else None,
@@ -103,16 +103,16 @@ class Launcher:
         asked = out.with_suffix(".json")
         asked.write_text(json.dumps(settings))
         command = [str(python), str(METHODS / f"run_{job.runner}.py"), str(asked), str(out)]
-        subprocess.run(
-            command,
-            env=environment(self._place.threads),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=LIMIT_S,
-        )
         snapshots = Path(f"{out}.snapshots")
         try:
+            subprocess.run(
+                command,
+                env=environment(self._place.threads),
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=LIMIT_S,
+            )
             return self._figures(job, scan.scan, out, snapshots)
         finally:
             snapshots.unlink(missing_ok=True)

@@ -87,7 +87,7 @@ class Recorder:
     """Times epochs and keeps pictures on the way; its own work is not timed.
 
     Pictures go to a file, so that they do not count as the method's memory. `ffts` measures
-    the yardstick once beside each of the first epochs; `beside_s` are epochs of another scan.
+    the yardstick once beside each of the first epochs; `beside_s` are epochs of other scans.
     """
 
     snapshot_every: int
@@ -96,7 +96,7 @@ class Recorder:
     setup_s: float = 0.0
     epoch_s: list[float] = field(default_factory=list)
     fft_s: list[float] = field(default_factory=list)
-    beside_s: list[float] = field(default_factory=list)
+    beside_s: dict[str, list[float]] = field(default_factory=dict)
     snapshot_epochs: list[int] = field(default_factory=list)
     before_bytes: int = field(default_factory=peak_bytes)
     _since: float = field(default_factory=time.perf_counter)

@@ -5,14 +5,15 @@ machine without a network:
     PYTHONPATH=workers:service python tests/bench/methods/run_exitwave.py jobs.json out.h5
 
 where jobs.json holds a list of settings with a `name` each and the scans lie in its folder.
-Options: `recipe`, all its values; `device`; `beside`, a scan in the same folder of which an
-epoch is timed after each one.
+Options: `recipe`, all its values; `device`; `beside`, scans in the same folder of which an
+epoch each is timed after every one.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,18 @@ def run(settings: dict[str, Any], snapshots: str) -> tuple[EpochState, Recorder]
         )
     if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()  # that of the run before
-    beside = None
-    if "beside" in settings["options"]:
-        other = Path(settings["scan"]).with_name(f"{settings['options']['beside']}.cxi")
-        beside = reconstruct(read_dataset(str(other)), recipe, device=device)
+    beside: dict[str, Iterator[EpochState]] = {}
+    for name in settings["options"].get("beside", []):
+        other = Path(settings["scan"]).with_name(f"{name}.cxi")
+        beside[name] = reconstruct(read_dataset(str(other)), recipe, device=device)
     shape_nHW = (len(dataset.frames), *dataset.frames.shape_HW)
     ffts = ffts_beside(settings, shape_nHW, device)
     recorder = Recorder(settings["snapshot_every"], snapshots, ffts)
     last: EpochState | None = None
     for state in reconstruct(dataset, recipe, start, device=device):
         last = state
-        if beside is not None:
-            recorder.beside_s.append(next(beside).seconds)
+        for name, run_beside in beside.items():
+            recorder.beside_s.setdefault(name, []).append(next(run_beside).seconds)
         recorder.end_epoch(lambda shown=state: shown.object_MYX()[0], seconds=state.seconds)
     if last is None:
         raise SystemExit("the recipe has no epochs")
@@ -129,7 +130,9 @@ def measured(settings: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
         "memory_peak_device_bytes": device_peak_bytes(),
     }
     if recorder.beside_s:
-        facts["s_per_epoch_beside"] = float(np.median(recorder.beside_s[1:]))
+        facts["s_per_epoch_beside"] = {
+            name: float(np.median(seconds[1:])) for name, seconds in recorder.beside_s.items()
+        }
     return facts
 
 
