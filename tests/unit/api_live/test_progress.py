@@ -34,6 +34,13 @@ def test_rows_may_come_twice_and_out_of_order() -> None:
     assert progress.curve().tolist() == [[1, 9], [3, 7]]
 
 
+def test_a_table_just_made_has_no_epoch_yet() -> None:
+    progress = table((0, 0, 0, 0))
+    assert progress.curve().size == 0
+    progress.add(np.array([(1, 0.1, 9, 1)]))
+    assert progress.curve().tolist() == [[1, 9]]
+
+
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(InvalidInput, match="picture_version"):
         ProgressTable().fields_are(["epoch", "loss"])

@@ -93,7 +93,11 @@ class AttemptFollower:
         self, name: str, slot: Newest[Live], numbers: PictureNumbers
     ) -> None:
         path = f"{self._node}/live/{name}"
-        async with self._nodes.updates(path) as updates:
+        # Tiled announces a write before it stores it: a picture announced already may not
+        # be stored yet, so the newest one that has a row is asked for once more.
+        await self._read_progress()
+        since = max(1, self._progress.newest_version)
+        async with self._nodes.updates(path, since=since) as updates:
             if updates is None:
                 return
             # Subscribed first and read then: nothing written between is missed. If the
@@ -104,10 +108,14 @@ class AttemptFollower:
                 return
             self._metadata[name] = stored.metadata
             numbers.joined()
+            shown = 0
             if stored.values.any():  # zeros: just made, the first picture is on its way
-                slot.put((stored.values, self._progress.newest_version))
+                shown = self._progress.newest_version
+                slot.put((stored.values, shown))
             async for update in updates:
-                slot.put((update.values, await self._with_row(numbers.of(update.sequence))))
+                version = await self._with_row(numbers.of(update.sequence))
+                if version >= shown:
+                    slot.put((update.values, version))
 
     async def _with_row(self, version: int) -> int:
         """The number itself, once the row of that picture is known."""

@@ -15,7 +15,7 @@ import structlog
 
 from exitwave.api.background import keep_running
 from exitwave.ledger import AsyncLedger
-from exitwave.schema.errors import JobNotFound, LedgerUnavailable
+from exitwave.schema.errors import JobNotFound, LedgerDamaged, LedgerUnavailable
 from exitwave.schema.job import Event, Job
 from exitwave.settings.service import TiledSettings
 
@@ -46,6 +46,7 @@ class Hub:
         self._root = tiled.results
         self._viewers: set[Viewer] = set()
         self._watches: dict[str, JobWatch] = {}
+        self._reading = asyncio.Lock()
         self._ledger_there = True
 
     async def run(self) -> None:
@@ -87,10 +88,13 @@ class Hub:
             except JobNotFound as error:
                 missing = error
         viewer.watch({job_id: wanted[job_id] for job_id in jobs})
+        new = jobs.keys() - self._watches.keys()
         for job in jobs.values():
             for frame in self._watch(job).newest.values():
                 viewer.offer(frame)
         await self._drop_unwatched()
+        for job_id in new:  # an event may have passed between its reading and its watch
+            await self._read_again(job_id)
         if missing is not None:
             raise missing
 
@@ -106,6 +110,17 @@ class Hub:
             self._watches[job.id] = JobWatch(job, self._nodes, self._root, self._publish)
             self._watches[job.id].start()
         return self._watches[job.id]
+
+    async def _read_again(self, job_id: str) -> None:
+        """Tell the watch of a job, if there is one, where the job stands."""
+        async with self._reading:  # one after another: an older record never comes last
+            watch = self._watches.get(job_id)
+            if watch is None:
+                return
+            try:
+                watch.job_changed(await self._ledger.get(job_id))
+            except (JobNotFound, LedgerDamaged) as error:
+                _log.warning("live.job_unreadable", job=job_id, reason=str(error))
 
     async def _drop_unwatched(self) -> None:
         watched = {job for viewer in self._viewers for job in viewer.wanted}
@@ -138,9 +153,8 @@ class Hub:
                 await asyncio.sleep(RETRY_S)
 
     async def _relay(self, event: Event) -> None:
-        watch = self._watches.get(event.job_id)
-        if watch is not None and event.kind != "progress":
-            watch.job_changed(await self._ledger.get(event.job_id))
+        if event.kind != "progress":
+            await self._read_again(event.job_id)
         text = event.model_dump_json()
         for viewer in self._viewers:
             if viewer.sees(event.owner):

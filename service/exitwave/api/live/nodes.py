@@ -87,11 +87,21 @@ class ResultNodes:
         return StoredArray(values.reshape(-1, *structure["shape"][1:]), attributes["metadata"])
 
     @asynccontextmanager
-    async def updates(self, path: str) -> AsyncIterator[AsyncIterator[Update] | None]:
+    async def updates(
+        self, path: str, *, since: int | None = None
+    ) -> AsyncIterator[AsyncIterator[Update] | None]:
         """Subscribe to the writes of an array; gives None where there is no such node.
 
-        Everything written after entering arrives; what was written before is to be read
+        Everything announced after entering arrives; what was written before is to be read
         with `array`. The iterator ends when the stream is closed.
+
+        Parameters
+        ----------
+        path : str
+            Tiled path of the array.
+        since : int, optional
+            Writes announced before come too, from this sequence number on, as far as
+            Tiled still has them.
 
         Raises
         ------
@@ -103,9 +113,10 @@ class ResultNodes:
             yield None
             return
         uri = f"ws{self._api.removeprefix('http')}/stream/single/{quote(path)}"
+        replay = "" if since is None else f"&start={since}"
         try:
             async with connect(
-                f"{uri}?envelope_format=msgpack",
+                f"{uri}?envelope_format=msgpack{replay}",
                 additional_headers=self._headers,
                 max_size=LARGEST_MESSAGE,
                 open_timeout=TIMEOUT_S,

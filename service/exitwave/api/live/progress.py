@@ -39,6 +39,8 @@ class ProgressTable:
         column = self._columns
         for row in rows:
             epoch = int(row[column["epoch"]])
+            if not epoch:  # zeros: the array has just been made, its row is on its way
+                continue
             self._loss[epoch] = float(row[column["loss"]])
             if version := int(row[column["picture_version"]]):
                 self._epoch_of[version] = epoch
