@@ -20,6 +20,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from tests.bench.methods.exchange import peak_bytes
 from tests.bench.mixed import SHAPES, expected, make_probe, photographs, positions, slabs
 from tests.bench.rows import circumstances, engine_code, merged
 from tests.bench.sets import HC_EV_M
@@ -95,12 +96,12 @@ def run(scan: Path) -> dict[str, Any]:
 
     recipe = resolve_recipe("mll", {})
     recipe = replace(recipe, stages=(replace(recipe.stages[0], epochs=EPOCHS),))
-    base_bytes = _peak_bytes()
+    base_bytes = peak_bytes()
     began_s = time.perf_counter()
     source = FileScan(scan, open_measurement(scan))
     dataset = build_dataset(source, DataOptions(), source.geometry(GeometryOverrides())).dataset
     read_s = time.perf_counter() - began_s
-    read_bytes = _peak_bytes()
+    read_bytes = peak_bytes()
     epoch_s, losses = [], []
     for state in reconstruct(dataset, recipe, device="cpu"):
         epoch_s.append(round(state.seconds, 1))
@@ -116,7 +117,7 @@ def run(scan: Path) -> dict[str, Any]:
         "patterns_per_update": state.batch,
         "threads": torch.get_num_threads(),
         "frames_bytes": len(dataset.frames) * height * width * 2,
-        "peak_bytes": _peak_bytes(),
+        "peak_bytes": peak_bytes(),
         "peak_after_imports_bytes": base_bytes,
         "peak_after_reading_bytes": read_bytes,
         "seconds_reading": round(read_s, 1),
@@ -167,14 +168,6 @@ def _in_words(row: Mapping[str, Any]) -> str:
         f"reading {row['seconds_reading']} s, start {row['seconds_before_first_epoch']} s, "
         f"epochs {row['seconds_per_epoch']} s"
     )
-
-
-def _peak_bytes() -> int:
-    """Most resident memory that this process has had."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise OSError("/proc/self/status holds no VmHWM")
 
 
 def _self() -> list[str]:

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import json
 import platform
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,6 +33,7 @@ MARGIN_PX = 8
 """Object pixels before the first view, as in the simulated truth."""
 JOULES_PER_EV = 1.602176634e-19
 HC_EV_M = 1.23984198e-6
+STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 FFT_EPOCHS = 20
 """The yardstick is measured beside so many epochs, from the first on."""
 
@@ -77,9 +76,25 @@ def read_scan(path: str, origin_m: list[float] | None = None) -> Scan:
 
 
 def peak_bytes() -> int:
-    """Peak resident memory of this process so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
+    """Most resident memory that this process has had since `forget_peak`, or at all.
+
+    Not `ru_maxrss`: that begins with the parent's memory.
+    """
+    return _status_bytes("VmHWM")
+
+
+def forget_peak() -> int:
+    """Let the peak begin anew, where the kernel can do that; gives what is resident now."""
+    if RESET.exists():
+        RESET.write_text("5")
+    return _status_bytes("VmRSS")
+
+
+def _status_bytes(name: str) -> int:
+    for line in STATUS.read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"{STATUS} holds no {name}")
 
 
 @dataclass
@@ -98,7 +113,7 @@ class Recorder:
     fft_s: list[float] = field(default_factory=list)
     beside_s: dict[str, list[float]] = field(default_factory=dict)
     snapshot_epochs: list[int] = field(default_factory=list)
-    before_bytes: int = field(default_factory=peak_bytes)
+    before_bytes: int = field(default_factory=forget_peak)
     _since: float = field(default_factory=time.perf_counter)
 
     def begin(self) -> None:

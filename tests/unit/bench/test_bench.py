@@ -122,3 +122,23 @@ def test_other_work_is_told_from_our_own() -> None:
     assert alone is not None and beside is not None
     assert beside - alone > 0.4
     assert disturbed(0.5) and disturbed(None) and not disturbed(0.05)
+
+
+def test_a_run_is_charged_with_its_own_memory_alone() -> None:
+    program = (
+        "from exchange import forget_peak, peak_bytes; import numpy as np\n"
+        "loaded = np.ones(20_000_000); del loaded\n"
+        "before = forget_peak()\n"
+        "worked = np.ones(10_000_000); del worked\n"
+        "print(peak_bytes() - before)"
+    )
+    here = np.ones(50_000_000)  # a child's ru_maxrss begins with what its parent had
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(rows.__file__).parent / "methods",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert here.size
+    assert 75e6 < int(ran.stdout) < 100e6
