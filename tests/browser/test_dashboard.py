@@ -8,7 +8,7 @@ import uuid
 import httpx
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 from tests.browser.conftest import PATIENCE_MS, OpenPage
 from tests.browser.pixels import coloured, picture, plot_of, saturation, screenshot
 from tests.live_api import KEY, LiveApi
@@ -291,6 +291,29 @@ def test_the_newest_running_job_is_shown_until_one_is_picked(
     page.get_by_test_id("follow").check()
     expect(page.get_by_test_id("job-title")).to_contain_text("Scan 3 ")
     third.succeed()
+
+
+def test_a_list_that_comes_late_takes_nothing_back(open_page: OpenPage, api: LiveApi) -> None:
+    page = open_page()
+    expect(page.get_by_test_id("empty")).to_be_visible()
+    lists: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        lists.append((route, route.fetch()))
+        if len(lists) == 1:  # the page asks once more when its connection is there
+            route.fulfill(response=lists[0][1])
+
+    page.route("**/api/v1/jobs?limit=*", hold)
+    page.reload()
+    expect(page.get_by_test_id("connection")).to_have_text("live")
+    api.submit(uuid.uuid4().hex, 7)
+    expect(page.get_by_test_id("job-item")).to_have_count(1)
+    late, empty = lists[1]
+    with page.expect_response("**/api/v1/jobs?limit=*"):
+        late.fulfill(response=empty)
+    page.wait_for_timeout(300)
+    expect(page.get_by_test_id("job-title")).to_contain_text("Scan 7 ")
+    expect(page.get_by_test_id("job-item")).to_have_count(1)
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -39,8 +39,17 @@ export class Jobs extends EventTarget {
 
   /** Read the list afresh. */
   async load() {
+    const asked = ++this.#asked;
     const page = await call(`/jobs?limit=${KEPT}`);
-    this.#jobs = new Map(page.jobs.map((job) => [job.id, job]));
+    const jobs = new Map(page.jobs.map((job) => [job.id, job]));
+    const isNewer = (id) => (this.#answered.get(id) ?? 0) > asked;
+    for (const [id, job] of this.#jobs) {
+      if (isNewer(id)) jobs.set(id, job);
+    }
+    for (const id of jobs.keys()) {
+      if (!isNewer(id)) this.#answered.set(id, asked);
+    }
+    this.#jobs = jobs;
     this.#changed(null);
   }
 
