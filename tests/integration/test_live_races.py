@@ -37,6 +37,15 @@ class PausedLedger(AsyncLedger):
         return job
 
 
+class LateLedger(AsyncLedger):
+    """A ledger in which jobs that have ended are deleted just before they are read."""
+
+    async def get(self, job_id: str) -> Job:
+        if (job := await super().get(job_id)).state.terminal:
+            await self.delete(job.id)
+        return await super().get(job_id)
+
+
 class Page(Viewer):
     """Keeps what it is offered and told; no socket."""
 
@@ -115,6 +124,20 @@ async def test_a_job_claimed_while_a_page_subscribes_is_shown(queue: LiveApi) ->
         await asyncio.to_thread(live.paint, 3)
         await until(lambda: bool(page.frames))
     await asyncio.to_thread(live.succeed)
+
+
+async def test_a_job_deleted_at_its_end_takes_no_other_events_along(queue: LiveApi) -> None:
+    job = queue.submit(uuid.uuid4().hex)
+    page = Page()
+    async with running_hub(queue, LateLedger(settings_of(queue))) as hub:
+        hub.join(page)
+        await asyncio.sleep(0.1)
+        await hub.subscribe(page, {job.id: frozenset(["loss"])})
+        await asyncio.to_thread(queue.ledger.cancel, job.id)
+        await asyncio.sleep(0.2)
+        next_job = queue.submit(uuid.uuid4().hex)
+        await until(lambda: any(next_job.id in text for text in page.texts))
+    assert any(job.id in text and '"ended"' in text for text in page.texts)
 
 
 async def test_a_picture_announced_but_not_yet_stored_is_shown(queue: LiveApi) -> None:
