@@ -13,6 +13,7 @@ from tests.browser.conftest import PATIENCE_MS, OpenPage
 from tests.browser.pixels import coloured, picture, plot_of, saturation, screenshot
 from tests.live_api import KEY, LiveApi
 from tests.live_job import LiveJob, star
+from tests.stack import wait_until
 
 from exitwave.schema.job import FrcFigures, HeldOutFigures, Quality
 from exitwave.web.colours import palette
@@ -306,6 +307,7 @@ def test_a_list_that_comes_late_takes_nothing_back(open_page: OpenPage, api: Liv
     page.route("**/api/v1/jobs?limit=*", hold)
     page.reload()
     expect(page.get_by_test_id("connection")).to_have_text("live")
+    wait_until(lambda: page.wait_for_timeout(50) or len(lists) > 1, "the second list")
     api.submit(uuid.uuid4().hex, 7)
     expect(page.get_by_test_id("job-item")).to_have_count(1)
     late, empty = lists[1]
