@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from .verdict import Preparation, Start, Verdict
+
 
 class JobState(StrEnum):
     """Where a job stands. The last four are terminal and never change."""
@@ -217,6 +219,9 @@ class Result(Strict):
     epochs: int
     loss: float | None = None
     quality: Quality | None = None
+    verdict: Verdict | None = Field(None, description="None: of an frc, or before its time.")
+    preparation: Preparation | None = Field(None, description="What was left out, and why.")
+    start: Start | None = Field(None, description="Where the run began.")
 
 
 class Attempt(Strict):
