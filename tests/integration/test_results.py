@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from tests.faults.proxy import proxy_to
 from tests.stack import TiledServer, free_port, wait_until
+from tests.verdicts import NO_PICTURE, PREPARATION, START
 from tiled.client import from_uri
 
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
 from exitwave.results.sink import FIELDS
 from exitwave.schema.errors import SinkError
 from exitwave.schema.job import ScanRef
+from exitwave.schema.verdict import Preparation, Start, Verdict
 from exitwave.settings.service import TiledSettings
 
 
@@ -254,7 +256,21 @@ def check_final(root: Any, node: ResultNode, final: FinalArrays) -> None:
 def test_final_arrays_can_be_read(tiled_server: TiledServer) -> None:
     node, final = node_of(tiled_server.settings), final_arrays()
     deliver(node, final, lambda: None)
-    check_final(client_of(tiled_server), node, final)
+    root = client_of(tiled_server)
+    check_final(root, node, final)
+    about = root[node.path].metadata
+    assert about["verdict"] is about["preparation"] is about["start"] is None
+
+
+def test_what_was_judged_is_told_in_the_nodes_metadata(tiled_server: TiledServer) -> None:
+    node = node_of(tiled_server.settings)
+    judged = replace(final_arrays(), verdict=NO_PICTURE, preparation=PREPARATION, start=START)
+    deliver(node, judged, lambda: None)
+    about = client_of(tiled_server)[node.path].metadata
+    assert about["verdict"]["verdict"] == "no picture"
+    assert Verdict.model_validate(about["verdict"]) == NO_PICTURE
+    assert Preparation.model_validate(about["preparation"]) == PREPARATION
+    assert Start.model_validate(about["start"]) == START
 
 
 def test_a_refused_result_is_an_error(tiled_server: TiledServer) -> None:

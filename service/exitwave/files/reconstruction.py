@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
+from exitwave.schema.verdict import Preparation, Start, Verdict
 
 from .phase import Box
 
@@ -119,6 +120,12 @@ class Reconstruction:
     box : tuple of int, optional
         Illuminated box (y0, y1, x0, x1) of the object, ends excluded.
     quality : QualityFigures
+    verdict : Verdict, optional
+        None: of an earlier release, or nobody judged it.
+    preparation : Preparation, optional
+        What was left out of the fit, and why.
+    start : Start, optional
+        Where the run began.
     metadata : mapping
         Recipe, scan, software and the like; JSON values.
     """
@@ -132,6 +139,9 @@ class Reconstruction:
     geometry: Geometry | None = None
     box: Box | None = None
     quality: QualityFigures = field(default_factory=QualityFigures)
+    verdict: Verdict | None = None
+    preparation: Preparation | None = None
+    start: Start | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property

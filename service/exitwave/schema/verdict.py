@@ -14,7 +14,9 @@ Judgement = Literal["good", "doubtful", "no picture"]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A figure that is infinite or NaN must come back as it was: JSON knows neither, and null
+    # would make the record that holds it unreadable.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
 
 
 class Finding(_Strict):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from tests.integration.test_results import final_arrays, node_of
+from tests.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.files.reconstruction import Curve
 from exitwave.results import AttemptRecord, Spool
@@ -28,6 +30,9 @@ def test_a_later_attempt_finds_all_of_it(tmp_path: Path) -> None:
         curves={"prtf": Curve(columns=("a", "b"), values=np.ones((3, 2)))},
         further={"second/object": np.ones((1, 3, 4), np.complex64)},
         stopped=True,
+        verdict=NO_PICTURE.model_copy(update={"figures": {"ratio": math.inf}}),
+        preparation=PREPARATION,
+        start=START,
     )
     spool = Spool(tmp_path / "spool")
     assert spool.earlier("J", 2) is None
@@ -38,6 +43,8 @@ def test_a_later_attempt_finds_all_of_it(tmp_path: Path) -> None:
     for name in ("object_MYX", "probe_NHW", "positions_m", "known_YX"):
         np.testing.assert_array_equal(getattr(found.final, name), getattr(final, name))
     for name in ("illuminated_box", "epochs", "loss", "quality", "diverged", "complete"):
+        assert getattr(found.final, name) == getattr(final, name)
+    for name in ("verdict", "preparation", "start"):
         assert getattr(found.final, name) == getattr(final, name)
     assert found.final.curves["prtf"].columns == ("a", "b")
     np.testing.assert_array_equal(found.final.further["second/object"], 1)
@@ -52,6 +59,7 @@ def test_what_cannot_be_read_is_passed_over_and_refused_ones_are_kept(tmp_path: 
     np.savez(tmp_path / "J-a3.npz", object=np.zeros(3))
     found = spool.earlier("J", 9)
     assert found is not None and found.path == first.path
+    assert found.final.verdict is found.final.preparation is found.final.start is None
     kept = spool.refuse(found)
     assert np.load(kept)["object"].shape == (1, 70, 50)
     assert spool.earlier("J", 9) is None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from exitwave.files.reconstruction import Curve
 from exitwave.schema.errors import SinkError
 from exitwave.schema.job import Quality
+from exitwave.schema.verdict import Preparation, Start, Verdict
 
 from .node import Numbers, ResultNode, may_pass
 
@@ -41,6 +44,8 @@ class FinalArrays:
         Of the last one.
     quality : Quality
         Figures, for the node's metadata.
+    verdict, preparation, start : Verdict, Preparation, Start, optional
+        Likewise: whether there is a picture, what was left out, where the run began.
     curves : mapping of str to Curve
         Written below ``quality``.
     further : mapping of str to ndarray
@@ -59,6 +64,9 @@ class FinalArrays:
     epochs: int
     loss: float
     quality: Quality = field(default_factory=Quality)
+    verdict: Verdict | None = None
+    preparation: Preparation | None = None
+    start: Start | None = None
     curves: Mapping[str, Curve] = field(default_factory=dict)
     further: Mapping[str, Numbers] = field(default_factory=dict)
     diverged: str = ""
@@ -68,6 +76,18 @@ class FinalArrays:
     def complete(self) -> bool:
         """Whether all epochs were done, and well."""
         return not (self.diverged or self.stopped)
+
+    def judged(self) -> dict[str, dict[str, Any] | None]:
+        """Verdict, preparation and start as JSON values; None where there is none."""
+        parts = {
+            "verdict": self.verdict,
+            "preparation": self.preparation,
+            "start": self.start,
+        }
+        return {
+            name: None if part is None else json.loads(part.model_dump_json())
+            for name, part in parts.items()
+        }
 
 
 def deliver(node: ResultNode, final: FinalArrays, go_on: Callable[[], None]) -> None:
@@ -119,6 +139,7 @@ def _write(node: ResultNode, final: FinalArrays) -> None:
                 "loss": final.loss,
                 "illuminated_box": list(final.illuminated_box),
                 "quality": final.quality.model_dump(),
+                **final.judged(),
                 "complete": final.complete,
             }
         )

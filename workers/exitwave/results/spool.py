@@ -6,19 +6,23 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from exitwave.files.checkpoint import read_arrays, write_arrays
 from exitwave.files.reconstruction import Curve
 from exitwave.schema.errors import CheckpointError
 from exitwave.schema.job import Quality, ScanRef
+from exitwave.schema.verdict import Preparation, Start, Verdict
 
 from .final import FinalArrays
 from .node import AttemptRecord
+
+Model = TypeVar("Model", bound=BaseModel)
 
 REFUSED = "refused"
 """Below the spool: results that Tiled would not take, for a person to look at."""
@@ -101,6 +105,7 @@ def _arrays(
         "epochs": final.epochs,
         "loss": final.loss,
         "quality": final.quality.model_dump(),
+        **final.judged(),
         "curves": {name: curve.columns for name, curve in final.curves.items()},
         "further": list(final.further),
         "diverged": final.diverged,
@@ -137,6 +142,9 @@ def _spooled(path: Path, arrays: dict[str, NDArray[Any]]) -> Spooled:
                 epochs=header["epochs"],
                 loss=header["loss"],
                 quality=Quality.model_validate(header["quality"]),
+                verdict=_read(Verdict, header.get("verdict")),
+                preparation=_read(Preparation, header.get("preparation")),
+                start=_read(Start, header.get("start")),
                 curves={
                     name: Curve(columns=tuple(columns), values=arrays[f"quality/{name}"])
                     for name, columns in header["curves"].items()
@@ -149,3 +157,8 @@ def _spooled(path: Path, arrays: dict[str, NDArray[Any]]) -> Spooled:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(str(path), f"no result ({error})", "a spooled one") from None
+
+
+def _read(kind: type[Model], values: object) -> Model | None:
+    """None stays None: nobody judged it, or an earlier release wrote it."""
+    return None if values is None else kind.model_validate(values)

@@ -255,6 +255,9 @@ class JobAttempt:
             epochs=final.epochs,
             loss=final.loss,
             quality=final.quality,
+            verdict=final.verdict,
+            preparation=final.preparation,
+            start=final.start,
         )
 
     def _patiently(self, read: Callable[[], T]) -> T:
