@@ -7,6 +7,7 @@ import json
 import redis
 from httpx_sse import ServerSentEvent, connect_sse
 from tests.integration.api_process import Api, problem, take_all
+from tests.verdicts import DOUBTFUL
 
 from exitwave.schema.job import Progress, Result
 
@@ -34,9 +35,8 @@ def run_one(api: Api) -> str:
     assert claimed is not None
     assert claimed.id == job_id
     api.ledger.beat(job_id, 1, "w", Progress(phase="reconstructing", epoch=1, epochs=2))
-    api.ledger.finish(
-        job_id, 1, "w", "succeeded", result=Result(node="ptycho/x", attempt=1, epochs=2)
-    )
+    result = Result(node="ptycho/x", attempt=1, epochs=2, verdict=DOUBTFUL)
+    api.ledger.finish(job_id, 1, "w", "succeeded", result=result)
     return job_id
 
 
@@ -48,11 +48,13 @@ def test_a_jobs_events_replay_and_end(api_alone: Api) -> None:
     assert [e.event for e in events] == ["submitted", "started", "progress", "ended"]
     last = json.loads(events[-1].data)
     assert (last["job_id"], last["state"], last["id"]) == (job_id, "succeeded", events[-1].id)
+    assert last["verdict"] == "doubtful"
     assert json.loads(events[2].data)["progress"]["epoch"] == 1
     resumed = read_events(api_alone, path, last=events[1].id)
     assert [e.id for e in resumed] == [e.id for e in events[2:]]
     after_the_end = read_events(api_alone, path, last=events[-1].id)
     assert [e.event for e in after_the_end] == ["ended"]
+    assert json.loads(after_the_end[0].data)["verdict"] == "doubtful"
 
 
 def test_events_arrive_as_they_happen(api_alone: Api) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
 import pytest
+import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
 from tests.stack import wait_until
+from tests.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.ledger import AsyncLedger, Ledger, call
 from exitwave.ledger.calls import Call
@@ -42,6 +45,39 @@ def test_a_job_goes_its_way(ledger: Ledger) -> None:
     assert ledger.get(job.id) == done
     assert kinds(ledger, job.id) == ["submitted", "started", "progress", "ended"]
     assert ledger.claim("w", "cpu") is None
+
+
+def test_the_end_tells_the_verdict(ledger: Ledger) -> None:
+    figures = {**NO_PICTURE.figures, "ratio": math.inf, "share": math.nan}
+    judged = RESULT.model_copy(
+        update={
+            "verdict": NO_PICTURE.model_copy(update={"figures": figures}),
+            "preparation": PREPARATION,
+            "start": START,
+        }
+    )
+    told = {}
+    for name, result in (("judged", judged), ("not judged", RESULT)):
+        job = submit(ledger)
+        claim(ledger)
+        ledger.finish(job.id, 1, "w", "succeeded", result=result)
+        told[name] = [(e.kind, e.verdict) for e in ledger.events("0", job_id=job.id)]
+        found = ledger.get(job.id).result
+        assert found is not None and repr(found) == repr(result)  # NaN is not itself
+    assert told["judged"] == [("submitted", None), ("started", None), ("ended", "no picture")]
+    assert told["not judged"][-1] == ("ended", None)
+
+
+def test_an_event_of_an_earlier_release_has_no_verdict(
+    ledger: Ledger, ledger_settings: LedgerSettings, valkey_uri: str
+) -> None:
+    job = submit(ledger)
+    with redis.Redis.from_url(valkey_uri, decode_responses=True) as server:
+        (events,) = server.scan_iter(f"*{ledger_settings.prefix}*:events")
+        fields = server.xrange(events)[-1][1]
+        del fields["verdict"]
+        server.xadd(events, fields)
+    assert [e.verdict for e in ledger.events("0", job_id=job.id)] == [None, None]
 
 
 def test_order_is_priority_then_submission(ledger: Ledger) -> None:

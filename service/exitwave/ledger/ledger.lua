@@ -108,10 +108,11 @@ local function has(job, field)
   return redis.call('HEXISTS', job.key, field) == 1
 end
 
-local function emit(root, job, kind, progress)
+local function emit(root, job, kind, progress, verdict)
   redis.call('XADD', root .. ':events', 'MAXLEN', '~', EVENTS_KEPT, '*', 'job', job.id,
     'owner', redis.call('HGET', job.key, 'owner') or '', 'kind', kind, 'state', job.state,
-    'attempt', string.format('%d', job.attempt), 'progress', progress or '')
+    'attempt', string.format('%d', job.attempt), 'progress', progress or '',
+    'verdict', verdict or '')
   local counted = kind == 'ended' and 'ended:' .. job.state or kind
   redis.call('HINCRBY', root .. ':counts', counted, 1)
 end
@@ -252,7 +253,7 @@ local function make_ready(root, job, now, policy)
   if job.place < BATCH then make_way(root, now, policy) end
 end
 
-local function end_job(root, job, now, state)
+local function end_job(root, job, now, state, verdict)
   out_of_ready(root, job.id)
   redis.call('ZREM', root .. ':paused', job.id)
   redis.call('ZREM', root .. ':leased', job.id)
@@ -260,7 +261,7 @@ local function end_job(root, job, now, state)
   set_state(root, job, state)
   redis.call('HSET', job.key, 'ended_at', now)
   redis.call('HDEL', job.key, 'holder', 'paused', 'yield_requested')
-  emit(root, job, 'ended')
+  emit(root, job, 'ended', nil, verdict)
 end
 
 local function end_attempt(job, now, outcome, reason)
@@ -541,7 +542,8 @@ local function refuse(root, job, attempt, worker, outcome)
   end
 end
 
--- id, attempt, worker, outcome, result or '', failure or '', reason
+-- id, attempt, worker, outcome, result or '', failure or '', reason, verdict or ''; a worker
+-- of an earlier release tells no verdict
 local function finish(root, args, policy)
   local now = now_ms()
   local attempt, worker, outcome = tonumber(args[2]), args[3], args[4]
@@ -565,7 +567,7 @@ local function finish(root, args, policy)
     end_attempt(job, now, outcome, args[7])
     if args[5] ~= '' then redis.call('HSET', job.key, 'result', args[5]) end
     if args[6] ~= '' then redis.call('HSET', job.key, 'failure', args[6]) end
-    end_job(root, job, now, outcome)
+    end_job(root, job, now, outcome, args[8])
   end
   return { 'ok', record(root, job.id) }
 end

@@ -18,7 +18,8 @@ def _version(source: str) -> int:
 
 
 VERSION = _version(SOURCE)
-"""Raised whenever the functions or the layout of the keys change."""
+"""Raised whenever functions or layout change so that programs of the last release could not
+use them. A further field that may be missing is no such change."""
 
 LIST_COMMAND = ("FUNCTION LIST", "LIBRARYNAME", NAME, "WITHCODE")
 

@@ -148,6 +148,8 @@ def event_from_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
             "state": fields["state"],
             "attempt": int(fields["attempt"]),
             "progress": json.loads(progress) if progress else None,
+            # Entries that an earlier release wrote have no such field.
+            "verdict": fields.get("verdict") or None,
         }
     )
 

@@ -94,6 +94,7 @@ class WorkCalls(CallBuilder):
             result.model_dump_json() if result else "",
             failure.model_dump_json() if failure else "",
             failure.message if failure else "",
+            result.verdict.verdict if result and result.verdict else "",
             parse=parse,
         )
 

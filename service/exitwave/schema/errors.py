@@ -16,7 +16,8 @@
     │   └── ResultNotFound
     ├── Conflict                409
     │   ├── ScanNotFinished
-    │   └── TransitionNotAllowed
+    │   ├── TransitionNotAllowed
+    │   └── VerdictNotMet            a result is worse than its caller asked for
     ├── AccessDenied            401  no key or session, or none that is valid
     ├── Forbidden               403  a key or session without the scope
     ├── PreconditionFailed      412  the thing has changed since it was looked at
@@ -133,6 +134,28 @@ class TransitionNotAllowed(Conflict):
 
     def __init__(self, message: str, state: str | None = None) -> None:
         self.state = state
+        super().__init__(message)
+
+
+class VerdictNotMet(Conflict):
+    """A result is worse than its caller asked for.
+
+    Raised by whoever waits for it (client, command line), never by the service.
+
+    Parameters
+    ----------
+    message : str
+    found : str
+        The verdict, or "no verdict".
+    expected : str
+        What was asked for.
+    """
+
+    slug = "verdict-not-met"
+
+    def __init__(self, message: str, found: str = "", expected: str = "") -> None:
+        self.found = found
+        self.expected = expected
         super().__init__(message)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from .verdict import Preparation, Start, Verdict
+from .verdict import Judgement, Preparation, Start, Verdict
 
 
 class JobState(StrEnum):
@@ -328,6 +328,9 @@ class Event(Strict):
     attempt: int
     owner: str = Field("", description="Whose job it is.")
     progress: Progress | None = None
+    verdict: Judgement | None = Field(
+        None, description="Of `ended`, where the job has a result that was judged."
+    )
 
 
 class Problem(BaseModel):

@@ -145,6 +145,7 @@ async def _job_events(
 
 def _end_of(job: Job, event_id: str) -> Event:
     """The end once more, for who has its event already or comes after it was trimmed."""
+    verdict = job.result.verdict if job.result else None
     return Event(
         id=event_id,
         at=job.ended_at or job.submitted_at,
@@ -153,6 +154,7 @@ def _end_of(job: Job, event_id: str) -> Event:
         state=job.state,
         attempt=job.attempt,
         owner=job.owner,
+        verdict=verdict.verdict if verdict else None,
     )
 
 
