@@ -14,6 +14,7 @@ from httpx_sse import aconnect_sse
 from exitwave.schema.errors import TooManyRequests, Unavailable
 from exitwave.schema.job import Attempt, Event, Job, JobPage, JobState
 from exitwave.schema.requests import BatchItem
+from exitwave.schema.required import Required, check_required, check_verdict
 
 from . import arrays, job_calls
 from .aio_service import AsyncServiceClient
@@ -126,14 +127,20 @@ class AsyncClient(AsyncServiceClient):
         """As `Client.frc`."""
         return await self._run(job_calls.frc(job_id))
 
-    async def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
+    async def wait(
+        self, job_id: str, timeout_s: float | None = None, require: Required | None = None
+    ) -> Job:
         """As `Client.wait`."""
+        if require is not None:
+            check_required(require)
         waiting = Waiting(job_id, timeout_s)
         while True:
             found: Job | Unavailable | TooManyRequests
             try:
                 found = await self._run(job_calls.job(job_id), patience_s=0)
                 if found.state.terminal:
+                    if require is not None:
+                        check_verdict(found, require)
                     return found
             except (Unavailable, TooManyRequests) as error:
                 found = error

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from exitwave.schema.errors import ExitwaveError, ResultNotFound, UsageError
-from exitwave.schema.job import Job, Quality
+from exitwave.schema.job import Job, Quality, Result
+from exitwave.schema.verdict import Preparation, Start, Verdict
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+JUDGED = ("verdict", "preparation", "start")
 NAMES = ("object_MYX", "probe_NHW", "positions_m", "positions_px", "loss", "pixel_size_m")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ResultArrays:
     """A finished reconstruction.
 
@@ -35,6 +38,12 @@ class ResultArrays:
     loss : array (epochs,)
     quality : Quality, optional
         As far as it can be told without a truth.
+    verdict : Verdict, optional
+        Whether there is a picture; None: nobody judged it.
+    preparation : Preparation, optional
+        What was left out of the fit, and why.
+    start : Start, optional
+        Where the run began.
     job : Job
         The record of the job it is of.
     """
@@ -46,7 +55,20 @@ class ResultArrays:
     pixel_size_m: float
     loss: NDArray[np.float64]
     quality: Quality | None
+    verdict: Verdict | None
+    preparation: Preparation | None
+    start: Start | None
     job: Job
+
+    def __repr__(self) -> str:
+        """In a line: arrays by their shapes."""
+        judged = "not judged" if self.verdict is None else self.verdict.verdict
+        shapes = {"object": self.object_MYX.shape, "probe": self.probe_NHW.shape}
+        arrays = ", ".join(f"{name} {_by(shape)}" for name, shape in shapes.items())
+        return (
+            f"<result of job {self.job.id}: {judged}; {arrays}, "
+            f"{len(self.positions_m)} positions, {1e9 * self.pixel_size_m:.4g} nm/px>"
+        )
 
 
 def require_numpy() -> None:
@@ -75,6 +97,8 @@ def read_result(job: Job, file: IO[bytes]) -> ResultArrays:
     try:
         with np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in NAMES}
+            told = {name: str(stored[name]) for name in JUDGED if name in stored}
+            judged = _judged(job.result, told)
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ExitwaveError(
             f"job {job.id}: the result is not what this client knows ({error}); "
@@ -88,5 +112,18 @@ def read_result(job: Job, file: IO[bytes]) -> ResultArrays:
         pixel_size_m=float(found["pixel_size_m"]),
         loss=found["loss"],
         quality=job.result.quality,
+        verdict=judged.verdict,
+        preparation=judged.preparation,
+        start=judged.start,
         job=job,
     )
+
+
+def _judged(record: Result, told: dict[str, str]) -> Result:
+    """The record's result with what the file tells; of an earlier service it tells nothing."""
+    values = {name: json.loads(text) for name, text in told.items()}
+    return Result.model_validate({**record.model_dump(exclude=set(values)), **values})
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

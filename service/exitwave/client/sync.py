@@ -14,6 +14,7 @@ from httpx_sse import connect_sse
 from exitwave.schema.errors import TooManyRequests, Unavailable
 from exitwave.schema.job import Attempt, Event, Job, JobPage, JobState
 from exitwave.schema.requests import BatchItem
+from exitwave.schema.required import Required, check_required, check_verdict
 
 from . import arrays, job_calls
 from .arrays import ResultArrays
@@ -191,20 +192,35 @@ class Client(ServiceClient):
         """
         return self._run(job_calls.frc(job_id))
 
-    def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
+    def wait(
+        self, job_id: str, timeout_s: float | None = None, require: Required | None = None
+    ) -> Job:
         """Wait until a job has ended, however it ended.
+
+        Parameters
+        ----------
+        job_id : str
+        timeout_s : float, optional
+        require : {"good", "doubtful"}, optional
+            The worst verdict that will do.
 
         Raises
         ------
         TimeoutError
             It has not ended after `timeout_s`.
+        VerdictNotMet
+            The verdict is worse than `require`, or there is none.
         """
+        if require is not None:
+            check_required(require)
         waiting = Waiting(job_id, timeout_s)
         while True:
             found: Job | Unavailable | TooManyRequests
             try:
                 found = self._run(job_calls.job(job_id), patience_s=0)
                 if found.state.terminal:
+                    if require is not None:
+                        check_verdict(found, require)
                     return found
             except (Unavailable, TooManyRequests) as error:
                 found = error

@@ -7,6 +7,7 @@
 ``positions_px``  (n, 2) (y, x) of the views' top-left pixels in that object
 ``loss``          (epochs,)
 ``pixel_size_m``  a number
+``verdict``       JSON text, like ``preparation`` and ``start``; null: none
 ================  ===========================================================
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .judged import judged_texts
 from .reconstruction import Reconstruction
 
 
@@ -31,4 +33,5 @@ def write_npz(path: Path, result: Reconstruction) -> None:
             positions_px=np.asarray(result.positions_px, dtype=np.float64),
             loss=np.asarray(result.loss, dtype=np.float64),
             pixel_size_m=np.float64(result.pixel_size_m),
+            **{name: np.array(text) for name, text in judged_texts(result).items()},
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.unit.client.http_server import KEY, Answer, job, problem, serving
+from tests.verdicts import DOUBTFUL, NO_PICTURE
 
 from exitwave.client import AsyncClient, Client
 from exitwave.schema.errors import (
@@ -21,6 +22,7 @@ from exitwave.schema.errors import (
     ResultNotFound,
     TransitionNotAllowed,
     UsageError,
+    VerdictNotMet,
 )
 from exitwave.schema.job import Job, JobState
 
@@ -218,6 +220,38 @@ async def test_the_async_client_submits() -> None:
             assert await client.submit_many(["7f0c"]) == []
     assert made.id == "j1"
     assert json.loads(server.seen[0].body)["start"] == "j0"
+
+
+async def test_waiting_may_ask_for_a_picture() -> None:
+    result = {"node": "ptycho/u/j1/a1", "attempt": 1, "epochs": 2}
+    judged = job("succeeded", result={**result, "verdict": DOUBTFUL.model_dump()})
+    answers = [Answer(job()), Answer(judged)]
+    worse = pytest.raises(VerdictNotMet, match=r"found doubtful: .*by 18 %.*; expected good")
+    with serving(*answers * 4) as server:
+        with server.client() as client:
+            assert client.wait("j1", require="doubtful").state is JobState.SUCCEEDED
+            with worse as caught:
+                client.wait("j1", require="good")
+        async with AsyncClient(server.url, KEY) as client:
+            assert (await client.wait("j1", require="doubtful")).id == "j1"
+            with worse:
+                await client.wait("j1", require="good")
+    assert (caught.value.found, caught.value.expected) == ("doubtful", "good")
+    without = Answer(job("succeeded", result=result)), Answer(job("failed"))
+    with serving(*without) as server, server.client() as client:
+        with pytest.raises(VerdictNotMet, match="no verdict in its result"):
+            client.wait("j1", require="doubtful")
+        with pytest.raises(VerdictNotMet, match="it is failed"):
+            client.wait("j1", require="doubtful")
+
+
+async def test_what_cannot_be_asked_for_is_said_before_the_wait() -> None:
+    wrong = pytest.raises(InvalidInput, match="require: found no picture")
+    with Client("http://127.0.0.1:9", KEY) as client, wrong:
+        client.wait("j1", require=NO_PICTURE.verdict)  # type: ignore[arg-type]  # untyped caller
+    async with AsyncClient("http://127.0.0.1:9", KEY) as client:
+        with pytest.raises(InvalidInput, match="require"):
+            await client.wait("j1", require="")  # type: ignore[arg-type]  # likewise
 
 
 def test_both_clients_have_the_same_methods_and_signatures() -> None:

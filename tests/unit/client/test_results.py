@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.unit.client.http_server import KEY, Answer, job, problem, serving
+from tests.verdicts import DOUBTFUL, NO_PICTURE, PREPARATION, START
 
 from exitwave.client import AsyncClient
+from exitwave.client.arrays import JUDGED
 from exitwave.files.npz import write_npz
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.schema.errors import ExitwaveError, ResultNotFound, Unavailable
@@ -93,9 +96,56 @@ async def test_a_result_is_arrays_with_units(made: Reconstruction, tmp_path: Pat
         assert result.object_MYX.dtype == result.probe_NHW.dtype == np.complex64
         assert result.pixel_size_m == 1e-8
         assert result.quality is not None and result.quality.overlap == 0.7
-        assert result.job.id == "j1"
+        assert result.verdict is result.preparation is result.start is None
+        assert result.job.id == "j1" and "not judged" in repr(result)
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.pixel_size_m = 1.0  # type: ignore[misc]  # what must not work
+
+
+def test_a_result_tells_what_was_judged(made: Reconstruction, tmp_path: Path) -> None:
+    judged = dataclasses.replace(made, verdict=NO_PICTURE, preparation=PREPARATION, start=START)
+    write_npz(tmp_path / "r.npz", judged)
+    with (
+        serving(Answer((tmp_path / "r.npz").read_bytes()), Answer(DONE)) as server,
+        server.client() as client,
+    ):
+        found = client.result("j1")
+    assert found.verdict == NO_PICTURE
+    assert (found.preparation, found.start) == (PREPARATION, START)
+    assert repr(found) == (
+        "<result of job j1: no picture; object 1 x 12 x 20, probe 2 x 8 x 8, "
+        "2 positions, 10 nm/px>"
+    )
+
+
+def test_a_file_of_an_earlier_service_leaves_the_verdict_to_the_record(
+    made: Reconstruction, tmp_path: Path
+) -> None:
+    write_npz(tmp_path / "r.npz", made)
+    with np.load(tmp_path / "r.npz") as arrays:
+        kept = {name: arrays[name] for name in arrays if name not in JUDGED}
+        assert len(kept) == len(arrays.files) - 3
+    np.savez(tmp_path / "old.npz", **kept)
+    record = json.loads(DONE)
+    record["result"]["verdict"] = DOUBTFUL.model_dump()
+    answers = Answer((tmp_path / "old.npz").read_bytes()), Answer(json.dumps(record))
+    with serving(*answers) as server, server.client() as client:
+        found = client.result("j1")
+    assert found.verdict == DOUBTFUL
+    assert found.preparation is found.start is None
+
+
+def test_a_verdict_that_this_client_does_not_know_is_said_so(
+    made: Reconstruction, tmp_path: Path
+) -> None:
+    write_npz(tmp_path / "r.npz", made)
+    with np.load(tmp_path / "r.npz") as arrays:
+        newer = dict(arrays) | {"verdict": np.array('{"verdict": "superb"}')}
+    np.savez(tmp_path / "new.npz", **newer)
+    answers = Answer((tmp_path / "new.npz").read_bytes()), Answer(DONE)
+    other = pytest.raises(ExitwaveError, match="versions of client and service differ")
+    with serving(*answers) as server, server.client() as client, other:
+        client.result("j1")
 
 
 @pytest.mark.parametrize("content", [b"no archive", b"PK\x05\x06" + bytes(18)])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from tests.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.files.npy import write_npy_tree
 from exitwave.files.npz import write_npz
@@ -17,6 +18,7 @@ from exitwave.files.png import Plane, object_png, scale_bar
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.files.tiff import write_tiff
 from exitwave.schema.errors import InvalidInput
+from exitwave.schema.verdict import Preparation, Start, Verdict
 
 
 def result(states: int) -> Reconstruction:
@@ -59,6 +61,12 @@ def test_named_arrays_are_whole_and_need_no_pickle(tmp_path: Path) -> None:
         for name in ("object_MYX", "probe_NHW", "positions_m", "positions_px", "loss"):
             np.testing.assert_array_equal(found[name], getattr(made, name))
         assert float(found["pixel_size_m"]) == made.pixel_size_m
+        assert str(found["verdict"]) == "null"
+    write_npz(path, replace(made, verdict=NO_PICTURE, preparation=PREPARATION, start=START))
+    with np.load(path, allow_pickle=False) as found:
+        assert Verdict.model_validate_json(str(found["verdict"])) == NO_PICTURE
+        assert Preparation.model_validate_json(str(found["preparation"])) == PREPARATION
+        assert Start.model_validate_json(str(found["start"])) == START
 
 
 def test_the_box_of_all_views_stands_in_for_an_unknown_one() -> None:
