@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
-from exitwave.schema.verdict import Preparation, Start, Verdict
+from exitwave.schema.verdict import Note, Preparation, Start, Verdict
 
+from .frame_masks import FrameMasks
 from .phase import Box
 
 ILLUMINATED_SHARE = 0.05
@@ -50,6 +51,12 @@ class Measurement:
         True = valid.
     truth : Truth, optional
         Of a simulated measurement.
+    frame_masks : FrameMasks, optional
+        Pixels that are bad in single frames only.
+    monitor_n : float array (n,), optional
+        Reading of a beam monitor for each frame, in any unit.
+    notes : tuple of Note
+        What people should know about the file.
     """
 
     counts_nHW: NDArray[Any]
@@ -57,10 +64,15 @@ class Measurement:
     geometry: Geometry
     mask_HW: NDArray[np.bool_] | None = None
     truth: Truth | None = None
+    frame_masks: FrameMasks | None = None
+    monitor_n: NDArray[np.float64] | None = None
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         counts = self.counts_nHW
         check_scan(counts.shape, counts.dtype, self.positions_m, self.mask_HW)
+        check_numbers(len(counts), len(self.positions_m))
+        check_finite("positions", self.positions_m)
         check_finite("frames", counts)
 
 
@@ -189,15 +201,18 @@ def check_scan(
         raise DataError("frames", f"values of type {dtype}", "counts")
     if positions_m.ndim != 2 or positions_m.shape[1] != 2:
         raise DataError("positions", f"shape {positions_m.shape}", "shape (n, 2)")
-    if len(positions_m) != shape[0]:
-        raise DataError(
-            "positions",
-            f"{len(positions_m)} positions for {shape[0]} frames",
-            "one position per frame",
-        )
-    check_finite("positions", positions_m)
     if mask_HW is not None and mask_HW.shape != shape[1:]:
         raise DataError("mask", f"shape {mask_HW.shape}", f"that of a frame, {shape[1:]}")
+
+
+def check_numbers(frames: int, positions: int) -> None:
+    """Raise `DataError` unless there is one position for each frame."""
+    if frames != positions:
+        raise DataError(
+            "positions",
+            f"{positions} positions for {frames} frames",
+            "one position per frame",
+        )
 
 
 def check_finite(name: str, values: NDArray[Any]) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.files.frame_masks import FrameMasks
 from exitwave.schema.data import GeometryOverrides
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
+from exitwave.schema.verdict import Note
 
 from .arrays import RunArray
 from .profile import Calibration, Motor, Profile
@@ -98,6 +100,10 @@ class TiledScan:
         self._axes = self._find_axes()
         self._others: dict[str, Stream | None] = {}
         self.ref = ref.model_copy(update={"n_frames": self.n_frames})
+        # Runs carry neither; the orientation above is the profile's.
+        self.notes: tuple[Note, ...] = ()
+        self.frame_masks: FrameMasks | None = None
+        self.monitor_n: NDArray[np.float64] | None = None
 
     def frames(self, start: int, stop: int) -> NDArray[Any]:
         """Patterns `start` to `stop` (n, H, W), as stored."""

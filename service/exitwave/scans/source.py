@@ -7,9 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.files.frame_masks import FrameMasks
 from exitwave.schema.data import GeometryOverrides
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
+from exitwave.schema.verdict import Note
 
 from .profile import Orientation
 
@@ -29,6 +31,12 @@ class Scan(Protocol):
         Of a pattern as stored, in pixels.
     orientation : Orientation
         What turns a stored pattern into one seen along the beam, rows running down.
+    notes : tuple of Note
+        What people should know about how it was read.
+    frame_masks : FrameMasks, optional
+        Pixels that are bad in single frames only, as stored; one entry a frame.
+    monitor_n : float array, optional
+        Reading of a beam monitor for each frame, in any unit.
     """
 
     ref: ScanRef
@@ -37,6 +45,9 @@ class Scan(Protocol):
     n_frames: int
     shape_HW: tuple[int, int]
     orientation: Orientation
+    notes: tuple[Note, ...]
+    frame_masks: FrameMasks | None
+    monitor_n: NDArray[np.float64] | None
 
     def frames(self, start: int, stop: int) -> NDArray[Any]:
         """Patterns `start` to `stop` (n, H, W) in counts, as stored.

@@ -310,7 +310,6 @@ def test_patterns_that_lie_in_yet_other_files_are_copied_themselves(
 @pytest.mark.parametrize(
     ("counts", "says"),
     [
-        (np.ones((4, 16, 16)), "5 positions for 4 frames"),
         (np.ones((5, 16)), r"shape \(5, 16\)"),
         (np.ones((5, 8, 8)), "mask: found shape"),
         (np.ones((5, 16, 16), complex), "values of type complex128"),

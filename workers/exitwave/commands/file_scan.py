@@ -1,4 +1,4 @@
-"""A CXI file as a scan, so that a file is prepared exactly as a run in Tiled is."""
+"""A file as a scan, so that a file is prepared exactly as a run in Tiled is."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ class FileScan:
         self.n_frames = len(measurement.counts_nHW)
         height, width = measurement.counts_nHW.shape[1:]
         self.shape_HW = (height, width)
-        # A CXI file's frames are stored as seen along the beam, rows running down.
+        # What reads files has turned the frames: as seen along the beam, rows running down.
         self.orientation = Orientation(transpose=False, flip_y=False, flip_x=False)
+        self.notes = measurement.notes
+        self.frame_masks = measurement.frame_masks
+        self.monitor_n = measurement.monitor_n
         self.ref = ScanRef(uid=path.stem, path=str(path), n_frames=self.n_frames)
 
     def frames(self, start: int, stop: int) -> NDArray[Any]:
