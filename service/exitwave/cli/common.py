@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from exitwave.client import Client
 from exitwave.schema.job import Job, JobState
+from exitwave.schema.required import Required, check_verdict
 
 from . import follow, tables
 
@@ -36,6 +37,14 @@ JobId: TypeAlias = Annotated[str, typer.Argument(help="Id of the job.", metavar=
 WaitFlag: TypeAlias = Annotated[
     bool, typer.Option("--wait", help="Wait for its end; exit code 1 unless it succeeded.")
 ]
+RequireOption: TypeAlias = Annotated[
+    Required | None,
+    typer.Option(
+        "--require",
+        help="With --wait: exit code 1 where the verdict is worse than that, too.",
+        show_default=False,
+    ),
+]
 
 
 def client_of(context: typer.Context, patience_s: float = LOOK_PATIENCE_S) -> Client:
@@ -58,7 +67,17 @@ def say_error(text: str) -> None:
     print(f"exitwave: {text}", file=sys.stderr)
 
 
-def tell_new_job(client: Client, job: Job, *, wait: bool, as_json: bool) -> None:
+def check_wait(require: Required | None, *, wait: bool) -> None:
+    """Refuse to hold a job to a verdict that nobody waits for."""
+    if require is not None and not wait:
+        raise typer.BadParameter(
+            f"found {require} without --wait; expected both", param_hint="--require"
+        )
+
+
+def tell_new_job(
+    client: Client, job: Job, *, wait: bool, as_json: bool, require: Required | None = None
+) -> None:
     """Print a job just made, or wait for its end and exit by it."""
     if wait:
         job = follow.until_end(client, job.id, quiet=as_json)
@@ -70,12 +89,20 @@ def tell_new_job(client: Client, job: Job, *, wait: bool, as_json: bool) -> None
         if not as_json and job.spec.kind == "frc" and job.result is not None:
             for name, line in tables.quality_rows(job.result.quality):
                 typer.echo(f"{name} {line}")
-        exit_by_outcome(job, say=not as_json)
+        exit_by_outcome(job, say=not as_json, require=require)
 
 
-def exit_by_outcome(job: Job, *, say: bool) -> None:
-    """Leave with exit code 1 unless the job succeeded."""
+def exit_by_outcome(job: Job, *, say: bool, require: Required | None = None) -> None:
+    """Leave with exit code 1 unless the job succeeded, with a verdict as good as required.
+
+    Raises
+    ------
+    VerdictNotMet
+        It succeeded, but its verdict is worse; the command line says so and leaves with 1.
+    """
     if say:
         typer.echo(tables.outcome(job))
     if job.state is not JobState.SUCCEEDED:
         raise typer.Exit(FAILED)
+    if require is not None:
+        check_verdict(job, require)

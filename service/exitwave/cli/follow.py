@@ -79,7 +79,8 @@ class _Display:
     def tell(self, event: Event) -> None:
         """Show what happened."""
         if event.kind == "ended":
-            self._say(f"job {event.job_id} {event.state}")
+            verdict = f", {event.verdict}" if event.verdict else ""
+            self._say(f"job {event.job_id} {event.state}{verdict}")
             self._remove(event.job_id)
             return
         if event.kind != "progress":

@@ -8,7 +8,10 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from exitwave.client import Client
+from exitwave.schema.errors import VerdictNotMet
+from exitwave.schema.job import Job
 from exitwave.schema.requests import BatchItem
+from exitwave.schema.required import Required, check_verdict
 
 from . import follow, tables
 from .common import (
@@ -16,7 +19,9 @@ from .common import (
     MAKE_PATIENCE_S,
     JobId,
     JsonFlag,
+    RequireOption,
     WaitFlag,
+    check_wait,
     client_of,
     print_json,
     say_error,
@@ -66,26 +71,34 @@ def submit(
     tags: Tags = None,
     start: Start = None,
     wait: WaitFlag = False,
+    require: RequireOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask for the reconstruction of one scan or of many."""
+    check_wait(require, wait=wait)
     named = [parse_scan(scan) for scan in scans]
     overrides = parse_settings(settings or [])
     with client_of(context, MAKE_PATIENCE_S) as client:
         if len(named) > 1:
             items = client.submit_many(named, recipe, overrides, priority, tags or (), start)
-            _tell_many(client, items, wait=wait, as_json=as_json)
+            _tell_many(client, items, wait=wait, as_json=as_json, require=require)
         else:
             job = client.submit(named[0], recipe, overrides, priority, tags or (), start)
-            tell_new_job(client, job, wait=wait, as_json=as_json)
+            tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
 
 def retry(
-    context: typer.Context, job_id: JobId, wait: WaitFlag = False, as_json: JsonFlag = False
+    context: typer.Context,
+    job_id: JobId,
+    wait: WaitFlag = False,
+    require: RequireOption = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Do the work of an ended job once more: a new job."""
+    check_wait(require, wait=wait)
     with client_of(context, MAKE_PATIENCE_S) as client:
-        tell_new_job(client, client.retry(job_id), wait=wait, as_json=as_json)
+        job = client.retry(job_id)
+        tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
 
 def rerun(
@@ -104,16 +117,18 @@ def rerun(
     ] = None,
     start: Start = None,
     wait: WaitFlag = False,
+    require: RequireOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Do the work of an ended job again with changes: a new job.
 
     What is set is laid over what was set for the earlier job; KEY=null drops it.
     """
+    check_wait(require, wait=wait)
     overrides = parse_settings(settings or [])
     with client_of(context, MAKE_PATIENCE_S) as client:
         job = client.rerun(job_id, overrides, recipe, priority, tags or None, start)
-        tell_new_job(client, job, wait=wait, as_json=as_json)
+        tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
 
 def frc(
@@ -155,7 +170,14 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _tell_many(client: Client, items: list[BatchItem], *, wait: bool, as_json: bool) -> None:
+def _tell_many(
+    client: Client,
+    items: list[BatchItem],
+    *,
+    wait: bool,
+    as_json: bool,
+    require: Required | None,
+) -> None:
     """A line for each scan; exit code 1 unless all is well with all of them."""
     well = True
     for place, item in enumerate(items):
@@ -168,7 +190,7 @@ def _tell_many(client: Client, items: list[BatchItem], *, wait: bool, as_json: b
         if wait:
             job = follow.until_end(client, job.id, quiet=as_json)
             items[place] = item.model_copy(update={"job": job})
-            well &= job.state == "succeeded"
+            well &= job.state == "succeeded" and _is_met(job, require)
         if not as_json:
             said = tables.outcome(job) if wait else f"job {job.id} {job.state}"
             typer.echo(f"scan {item.scan}: {said}")
@@ -176,3 +198,14 @@ def _tell_many(client: Client, items: list[BatchItem], *, wait: bool, as_json: b
         print_json(items)
     if not well:
         raise typer.Exit(FAILED)
+
+
+def _is_met(job: Job, require: Required | None) -> bool:
+    """Whether its verdict is as good as required; says so where it is not."""
+    try:
+        if require is not None:
+            check_verdict(job, require)
+    except VerdictNotMet as error:
+        say_error(str(error))
+        return False
+    return True

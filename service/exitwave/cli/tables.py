@@ -10,6 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from exitwave.schema.job import Attempt, Job, JobState, Progress, Quality
+from exitwave.schema.required import verdict_line
+from exitwave.schema.verdict import Verdict
+
+from .verdict_rows import VERDICT_STYLES, verdict_rows
 
 PIPED_WIDTH = 160
 """Columns where there is no terminal: lines stay whole for grep."""
@@ -31,28 +35,51 @@ STYLES = {
 def job_list(jobs: list[Job]) -> Table:
     """One line a job; a narrow terminal cuts the ends of long names."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("job", "state", "scan", "recipe", "progress", "loss", "submitted"):
-        narrowest = 26 if name == "job" else 9 if name in {"state", "progress"} else None
-        table.add_column(name, no_wrap=True, min_width=narrowest)
+    narrowest = {"job": 26, "state": 9, "verdict": 10, "progress": 9}
+    names = ("job", "state", "verdict", "scan", "recipe", "progress", "loss", "submitted")
+    for name in names:
+        table.add_column(name, no_wrap=True, min_width=narrowest.get(name))
     for job in jobs:
         table.add_row(
             job.id,
             "paused" if job.paused else job.state.value,
+            verdict_text(job),
             scan_name(job),
             recipe_name(job),
             epoch_text(job),
             loss_text(job),
             ago(job.submitted_at),
-            style=STYLES[job.state],
+            style=job_style(job),
         )
     return table
 
 
+def job_style(job: Job) -> str:
+    """Colour of its line: of its verdict where it has one, else of its state."""
+    verdict = _verdict_of(job)
+    return STYLES[job.state] if verdict is None else VERDICT_STYLES[verdict.verdict]
+
+
+def verdict_text(job: Job) -> str:
+    """Whether there is a picture; nothing where none can be expected."""
+    verdict = _verdict_of(job)
+    if verdict is not None:
+        return verdict.verdict
+    is_missing = job.result is not None and job.spec.kind == "reconstruction"
+    return "not judged" if is_missing else ""
+
+
+def _verdict_of(job: Job) -> Verdict | None:
+    return None if job.result is None else job.result.verdict
+
+
 def job_record(job: Job, linked: Sequence[Job] = ()) -> Table:
-    """Everything about one job, and the jobs that refer to it."""
+    """Everything about one job, its verdict first, and the jobs that refer to it."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    for name, line in _verdict_rows(job):
+        table.add_row(name, line, style=job_style(job) if name == "verdict" else "")
     for name, line in (*_asked_rows(job), *_course_rows(job), *_end_rows(job)):
         table.add_row(name, line)
     for other in linked:
@@ -68,6 +95,16 @@ def link(other: Job, job_id: str) -> str:
     if spec.retry_of == job_id:
         return "retried as"
     return "start of" if spec.start is not None and spec.start.job_id == job_id else ""
+
+
+def _verdict_rows(job: Job) -> list[tuple[str, str]]:
+    if job.result is None:
+        return []
+    result = job.result
+    rows = verdict_rows(result.verdict, result.preparation, result.start)
+    if result.verdict is None and (word := verdict_text(job)):
+        rows.insert(0, ("verdict", word))
+    return rows
 
 
 def _asked_rows(job: Job) -> Iterator[tuple[str, str]]:
@@ -116,7 +153,7 @@ def _end_rows(job: Job) -> Iterator[tuple[str, str]]:
     if job.result:
         early = "" if job.result.complete else ", ended early on request"
         yield "result", f"{job.result.node} (in Tiled){early}"
-        yield from quality_rows(job.result.quality)
+        yield from quality_rows(job.result.quality, job.result.verdict)
 
 
 def attempt_text(attempt: Attempt) -> str:
@@ -137,12 +174,23 @@ def outcome(job: Job) -> str:
     if job.failure is not None:
         return f"job {job.id} {job.state}: {job.failure.message}"
     if job.result is not None:
-        return f"job {job.id} {job.state} after {took(job)}: {job.result.node} in Tiled"
+        where = f"{job.result.node} in Tiled"
+        said = f"job {job.id} {job.state} after {took(job)}"
+        verdict = job.result.verdict
+        if verdict is None:
+            return f"{said}: {where}"
+        return f"{said}, {verdict_line(verdict)}; {where}"
     return f"job {job.id} {job.state}"
 
 
-def quality_rows(quality: Quality | None) -> list[tuple[str, str]]:
-    """How good a result is: a name and a line for each figure that there is."""
+def quality_rows(
+    quality: Quality | None, verdict: Verdict | None = None
+) -> list[tuple[str, str]]:
+    """How good a result is: a name and a line for each figure that there is.
+
+    The PRTF compares a model with the data that it was fitted to: a false picture has a
+    perfect one, so that it counts only where the verdict is good.
+    """
     if quality is None:
         return []
     rows = []
@@ -152,13 +200,23 @@ def quality_rows(quality: Quality | None) -> list[tuple[str, str]]:
     if quality.grid_power is not None:
         rows.append(("grid power", f"{100 * quality.grid_power:.2g} % of the object's"))
     if quality.prtf_cycles_per_px is not None:
-        rows.append(("PRTF", f"above 1/e {_up_to(quality.prtf_cycles_per_px)}"))
+        rows.append(("PRTF", _prtf(quality.prtf_cycles_per_px, verdict)))
     if quality.overlap is not None:
         rows.append(("overlap", f"{100 * quality.overlap:.0f} % of the probe's diameter"))
     if (frc := quality.frc) is not None:
         length = f"half period {frc.half_period_nm:.3g} nm, halves of the {frc.halves}"
         rows.append(("FRC", f"above half a bit {_up_to(frc.crossing_cycles_per_px)}: {length}"))
     return rows
+
+
+def _prtf(cycles_per_px: float, verdict: Verdict | None) -> str:
+    if verdict is None:
+        return f"above 1/e {_up_to(cycles_per_px)}; says nothing by itself"
+    if verdict.verdict == "good":
+        return f"above 1/e {_up_to(cycles_per_px)}"
+    doubtful = verdict.verdict == "doubtful"
+    state = "the picture is doubtful" if doubtful else "there is no picture"
+    return f"not told: it says nothing while {state}"
 
 
 def _up_to(cycles_per_px: float) -> str:

@@ -17,8 +17,11 @@ from tests.unit.client.http_server import (
     problem,
     serving,
 )
+from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE
 
 from exitwave.cli import main
+from exitwave.schema.job import Event
+from exitwave.schema.verdict import Verdict
 
 KEY_INFO = {
     "id": "ab12",
@@ -259,6 +262,74 @@ def test_waiting_for_many_ends_well_only_if_all_did(shell: Shell) -> None:
     with serving(Answer(json.dumps({"items": items}), 202), *done) as server:
         out, _ = shell.run(server, "submit", "7f0c", "8a1d", "--wait", code=1)
     assert out == "scan 7f0c: job j1 succeeded\nscan 8a1d: job j1 failed\n"
+
+
+def judged(verdict: Verdict | None) -> str:
+    values = None if verdict is None else verdict.model_dump(mode="json")
+    result = {"node": "ptycho/u/j1/a1", "attempt": 1, "epochs": 2, "verdict": values}
+    return job("succeeded", result=result)
+
+
+@pytest.mark.parametrize("words", ["submit 7f0c", "retry j1", "rerun j1"])
+@pytest.mark.parametrize(
+    ("verdict", "required", "code"),
+    [
+        (GOOD, "good", 0),
+        (DOUBTFUL, "doubtful", 0),
+        (DOUBTFUL, "good", 1),
+        (NO_PICTURE, "doubtful", 1),
+        (None, "doubtful", 1),
+    ],
+)
+def test_waiting_may_require_a_picture(
+    shell: Shell, words: str, verdict: Verdict | None, required: str, code: int
+) -> None:
+    asked = [*words.split(), "--wait", "--require", required]
+    done = Answer(judged(verdict))
+    with serving(answer_to=lambda _: done) as server:
+        out, error = shell.run(server, *asked, code=code)
+        listed, again = shell.run(server, *asked, "--json", code=code)
+        shell.run(server, *words.split(), "--wait")
+    assert out.startswith("job j1 succeeded")
+    found = json.loads(listed)["result"]["verdict"]
+    assert (found and found["verdict"]) == (verdict and verdict.verdict)
+    assert again == error
+    if code:
+        word = "no verdict in its result" if verdict is None else verdict.verdict
+        assert error.startswith(f"exitwave: job j1: found {word}")
+        assert error.count("\n") == 1 and f"; expected {required}" in error
+    else:
+        assert error == ""
+
+
+def test_many_scans_may_require_pictures(shell: Shell) -> None:
+    items = [{"scan": scan, "job": json.loads(job("queued"))} for scan in ("7f0c", "8a1d")]
+    answers = Answer(json.dumps({"items": items}), 202), Answer(judged(GOOD))
+    words = ("submit", "7f0c", "8a1d", "--wait", "--require", "doubtful")
+    with serving(*answers, Answer(judged(NO_PICTURE))) as server:
+        out, error = shell.run(server, *words, code=1)
+    first, second = out.splitlines()
+    assert first.startswith("scan 7f0c: job j1 succeeded") and ", good;" in first
+    assert ", no picture: pixels left out" in second
+    assert error.count("\n") == 1 and "found no picture" in error
+
+
+def test_watching_says_the_verdict_at_the_end(shell: Shell) -> None:
+    ended = Event(
+        id="9-0",
+        at="2026-11-22T10:00:00Z",
+        job_id="j1",
+        kind="ended",
+        state="succeeded",
+        attempt=1,
+        verdict="no picture",
+    )
+    text = f"event: ended\nid: 9-0\ndata: {ended.model_dump_json()}\n\n"
+    answers = Answer(job()), Answer(text, headers=STREAM), Answer(judged(NO_PICTURE))
+    with serving(*answers) as server:
+        out, error = shell.run(server, "watch", "j1")
+    assert "job j1 succeeded, no picture\n" in error
+    assert "no picture: pixels left out" in out
 
 
 def page(numbers: range, cursor: str | None = None, damaged: tuple[str, ...] = ()) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 from rich.console import Console
+from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
 
 from exitwave.cli import main, tables
 from exitwave.cli.extras import needs
 from exitwave.cli.jobs import parse_scan, parse_settings
+from exitwave.cli.verdict_rows import verdict_rows
 from exitwave.schema.errors import UsageError
 from exitwave.schema.job import (
     Attempt,
@@ -26,6 +29,7 @@ from exitwave.schema.job import (
     Quality,
     Result,
 )
+from exitwave.schema.verdict import Finding, Preparation, Start, StartTried, Verdict
 
 
 @pytest.mark.parametrize(
@@ -84,6 +88,10 @@ def outcome_of(
         (["keys", "create", "--owner", "eva", "--scope", "read:all"], 2),
         (["workers", "drain"], 2),
         (["rerun", "j1", "--set", "recipe.seed"], 2),
+        (["submit", "7f0c", "--wait", "--require", "superb"], 2),
+        (["submit", "7f0c", "--require", "good"], 2),  # nobody would wait for it
+        (["retry", "j1", "--require", "good"], 2),
+        (["rerun", "j1", "--require", "good"], 2),
         (["nonsense"], 2),
         (["jobs"], 1),  # nobody answers on that port
     ],
@@ -259,6 +267,124 @@ def test_the_record_says_how_good_the_result_is() -> None:
     ):
         assert part in text
     assert tables.quality_rows(None) == tables.quality_rows(Quality()) == []
+
+
+def judged(verdict: Verdict | None, **values: object) -> Job:
+    quality = Quality(prtf_cycles_per_px=0.5, overlap=0.7)
+    result = Result(
+        node="ptycho/u/j1/a1", attempt=1, epochs=120, quality=quality, verdict=verdict
+    )
+    return job(state="succeeded", result=result.model_copy(update=values))
+
+
+def styled(renderable: object) -> list[str]:
+    out = io.StringIO()
+    terminal = Console(
+        markup=False,
+        highlight=False,
+        width=160,
+        file=out,
+        force_terminal=True,
+        color_system="standard",
+        no_color=False,
+    )
+    terminal.print(renderable)
+    return out.getvalue().splitlines()
+
+
+RED, YELLOW, GREEN = "31m", "33m", "32m"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word", "colour"),
+    [
+        (GOOD, "good", GREEN),
+        (DOUBTFUL, "doubtful", YELLOW),
+        (NO_PICTURE, "no picture", RED),
+        (None, "not judged", GREEN),
+    ],
+)
+def test_the_list_has_the_verdict_in_its_colour(
+    verdict: Verdict | None, word: str, colour: str
+) -> None:
+    done = judged(verdict)
+    heads, line = printed(tables.job_list([done])).splitlines()
+    assert line[heads.index("verdict") :].startswith(word)
+    _, shown = styled(tables.job_list([done]))
+    assert {part for part in (RED, YELLOW, GREEN) if part in shown} == {colour}
+    _, running = printed(tables.job_list([job()])).splitlines()
+    assert not running[heads.index("verdict") : heads.index("scan")].strip()
+    frc = judged(None)
+    spec = frc.spec.model_copy(update={"kind": "frc"})
+    assert tables.verdict_text(frc.model_copy(update={"spec": spec})) == ""
+
+
+def test_the_record_begins_with_the_verdict_and_why() -> None:
+    lines = printed(
+        tables.job_record(judged(NO_PICTURE, preparation=PREPARATION, start=START))
+    ).splitlines()
+    told = "\n".join(" ".join(line.split()) for line in lines)
+    assert told.startswith(
+        "verdict no picture\n"
+        "because pixels left out of the fit deviate 3.9 times as much as noise; below 2 would "
+        "be right. [held_out_pixels: no picture]\n"
+        "advice Check orientation and distance, or give a start.\n"
+        "because frame 17 deviates 60 times as much as the median one. "
+        "[worst_frame: doubtful]\n"
+        "figures held_out_deviance 3.9, fit_deviance 1, worst_frame_deviance 234\n"
+        "left out 2 hot pixels, brighter than all around them in every frame\n"
+        "left out frame 17: no light\n"
+        "note counts are multiples of 4\n"
+        "orientation swap (loss of swap 0.22, none 0.61)\n"
+        "began with pupil with a defocus of -310 px², loss 0.117; of 3 tried in 3.2 s; "
+        "run 2: what ran before it found no picture\n"
+        "job j1\n"
+    )
+    coloured = styled(tables.job_record(judged(NO_PICTURE)))
+    assert RED in coloured[0] and GREEN not in "".join(coloured)
+    assert printed(tables.job_record(judged(None))).startswith("verdict")
+    assert printed(tables.job_record(job())).startswith("job")
+
+
+def test_rows_of_what_is_not_known_are_left_out() -> None:
+    assert verdict_rows(None, None, None) == []
+    assert verdict_rows(Verdict(verdict="good"), Preparation(), None) == [("verdict", "good")]
+    two = StartTried(kind="pupil", defocus_y_px2=120.0, defocus_x_px2=-40.0)
+    astigmatic = Start(chosen=two, tried=[two])
+    assert verdict_rows(None, None, astigmatic) == [
+        ("began with", "pupil with a defocus of +120 (y), -40 (x) px²")
+    ]
+    remark = Finding(rule="flux", says="good", text="the flux steps by 3 %.")
+    assert verdict_rows(Verdict(verdict="good", rules=[remark]), None, None)[1:] == [
+        ("remark", "the flux steps by 3 %. [flux]")
+    ]
+
+
+def test_a_perfect_prtf_is_no_praise_where_there_is_no_picture() -> None:
+    def told(verdict: Verdict | None) -> str:
+        quality = Quality(prtf_cycles_per_px=0.5)
+        ((name, line),) = tables.quality_rows(quality, verdict)
+        assert name == "PRTF"
+        return line
+
+    assert told(GOOD) == "above 1/e up to the end of the band, 0.5 cycles/px"
+    assert told(NO_PICTURE) == "not told: it says nothing while there is no picture"
+    assert told(DOUBTFUL) == "not told: it says nothing while the picture is doubtful"
+    assert told(None).endswith("; says nothing by itself")
+    assert "end of the band" not in printed(tables.job_record(judged(NO_PICTURE)))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (GOOD, ", good; "),
+        (NO_PICTURE, ", no picture: pixels left out .* would be right; "),
+        (None, ": "),
+    ],
+)
+def test_the_line_of_the_end_says_the_verdict(verdict: Verdict | None, said: str) -> None:
+    line = tables.outcome(judged(verdict))
+    assert re.fullmatch(rf"job j1 succeeded after \d+ s{said}ptycho/u/j1/a1 in Tiled", line)
 
 
 def test_a_linked_job_names_its_parent() -> None:
