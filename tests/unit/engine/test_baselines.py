@@ -106,7 +106,7 @@ def test_a_difference_map_step_is_the_published_one(relax: float) -> None:
     fit.waves_VNHW.copy_(psi)
     model = 0.3 * random_waves(scene, seed=10)
     roots = scene.scan.intensities(np.arange(1)).double().sqrt()
-    fit.measure(torch.arange(1), model, propagate(model), roots)
+    fit.measure(torch.arange(1), model, propagate(model), roots, None)
     far = np.fft.fft2((2 * model - psi).numpy(), norm="ortho")
     wanted = (1 - relax) * roots.numpy() + relax * np.abs(far)
     step = np.fft.ifft2(wanted * np.exp(1j * np.angle(far)), norm="ortho") - model.numpy()
@@ -124,7 +124,7 @@ def test_an_admm_step_is_the_saddle_point_of_the_lagrangian() -> None:
     mask, counts = scene.scan.mask_HW, scene.scan.intensities(np.arange(7)).double()
     assert mask is not None
     model = propagate(exits)
-    fit.measure(torch.arange(7), exits, model.clone(), counts.sqrt())
+    fit.measure(torch.arange(7), exits, model.clone(), counts.sqrt(), mask)
     z = (multipliers - u + model).requires_grad_()
     data = ((power(z).sqrt() - counts.sqrt()).square() * mask).sum() / 2
     value = data + 0.7 / 2 * (z - model + u).abs().square().sum()

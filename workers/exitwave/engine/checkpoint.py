@@ -173,6 +173,9 @@ def fingerprint_of(dataset: Dataset) -> str:
     chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED_FRAMES)).astype(np.intp))
     parts = [np.array([count, *dataset.frames.shape_HW]), dataset.positions_px]
     parts += [part for part in (dataset.scale_n, dataset.mask_HW) if part is not None]
+    if dataset.frame_masks is not None:
+        parts += [dataset.frame_masks.offsets, dataset.frame_masks.pixels]
+    parts.append(np.array([dataset.pedestal]))
     parts.append(np.asarray(dataset.frames.read(chosen)))
     for part in parts:
         digest.update(f"{part.dtype.str}{part.shape}".encode())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 
+from .frame_masks import FrameMasks
 from .views import check_views, object_shape_YX
 
 Counts = NDArray[Any]
@@ -91,6 +92,10 @@ class Dataset:
         Relative flux of each frame, about 1; 1 where not given.
     mask_HW : ndarray of bool (H, W), optional
         True = valid pixel, DC at the corner like the frames.
+    frame_masks : FrameMasks, optional
+        Pixels that do not count in single frames.
+    pedestal : float
+        Counts that every pixel of every frame has beside its light; they are modelled too.
     pixel_size_m : float, optional
         Pixel size at the sample. The engine carries it along, it does not use it.
 
@@ -105,6 +110,8 @@ class Dataset:
     positions_px: NDArray[np.float64]
     scale_n: NDArray[np.float64] | None = None
     mask_HW: NDArray[np.bool_] | None = None
+    frame_masks: FrameMasks | None = None
+    pedestal: float = 0.0
     pixel_size_m: float | None = None
 
     def __post_init__(self) -> None:
@@ -134,10 +141,27 @@ class Dataset:
             object.__setattr__(self, "scale_n", _checked_scale(self.scale_n, count))
         if self.mask_HW is not None:
             object.__setattr__(self, "mask_HW", _checked_mask(self.mask_HW, (height, width)))
+        if self.frame_masks is not None:
+            _check_frame_masks(self.frame_masks, count, height * width)
+        if not (isinstance(self.pedestal, Real) and 0 <= self.pedestal < np.inf):
+            raise DataError("pedestal", self.pedestal, "counts in every pixel, from 0 on")
         if self.pixel_size_m is not None and not (
             isinstance(self.pixel_size_m, Real) and 0 < self.pixel_size_m < 1
         ):
             raise DataError("pixel_size_m", self.pixel_size_m, "metres, above 0 and below 1")
+
+    def read_valid(self, indices: NDArray[np.intp]) -> Counts:
+        """Patterns (n, H, W) for `indices`, zero where a pixel does not count."""
+        counts_nHW = np.asarray(self.frames.read(indices))
+        masked = self.frame_masks is not None and self.frame_masks.any_of(indices)
+        if self.mask_HW is not None:
+            counts_nHW = np.where(self.mask_HW, counts_nHW, counts_nHW.dtype.type(0))
+        elif masked:
+            counts_nHW = counts_nHW.copy()
+        if masked and self.frame_masks is not None:
+            height, width = self.frames.shape_HW
+            counts_nHW.reshape(-1)[self.frame_masks.within(indices, height * width)] = 0
+        return counts_nHW
 
     @property
     def object_shape_YX(self) -> tuple[int, int]:
@@ -191,6 +215,16 @@ def _checked_scale(values: object, count: int) -> NDArray[np.float64]:
             f"flux within {SCALE_RANGE:g} times of the median {middle:.3g}, either way",
         )
     return scale_n
+
+
+def _check_frame_masks(masks: FrameMasks, count: int, pixels: int) -> None:
+    if not isinstance(masks, FrameMasks) or len(masks) != count:
+        found = f"{len(masks)} frames" if isinstance(masks, FrameMasks) else type(masks)
+        raise DataError("frame_masks", found, f"FrameMasks of {count} frames")
+    if len(masks.pixels) and masks.pixels.max() >= pixels:
+        raise DataError(
+            "frame_masks", f"pixel {int(masks.pixels.max())}", f"flat indices below {pixels}"
+        )
 
 
 def _checked_mask(values: object, shape_HW: tuple[int, int]) -> NDArray[np.bool_]:

@@ -97,7 +97,4 @@ def modelled_patterns(
 
 
 def _measured(dataset: Dataset, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
-    counts_BHW = np.asarray(dataset.frames.read(chosen)).astype(np.float32)
-    if dataset.mask_HW is not None:
-        counts_BHW[:, ~dataset.mask_HW] = 0
-    return counts_BHW
+    return dataset.read_valid(chosen).astype(np.float32)

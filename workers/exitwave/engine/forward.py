@@ -38,6 +38,7 @@ def data_loss(
     shifts_B2: Tensor | None = None,
     scale_B: Tensor | None = None,
     mask_HW: Tensor | None = None,
+    pixels: int | None = None,
 ) -> Tensor:
     """Mean of `pattern_losses` over a batch; autograd gives its gradients."""
     model_BHW = model_counts(
@@ -45,6 +46,12 @@ def data_loss(
     )
     pairs = object_MYX.shape[0] * probe_NHW.shape[0]
     losses_B = pattern_losses(
-        model_BHW, intensities_BHW, loss, epsilon=epsilon, mask_HW=mask_HW, pairs=pairs
+        model_BHW,
+        intensities_BHW,
+        loss,
+        epsilon=epsilon,
+        mask_HW=mask_HW,
+        pixels=pixels,
+        pairs=pairs,
     )
     return losses_B.mean()

@@ -74,7 +74,9 @@ class FusedStep:
             scan.window_HW,
             deterministic=deterministic,
         )
-        self.needs_no_host = isinstance(self._patches, IndexPatches)
+        self.needs_no_host = (
+            isinstance(self._patches, IndexPatches) and scan.frame_masks is None
+        )
         self._ramps: tuple[Tensor, Tensor] | None = None
         if scan.shifts_n2 is not None:
             self._ramps = _ramps(scan.shifts_n2, scan.window_HW, probe_NHW.dtype)
@@ -192,6 +194,9 @@ class FusedStep:
         if self._mask_HW is not None:
             slope_BHW.mul_(self._mask_HW)
             terms_BHW.mul_(self._mask_HW)
+        if (bad := self._scan.bad_pixels(part.chosen)) is not None:
+            slope_BHW.view(-1).index_fill_(0, bad, 0.0)
+            terms_BHW.view(-1).index_fill_(0, bad, 0.0)
         slope_BHW.mul_(part.factor)
         far_BMNHW.mul_(slope_BHW[:, None, None])
         return propagate_back(far_BMNHW), terms_BHW.sum()

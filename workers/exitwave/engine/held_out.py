@@ -81,7 +81,12 @@ def judge(
         counts_BHW = scan.intensities(part)
         for loss in sums:
             losses_B = pattern_losses(
-                model_BHW, counts_BHW, loss, epsilon=scan.epsilon, mask_HW=scan.mask_HW
+                model_BHW,
+                counts_BHW,
+                loss,
+                epsilon=scan.epsilon,
+                mask_HW=scan.valid(part),
+                pixels=scan.valid_pixels,
             )
             sums[loss] += float(losses_B.sum())
     return HeldOut(

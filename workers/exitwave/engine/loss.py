@@ -101,6 +101,7 @@ def pattern_losses(
     *,
     epsilon: float,
     mask_HW: Tensor | None = None,
+    pixels: int | None = None,
     pairs: int = 1,
 ) -> Tensor:
     """Loss of each pattern, (B,); eq. 7.
@@ -114,14 +115,18 @@ def pattern_losses(
     epsilon : float
         Added to the model, in counts.
     mask_HW : Tensor of bool, optional
-        True = valid.
+        True = valid; (H, W), or (B, H, W) where patterns differ.
+    pixels : int, optional
+        That the sum over a pattern's valid pixels is divided by; none = as many as are valid.
+        Patterns that lack some more then weigh less, as their counts do.
     pairs : int
         Pairs of object and probe states, M N.
     """
     terms_BHW = LOSSES[loss].terms(model_BHW + epsilon, intensities_BHW)
     if mask_HW is None:
         return terms_BHW.mean(dim=(1, 2)) / pairs
-    return (terms_BHW * mask_HW).sum(dim=(1, 2)) / (mask_HW.sum() * pairs)
+    valid = mask_HW.sum(dim=(-2, -1)) if pixels is None else pixels
+    return (terms_BHW * mask_HW).sum(dim=(1, 2)) / (valid * pairs)
 
 
 def limit_ratio(before: Loss, after: Loss) -> float:

@@ -69,9 +69,7 @@ def beam_width_px(dataset: Dataset) -> float | None:
     spots_HW = np.zeros((height, width))
     root_total = 0.0
     for i in chosen:
-        counts_HW = np.asarray(dataset.frames.read(np.array([i], dtype=np.intp)))[0]
-        if dataset.mask_HW is not None:
-            counts_HW = np.where(dataset.mask_HW, counts_HW, 0)
+        counts_HW = dataset.read_valid(np.array([i], dtype=np.intp))[0]
         spots_HW += np.abs(np.fft.ifft2(counts_HW)) * counts_HW.size
         root_total += math.sqrt(counts_HW.sum(dtype=np.float64))
     if spots_HW[0, 0] <= 0:

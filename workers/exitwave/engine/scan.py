@@ -15,6 +15,7 @@ from exitwave.schema.recipe import Recipe
 
 from .dataset import Dataset
 from .feed import Batch, Meaning, Patterns, Resident, Streamed
+from .frame_masks import FrameMasks
 from .host import HostPatterns
 from .illuminate import split_positions
 from .loss import EPSILON_SHARE
@@ -50,9 +51,13 @@ class Scan:
         Top-left pixel of each view.
     shifts_n2, scale_n, mask_HW : Tensor, optional
         Rest of the positions, relative flux, valid pixels; on the device.
+    frame_masks : FrameMasks, optional
+        Pixels that do not count in single frames.
+    pedestal : float
+        Counts of every pixel beside its light.
     object_shape_YX : (int, int)
     mean_count : float
-        Per valid pixel and pattern.
+        Light per valid pixel and pattern.
     counted : bool
         Whole counts, so that their noise is known from their size.
     background : float
@@ -70,6 +75,8 @@ class Scan:
     mask_HW: Tensor | None
     object_shape_YX: tuple[int, int]
     mean_count: float
+    frame_masks: FrameMasks | None = None
+    pedestal: float = 0.0
     counted: bool = True
     background: float = 0.0
     work_bytes: int | None = None
@@ -97,12 +104,41 @@ class Scan:
     @property
     def epsilon(self) -> float:
         """Added to modelled counts, in counts."""
-        return max(EPSILON_SHARE * self.mean_count, self.background)
+        return self.pedestal + max(EPSILON_SHARE * self.mean_count, self.background)
 
     def intensities(self, chosen: NDArray[np.intp]) -> Tensor:
-        """Counts (B, H, W) of the chosen frames as float32, invalid pixels zero."""
+        """Counts (B, H, W) of the chosen frames as float32, zero where the mask is False."""
         self.interrupt()
         return self.patterns.counts(chosen)
+
+    def light(self, chosen: NDArray[np.intp]) -> Tensor:
+        """Counts (B, H, W) without the pedestal, from 0 on; zero where a pixel is invalid."""
+        counts_BHW = self.intensities(chosen)
+        if self.pedestal > 0:
+            counts_BHW.sub_(self.pedestal).clamp_min_(0)
+            if self.mask_HW is not None:
+                counts_BHW.mul_(self.mask_HW)
+        if (bad := self.bad_pixels(chosen)) is not None:
+            counts_BHW.view(-1).index_fill_(0, bad, 0.0)
+        return counts_BHW
+
+    def bad_pixels(self, chosen: NDArray[np.intp]) -> Tensor | None:
+        """Flat indices into (B, H, W) of pixels that only these frames do not have."""
+        if self.frame_masks is None or not self.frame_masks.any_of(chosen):
+            return None
+        height, width = self.window_HW
+        return torch.from_numpy(self.frame_masks.within(chosen, height * width)).to(self.device)
+
+    def valid(self, chosen: NDArray[np.intp]) -> Tensor | None:
+        """Valid pixels of the chosen frames: (H, W) or (B, H, W); none = all of them."""
+        if (bad := self.bad_pixels(chosen)) is None:
+            return self.mask_HW
+        shape_BHW = (len(chosen), *self.window_HW)
+        valid_BHW = torch.ones(shape_BHW, dtype=torch.bool, device=self.device)
+        if self.mask_HW is not None:
+            valid_BHW &= self.mask_HW
+        valid_BHW.view(-1).index_fill_(0, bad, False)
+        return valid_BHW
 
     def feed(self, batches: Sequence[NDArray[np.intp]]) -> Iterator[Batch]:
         """The patterns of one update after the other, each ready when it is asked for."""
@@ -173,6 +209,8 @@ def load(
         mask_HW=None if mask_HW is None else mask_HW.to(device),
         object_shape_YX=dataset.object_shape_YX,
         mean_count=survey.mean_count,
+        frame_masks=dataset.frame_masks,
+        pedestal=dataset.pedestal,
         counted=survey.whole,
         work_bytes=room.work_bytes,
         interrupt=interrupt,
@@ -186,7 +224,9 @@ def _placed(
     invalid = None
     if dataset.mask_HW is not None and not dataset.mask_HW.all():
         invalid = torch.from_numpy(np.flatnonzero(~dataset.mask_HW)).to(device)
-    meaning = Meaning(unsigned=survey.largest > host.largest, invalid=invalid)
+    # Pixels that only some frames lack may hold any number of their type.
+    unsigned = survey.largest > host.largest or dataset.frame_masks is not None
+    meaning = Meaning(unsigned=unsigned, invalid=invalid)
     if device.type == "cpu" and host.lying_nHW is not None:
         return Resident(host.lying_nHW, meaning)
     if device.type == "cpu" or room.streamed:

@@ -82,10 +82,10 @@ def object_from_autocorrelation(
     expected_YX = torch.zeros(scan.object_shape_YX, device=scan.device)
     mean_HW = torch.zeros(scan.window_HW, device=scan.device)
     for chosen in _slabs(scan):
-        mean_HW += scan.intensities(chosen).sum(0) / len(scan)
+        mean_HW += scan.light(chosen).sum(0) / len(scan)
     mean_spot_HW = _autocorrelation(mean_HW)
     for chosen in _slabs(scan):
-        spots_BHW = _autocorrelation(scan.intensities(chosen))
+        spots_BHW = _autocorrelation(scan.light(chosen))
         corners = scan.corners_n2[chosen[0] : chosen[-1] + 1].tolist()
         for (y, x), spot_HW in zip(corners, spots_BHW, strict=True):
             here = (slice(y, y + spot_HW.shape[0]), slice(x, x + spot_HW.shape[1]))
@@ -107,7 +107,7 @@ def probe_from_autocorrelation(scan: Scan) -> Tensor:
     """Mean over views of |FT^-1 sqrt I|, centred, (H, W) complex64."""
     mean_HW = torch.zeros(scan.window_HW, device=scan.device)
     for chosen in _slabs(scan):
-        mean_HW += _autocorrelation(scan.intensities(chosen).sqrt()).sum(0)
+        mean_HW += _autocorrelation(scan.light(chosen).sqrt()).sum(0)
     return (mean_HW / len(scan)).to(torch.complex64)
 
 
@@ -118,9 +118,9 @@ def amplitude_scale(scan: Scan, object_MYX: Tensor, probe_NHW: Tensor) -> float:
     for chosen in _slabs(scan, *states):
         index = torch.from_numpy(chosen).to(scan.device)
         model_BHW = model_counts(object_MYX, probe_NHW, scan.corners_n2[index])
-        if scan.mask_HW is not None:
-            model_BHW = model_BHW * scan.mask_HW
-        product += float((scan.intensities(chosen).sqrt() * model_BHW.sqrt()).sum())
+        if (valid := scan.valid(chosen)) is not None:
+            model_BHW = model_BHW * valid
+        product += float((scan.light(chosen).sqrt() * model_BHW.sqrt()).sum())
         power += float(model_BHW.sum())
     return product / power if power > 0 else 1.0
 

@@ -104,7 +104,8 @@ class AutogradStep:
             epsilon=scan.epsilon,
             shifts_B2=None if scan.shifts_n2 is None else scan.shifts_n2[index_B],
             scale_B=None if scan.scale_n is None else scan.scale_n[index_B],
-            mask_HW=scan.mask_HW,
+            mask_HW=scan.valid(batch.chosen[begin:end]),
+            pixels=scan.valid_pixels,
         )
         return mean * (end - begin)
 
@@ -130,4 +131,5 @@ def make_step(
 
 def _has_kernels(scan: Scan, losses: Collection[Loss]) -> bool:
     known = {"amplitude", "poisson", "gaussian"}.issuperset(losses)
-    return known and scan.shifts_n2 is None and has_triton()
+    plain = scan.shifts_n2 is None and scan.frame_masks is None
+    return known and plain and has_triton()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -84,9 +85,8 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
             raise DataError(
                 f"frames[{begin}]", f"counts of type {slab_nHW.dtype} after {dtype}", "one type"
             )
-        if valid_HW is not None:
-            # A detector marks dead pixels with NaN or the largest integer: not counts.
-            slab_nHW = np.where(valid_HW, slab_nHW, slab_nHW.dtype.type(0))
+        # A detector marks dead pixels with NaN or the largest integer: not counts.
+        slab_nHW = _only_valid(dataset, slab_nHW, begin)
         _check_counts(slab_nHW, begin)
         whole = whole and (slab_nHW.dtype.kind in "iu" or bool((slab_nHW % 1 == 0).all()))
         end = begin + len(slab_nHW)
@@ -110,12 +110,37 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
             f"{patterns_hold:.3g} counts in a pattern on average",
             f"at least {LEAST_LIGHT:g}, photons if they are known: multiply all patterns",
         )
+    mean_count = patterns_hold / valid_pixels
+    if dataset.pedestal > 0:
+        mean_count = _light(mean_count, dataset.pedestal)
     return Survey(
         dtype=dtype,
         largest=float(highest_HW.max()),
-        mean_count=patterns_hold / valid_pixels,
+        mean_count=mean_count,
         whole=whole,
     )
+
+
+def _light(mean_count: float, pedestal: float) -> float:
+    if mean_count <= pedestal:
+        raise DataError(
+            "pedestal",
+            f"{pedestal:.4g} counts in every pixel of patterns with {mean_count:.4g} on average",
+            "less than the patterns' mean, which is pedestal and light",
+        )
+    return mean_count - pedestal
+
+
+def _only_valid(dataset: Dataset, slab_nHW: Counts, begin: int) -> Counts:
+    """The patterns from number `begin` on, zero where a pixel does not count."""
+    if dataset.mask_HW is not None:
+        slab_nHW = np.where(dataset.mask_HW, slab_nHW, slab_nHW.dtype.type(0))
+    frames = np.arange(begin, begin + len(slab_nHW), dtype=np.intp)
+    if dataset.frame_masks is not None and dataset.frame_masks.any_of(frames):
+        slab_nHW = np.array(slab_nHW)
+        pixels = math.prod(slab_nHW.shape[1:])
+        slab_nHW.reshape(-1)[dataset.frame_masks.within(frames, pixels)] = 0
+    return slab_nHW
 
 
 def _slabs(dataset: Dataset) -> Iterator[tuple[int, Counts]]:

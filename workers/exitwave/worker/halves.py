@@ -107,7 +107,8 @@ def half_of(dataset: Dataset, halves: Halves, half: Part, seed: int) -> Dataset:
     if halves == "frames":
         return _every_other(dataset, half)
     thinned = ThinnedFrames(dataset.frames, half, seed=seed, mask_HW=dataset.mask_HW)
-    return replace(dataset, frames=ArrayFrames(_all_of(thinned)))
+    # Half of what every pixel has beside its light goes to either part, too.
+    return replace(dataset, frames=ArrayFrames(_all_of(thinned)), pedestal=dataset.pedestal / 2)
 
 
 def reconstruct_halves(
@@ -191,6 +192,7 @@ def _every_other(dataset: Dataset, first: int) -> Dataset:
         frames=frames,
         positions_px=dataset.positions_px[chosen],
         scale_n=None if dataset.scale_n is None else dataset.scale_n[chosen],
+        frame_masks=None if dataset.frame_masks is None else dataset.frame_masks.chosen(chosen),
     )
 
 

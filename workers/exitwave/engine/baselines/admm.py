@@ -39,13 +39,18 @@ class Admm(Splitting):
         self._penalty = recipe.admm.penalty
 
     def measure(
-        self, index_B: Tensor, exits_BNHW: Tensor, far_BNHW: Tensor, roots_BHW: Tensor
+        self,
+        index_B: Tensor,
+        exits_BNHW: Tensor,
+        far_BNHW: Tensor,
+        roots_BHW: Tensor,
+        valid: Tensor | None,
     ) -> None:
         """Proximal step and multipliers of some views."""
         beta = self._penalty
         (u_VNHW,) = self.multipliers
         before_BNHW = far_BNHW.sub_(u_VNHW[index_B])
-        gain_BHW = gain(power(before_BNHW), roots_BHW, self._scan.mask_HW)
+        gain_BHW = gain(power(before_BNHW), roots_BHW, valid)
         share_BHW = gain_BHW.add_(beta).div_(1 + beta)
         z_BNHW = before_BNHW * share_BHW[:, None]
         multipliers_BNHW = z_BNHW - before_BNHW

@@ -36,12 +36,17 @@ class DifferenceMap(Splitting):
         self._relax = recipe.dm.relax
 
     def measure(
-        self, index_B: Tensor, exits_BNHW: Tensor, far_BNHW: Tensor, roots_BHW: Tensor
+        self,
+        index_B: Tensor,
+        exits_BNHW: Tensor,
+        far_BNHW: Tensor,
+        roots_BHW: Tensor,
+        valid: Tensor | None,
     ) -> None:
         """The difference map of some views."""
         waves_BNHW = self.waves_VNHW[index_B]
         reflected_BNHW = propagate(2 * exits_BNHW - waves_BNHW)
-        gain_BHW = gain(power(reflected_BNHW), roots_BHW, self._scan.mask_HW)
+        gain_BHW = gain(power(reflected_BNHW), roots_BHW, valid)
         gain_BHW.mul_(1 - self._relax).add_(self._relax)
         measured_BNHW = propagate_back(reflected_BNHW.mul_(gain_BHW[:, None]))
         self.waves_VNHW[index_B] = waves_BNHW.add_(measured_BNHW).sub_(exits_BNHW)

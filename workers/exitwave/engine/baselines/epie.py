@@ -25,7 +25,7 @@ from ..scan import Scan
 from ..schedule import Epoch
 from ..state import LossTerms
 from .iterate import Iterate, refuse_object_states
-from .modulus import gain, power
+from .modulus import gain, power, without_pedestal
 from .shifter import Shifter
 
 SLAB = 64
@@ -110,15 +110,17 @@ class Epie:
         if scan.scale_n is not None:
             # A view in s times the light is one of unit light with 1 / s of the counts.
             counts_BHW.div_(scan.scale_n[batch.index_B][:, None, None])
-        roots_BHW = counts_BHW.sqrt()
+        roots_BHW = without_pedestal(scan, counts_BHW.clone()).sqrt_()
         for i, view in enumerate(batch.chosen.tolist()):
-            self._update(self._views[view], batch.index_B[i : i + 1], roots_BHW, i, steps)
+            valid = scan.valid(batch.chosen[i : i + 1])
+            self._update(view, batch.index_B[i : i + 1], roots_BHW[i : i + 1], i, steps, valid)
         losses_B = pattern_losses(
             self._models[:count],
             counts_BHW,
             "amplitude",
             epsilon=scan.epsilon,
-            mask_HW=scan.mask_HW,
+            mask_HW=scan.valid(batch.chosen),
+            pixels=scan.valid_pixels,
             pairs=self.probe_NHW.shape[0],
         )
         if scan.scale_n is not None:
@@ -127,18 +129,20 @@ class Epie:
 
     def _update(
         self,
-        object_HW: Tensor,
+        view: int,
         index_1: Tensor,
-        roots_BHW: Tensor,
+        roots_1HW: Tensor,
         i: int,
         steps: tuple[float, float],
+        valid: Tensor | None,
     ) -> None:
-        """Object and probe after the i-th view of a slab."""
+        """Object and probe after a view, the i-th of a slab."""
+        object_HW = self._views[view]
         probes_1NHW = self._shifter.to_views(self.probe_NHW, index_1)
         far_1NHW = propagate(probes_1NHW * object_HW)
         model_1HW = self._models[i : i + 1]
         torch.sum(far_1NHW.real.square() + far_1NHW.imag.square(), 1, out=model_1HW)
-        gain_1HW = gain(model_1HW, roots_BHW[i : i + 1], self._scan.mask_HW)
+        gain_1HW = gain(model_1HW, roots_1HW, valid)
         change_1NHW = propagate_back(far_1NHW.mul_(gain_1HW.sub_(1)[:, None]))
         for_object_HW = (probes_1NHW.conj() * change_1NHW).sum((0, 1))
         object_step = steps[0] / power(probes_1NHW).max()

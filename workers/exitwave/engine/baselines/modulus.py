@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..scan import Scan
+
 TINY = 1e-30
 """Counts, added before dividing: a dark modelled pixel stays dark, having no phase."""
 
@@ -17,6 +19,11 @@ TINY = 1e-30
 def power(far_BNHW: Tensor) -> Tensor:
     """Counts (B, H, W) of mutually incoherent far fields."""
     return (far_BNHW.real.square() + far_BNHW.imag.square()).sum(1)
+
+
+def without_pedestal(scan: Scan, counts_BHW: Tensor) -> Tensor:
+    """Counts without what every pixel has beside its light, in place."""
+    return counts_BHW.sub_(scan.pedestal).clamp_min_(0) if scan.pedestal > 0 else counts_BHW
 
 
 def gain(model_BHW: Tensor, roots_BHW: Tensor, mask_HW: Tensor | None) -> Tensor:
@@ -29,7 +36,7 @@ def gain(model_BHW: Tensor, roots_BHW: Tensor, mask_HW: Tensor | None) -> Tensor
     roots_BHW : Tensor
         Roots of the measured counts.
     mask_HW : Tensor of bool, optional
-        True = valid; elsewhere the gain is 1.
+        True = valid, (H, W) or (B, H, W); elsewhere the gain is 1.
     """
     gain_BHW = roots_BHW * (model_BHW + TINY).rsqrt()
     if mask_HW is None:

@@ -28,7 +28,7 @@ from ..scan import Scan
 from ..schedule import Epoch
 from ..state import LossTerms
 from .iterate import Iterate, refuse_object_states
-from .modulus import power
+from .modulus import power, without_pedestal
 from .overlap import Overlap, Views
 
 
@@ -95,7 +95,12 @@ class Splitting(ABC):
 
     @abstractmethod
     def measure(
-        self, index_B: Tensor, exits_BNHW: Tensor, far_BNHW: Tensor, roots_BHW: Tensor
+        self,
+        index_B: Tensor,
+        exits_BNHW: Tensor,
+        far_BNHW: Tensor,
+        roots_BHW: Tensor,
+        valid: Tensor | None,
     ) -> None:
         """Bring the waves of some views towards their measured modulus.
 
@@ -106,7 +111,9 @@ class Splitting(ABC):
         exits_BNHW, far_BNHW : Tensor
             Their object times probe, at the sample and in the far field.
         roots_BHW : Tensor
-            Roots of their counts.
+            Roots of their light.
+        valid : Tensor of bool, optional
+            Their valid pixels, as `Scan.valid` has them.
         """
 
     def epoch(self, epoch: Epoch) -> LossTerms:
@@ -158,6 +165,7 @@ class Splitting(ABC):
                 scan.interrupt()
                 end = min(begin + self._overlap.chunk, len(batch))
                 part = Views(batch.chosen[begin:end], batch.index_B[begin:end])
+                valid = scan.valid(part.chosen)
                 counts_BHW = batch.counts(begin, end).to(total.dtype)
                 exits_BNHW = self._overlap.exit_waves(part)
                 far_BNHW = propagate(exits_BNHW)
@@ -166,10 +174,12 @@ class Splitting(ABC):
                     counts_BHW,
                     "amplitude",
                     epsilon=scan.epsilon,
-                    mask_HW=scan.mask_HW,
+                    mask_HW=valid,
+                    pixels=scan.valid_pixels,
                     pairs=self.probe_NHW.shape[0],
                 ).sum()
-                self.measure(part.index_B, exits_BNHW, far_BNHW, counts_BHW.sqrt_())
+                roots_BHW = without_pedestal(scan, counts_BHW).sqrt_()
+                self.measure(part.index_B, exits_BNHW, far_BNHW, roots_BHW, valid)
         return float(total) / len(views)
 
 
