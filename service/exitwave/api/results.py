@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -38,6 +39,9 @@ MEDIA_TYPES: dict[Format, str] = {
     "png": "image/png",
     "tiff": "image/tiff",
 }
+JUDGED = frozenset({"verdict", "preparation", "start"})
+"""Keys of a node's metadata that its job's record has, too, and checked."""
+
 PICTURES: frozenset[Format] = frozenset({"png", "tiff"})
 """Show one plane, which their name tells."""
 
@@ -102,7 +106,11 @@ async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
             numbers=flat_numbers(metadata.get("quality", {})),
             curves=await _curves(nodes, path),
         ),
-        metadata=metadata,
+        verdict=job.result.verdict,
+        preparation=job.result.preparation,
+        start=job.result.start,
+        # What was judged has places of its own in every file.
+        metadata={name: value for name, value in metadata.items() if name not in JUDGED},
     )
 
 
@@ -129,6 +137,8 @@ def write_result(
                 result.illuminated_box,
                 result.pixel_size_m,
                 plane,
+                verdict=result.verdict,
+                about=_about(job),
             )
         else:
             picture = object_png(
@@ -137,11 +147,25 @@ def write_result(
                 result.pixel_size_m,
                 plane,
                 nominal=result.geometry is not None and result.geometry.nominal,
+                verdict=result.verdict,
+                about=_about(job),
             )
             path.write_bytes(picture)
         # Kept open while the folder goes: nothing is left behind, however the transfer ends.
         content = path.open("rb")
         return ResultFile(content, path.stat().st_size, name, MEDIA_TYPES[format])
+
+
+def _about(job: Job) -> dict[str, str]:
+    """Where a picture comes from, under the names that PNG gives such texts."""
+    scan = job.spec.scan
+    number = "" if scan.scan_id is None else f"{scan.scan_id} "
+    about = {"Scan": f"{number}{scan.uid}", "Job": job.id}
+    if scan.sample:
+        about["Sample"] = scan.sample
+    if job.ended_at is not None:
+        about["Creation Time"] = format_datetime(job.ended_at)
+    return about
 
 
 async def _array(nodes: ResultNodes, job: Job, path: str) -> StoredArray:
@@ -185,5 +209,5 @@ def _geometry(values: dict[str, Any]) -> Geometry:
 def _zip_tree(path: Path, root: Path) -> None:
     # Stored, not deflated: complex pictures do not shrink.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(root.rglob("*.npy")):
+        for file in sorted(path for path in root.rglob("*") if path.is_file()):
             archive.write(file, file.relative_to(root.parent))

@@ -1,6 +1,7 @@
 """Files a beamline knows: CXI, the npy tree of ptycho_gui, TIFF, PNG. No torch.
 
 - `cxi`: read and write CXI
+- `judged`: verdict, preparation and start as texts
 - `npy`: write the ``recon_result`` tree
 - `npz`: write a result for the Python client
 - `phase`: take ramp and piston out of an object's phase

@@ -6,7 +6,8 @@
                                               recon_<scan_id>_<sign>_probe.npy
 
 each also as ``…_ave.npy`` (the averaged one, which Tomviz opens; there is nothing to
-average here), and every further state as ``…_mode_orth_ave_rp_mode_<k>.npy``.
+average here), and every further state as ``…_mode_orth_ave_rp_mode_<k>.npy``. Beside them
+lies ``verdict.json`` with verdict, preparation and start, where the result has any of them.
 
 In that tree the first axis is x: arrays are turned by 90 degrees clockwise, and its
 readers turn them back with ``numpy.rot90`` before they show them.
@@ -14,12 +15,14 @@ readers turn them back with ``numpy.rot90`` before they show them.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .judged import judged_texts
 from .reconstruction import Reconstruction
 
 
@@ -47,6 +50,10 @@ def write_npy_tree(folder: Path, result: Reconstruction, *, scan_id: int, sign: 
         if len(states) > 1:
             for k, state in enumerate(states):
                 np.save(data / f"{stem}_mode_orth_ave_rp_mode_{k}.npy", _x_first(state))
+    texts = {name: text for name, text in judged_texts(result).items() if text != "null"}
+    if texts:
+        told = {name: json.loads(text) for name, text in texts.items()}
+        (data / "verdict.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")
     return data
 
 

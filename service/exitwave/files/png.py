@@ -1,18 +1,23 @@
-"""Pictures of an object for people: colour map, scale bar, colour bar."""
+"""Pictures of an object for people: colour map, scale bar, colour bar, verdict."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 import colorcet
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from exitwave.schema.errors import InvalidInput
+from exitwave.schema.required import verdict_line
+from exitwave.schema.verdict import Judgement, Verdict
 
+from .judged import plain_ascii, rule_texts
 from .phase import Box, ComplexArray, remove_ramp
 
 Plane = Literal["phase", "amplitude"]
@@ -27,6 +32,13 @@ PERCENTILES = (1.0, 99.0)
 NOT_VISITED = (228, 228, 228)
 LEAST_SIDE_PX = 640
 STRIP_PX = 56
+LEAST_WIDTH_PX = 360
+LINE_PX = 20
+WARNINGS: dict[Judgement, tuple[str, str]] = {
+    "doubtful": ("#f4c84b", "#000000"),
+    "no picture": ("#b3261e", "#ffffff"),
+}
+"""Ground and ink of the strip that says so below the picture; the words are there, too."""
 
 
 def object_png(
@@ -36,6 +48,8 @@ def object_png(
     plane: Plane = "phase",
     *,
     nominal: bool = False,
+    verdict: Verdict | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> bytes:
     """The illuminated box of an object as PNG.
 
@@ -51,6 +65,11 @@ def object_png(
         The phase is shown in radians without ramp and piston.
     nominal : bool
         Say beside the scale bar that the scale is not a measured one.
+    verdict : Verdict, optional
+        One that is not good is said in a strip of its own, with what the worst rule found.
+        Any is in the file's texts, with its rules.
+    about : mapping of str to str, optional
+        Further texts of the file, such as ``Scan`` and ``Job``.
 
     Raises
     ------
@@ -74,17 +93,22 @@ def object_png(
     picture = picture.resize(
         (picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST
     )
-    sheet = Image.new("RGB", (max(picture.width, 360), picture.height + STRIP_PX), "white")
+    width = max(picture.width, LEAST_WIDTH_PX)
+    font = ImageFont.load_default(size=16)
+    warning = _warning(verdict, width, font)
+    height = picture.height + STRIP_PX + (warning.height if warning else 0)
+    sheet = Image.new("RGB", (width, height), "white")
     sheet.paste(picture, ((sheet.width - picture.width) // 2, 0))
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(size=16)
     top = picture.height + 14
     remark = " (nominal)" if nominal else ""
     _scale_bar(draw, font, top, pixel_size_m / zoom, sheet.width, remark)
     unit = " rad" if plane == "phase" else ""
     _colour_bar(sheet, draw, font, top, colours, (f"{low:.2f}", f"{high:.2f}{unit}"))
+    if warning:
+        sheet.paste(warning, (0, picture.height + STRIP_PX))
     out = io.BytesIO()
-    sheet.save(out, "PNG")
+    sheet.save(out, "PNG", pnginfo=_texts(verdict, about or {}))
     return out.getvalue()
 
 
@@ -98,6 +122,46 @@ def scale_bar(width_m: float) -> tuple[float, str]:
         if length_m >= 0.999 * size_m:
             return length_m, f"{length_m / size_m:.3g} {unit}"
     return length_m, f"{length_m / 1e-12:.3g} pm"
+
+
+def _texts(verdict: Verdict | None, about: Mapping[str, str]) -> PngInfo:
+    texts = PngInfo()
+    for name, text in about.items():
+        texts.add_text(name, text)
+    if verdict is not None:
+        texts.add_text("Verdict", verdict.verdict)
+        if verdict.rules:
+            texts.add_text("Rules", "\n".join(rule_texts(verdict)))
+    return texts
+
+
+def _warning(verdict: Verdict | None, width: int, font: Any) -> Image.Image | None:
+    """A strip that says that the picture is doubtful or none, and why; None: it is good."""
+    if verdict is None or verdict.verdict == "good":
+        return None
+    ground, ink = WARNINGS[verdict.verdict]
+    left = 44
+    # Pillow's own font, the only one sure to be there, has hardly more than ASCII.
+    lines = _wrapped(plain_ascii(verdict_line(verdict)), width - left - 14, font)
+    strip = Image.new("RGB", (width, LINE_PX * len(lines) + 16), ground)
+    draw = ImageDraw.Draw(strip)
+    draw.polygon(((24, 8), (12, 30), (36, 30)), fill=ink)
+    draw.text((24, 27), "!", fill=ground, font=font, anchor="ms")
+    for number, line in enumerate(lines):
+        draw.text((left, 8 + LINE_PX * number), line, fill=ink, font=font)
+    return strip
+
+
+def _wrapped(text: str, width_px: int, font: Any) -> list[str]:
+    """The text in lines that fit; a word that is longer by itself gets a line of its own."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width_px:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _limits(values_YX: Floats) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
@@ -10,7 +11,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import InvalidInput
+from exitwave.schema.verdict import Verdict
 
+from .judged import one_line, plain_ascii, rule_texts
 from .phase import Box, ComplexArray, remove_ramp
 from .png import Plane
 
@@ -21,7 +24,14 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
 def write_tiff(
-    path: Path, object_YX: ComplexArray, box: Box, pixel_size_m: float, plane: Plane = "phase"
+    path: Path,
+    object_YX: ComplexArray,
+    box: Box,
+    pixel_size_m: float,
+    plane: Plane = "phase",
+    *,
+    verdict: Verdict | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> None:
     """Write the whole object, one pixel a value.
 
@@ -37,6 +47,10 @@ def write_tiff(
         Written as resolution, in pixels per micrometre as ImageJ reads it.
     plane : {"phase", "amplitude"}
         The phase is in radians, wrapped, without ramp and piston.
+    verdict : Verdict, optional
+        With its rules in the image description, and in ImageJ's "Info".
+    about : mapping of str to str, optional
+        Further texts there, such as ``Scan`` and ``Job``.
 
     Raises
     ------
@@ -53,5 +67,22 @@ def write_tiff(
         values_YX.astype(np.float32),
         imagej=True,
         resolution=(per_um, per_um),
-        metadata={"unit": "um", "axes": "YX"},
+        metadata={"unit": "um", "axes": "YX", **_texts(verdict, about or {})},
     )
+
+
+def _texts(verdict: Verdict | None, about: Mapping[str, str]) -> dict[str, str]:
+    """Lines of the image description, which is ASCII; all of it once more, whole, as Info."""
+    texts = dict(about)
+    if verdict is not None:
+        texts["Verdict"] = verdict.verdict
+        for number, text in enumerate(rule_texts(verdict), 1):
+            texts[f"Rule {number}"] = text
+    if not texts:
+        return {}
+    info = "\n".join(f"{name}: {one_line(text)}" for name, text in texts.items())
+    lines = {
+        plain_ascii(name).lower().replace(" ", "_"): plain_ascii(one_line(text))
+        for name, text in texts.items()
+    }
+    return {**lines, "Info": info}

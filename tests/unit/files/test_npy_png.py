@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
 
+from exitwave.files.judged import plain_ascii
 from exitwave.files.npy import write_npy_tree
 from exitwave.files.npz import write_npz
 from exitwave.files.png import Plane, object_png, scale_bar
@@ -52,6 +54,15 @@ def test_tree_that_readers_turn_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(shown, expected)
     second = np.rot90(np.load(data / "recon_4711_t1_probe_mode_orth_ave_rp_mode_1.npy"))
     np.testing.assert_array_equal(second, made.probe_NHW[1])
+
+
+def test_the_tree_tells_what_was_judged_beside_its_arrays(tmp_path: Path) -> None:
+    judged = replace(result(states=1), verdict=NO_PICTURE, start=START)
+    data = write_npy_tree(tmp_path, judged, scan_id=4711, sign="t1")
+    told = json.loads((data / "verdict.json").read_text("utf-8"))
+    assert Verdict.model_validate(told["verdict"]) == NO_PICTURE
+    assert Start.model_validate(told["start"]) == START
+    assert "preparation" not in told
 
 
 def test_named_arrays_are_whole_and_need_no_pickle(tmp_path: Path) -> None:
@@ -128,6 +139,87 @@ def test_a_nominal_scale_is_said_beside_the_bar() -> None:
     differs = measured != nominal
     assert differs[-56:, :200].any()
     assert not differs[:-56].any()
+
+
+def painted(verdict: Verdict | None, **about: str) -> Image.Image:
+    object_YX = np.exp(0.3j * np.indices((100, 160))[0] / 100)
+    content = object_png(object_YX, (0, 100, 0, 160), 1e-8, verdict=verdict, about=about)
+    return Image.open(io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ground"), [(DOUBTFUL, (244, 200, 75)), (NO_PICTURE, (179, 38, 30))]
+)
+def test_a_picture_that_is_not_good_says_so_below_itself(
+    verdict: Verdict, ground: tuple[int, int, int]
+) -> None:
+    plain, warned = painted(None), painted(verdict)
+    pixels = np.asarray(warned)
+    np.testing.assert_array_equal(pixels[: plain.height], np.asarray(plain))
+    strip = pixels[plain.height :]
+    is_ground = (strip == ground).all(axis=-1)
+    assert len(strip) >= 36
+    assert is_ground[:4].all() and 0.6 < is_ground.mean() < 0.95, "words and a sign on it"
+    assert (~is_ground[:, 44:]).any(axis=0).sum() > 300, "a line of words"
+    assert (~is_ground[8:31, 12:37]).sum() > 100, "a sign that is no colour"
+    assert is_ground[:, -10:].all(), "the words end before the edge"
+
+
+def test_a_longer_reason_takes_more_lines() -> None:
+    finding = NO_PICTURE.rules[0]
+    longer = NO_PICTURE.model_copy(
+        update={"rules": [finding.model_copy(update={"text": 4 * finding.text})]}
+    )
+    assert painted(longer).height >= painted(NO_PICTURE).height + 3 * 20
+
+
+def test_a_good_picture_looks_as_one_that_nobody_judged() -> None:
+    np.testing.assert_array_equal(np.asarray(painted(GOOD)), np.asarray(painted(None)))
+
+
+def test_the_texts_of_a_picture_tell_verdict_and_origin() -> None:
+    texts = painted(NO_PICTURE, Scan="4711 7f0c", Sample="Körnung 5 µm").text
+    assert texts["Verdict"] == "no picture"
+    first, second = texts["Rules"].splitlines()
+    assert first.startswith("no picture: pixels left out of the fit") and "Check or" in first
+    assert second.startswith("doubtful: frame 17") and second.endswith("[worst_frame]")
+    assert (texts["Scan"], texts["Sample"]) == ("4711 7f0c", "Körnung 5 µm")
+    assert painted(GOOD).text == {"Verdict": "good"}
+    assert painted(None).text == {}
+
+
+def test_words_beyond_ascii_keep_their_sense() -> None:
+    assert plain_ascii("±3 µm, √counts ≥ 2…") == "+/-3 um, sqrt counts >= 2..."
+    assert plain_ascii("Körnung 漢") == "Kornung ?"
+
+
+def test_a_tiff_tells_the_verdict_and_keeps_its_numbers(tmp_path: Path) -> None:
+    object_YX = np.exp(0.1j * np.indices((12, 20))[1]).astype(np.complex64)
+    rule = NO_PICTURE.rules[0].model_copy(update={"text": "off by 3 µm,\nnot ±1 µm."})
+    verdict = NO_PICTURE.model_copy(update={"rules": [rule]})
+    for name, judged in (("plain", None), ("judged", verdict)):
+        write_tiff(
+            tmp_path / f"{name}.tiff",
+            object_YX,
+            (0, 12, 0, 20),
+            2e-8,
+            verdict=judged,
+            about={"Scan": "4711 7f0c"},
+        )
+    with (
+        tifffile.TiffFile(tmp_path / "plain.tiff") as plain,
+        tifffile.TiffFile(tmp_path / "judged.tiff") as file,
+    ):
+        np.testing.assert_array_equal(file.asarray(), plain.asarray())
+        assert file.asarray().dtype == np.float32
+        found = file.imagej_metadata
+        lines = file.pages[0].description.splitlines()
+    assert found["unit"] == "um" and found["verdict"] == "no picture"
+    assert "scan=4711 7f0c" in lines
+    told = "rule_1=no picture: off by 3 um, not +/-1 um. Check orientation and distance, or"
+    assert any(line.startswith(told) for line in lines)
+    assert "Rule 1: no picture: off by 3 µm, not ±1 µm." in found["Info"]
+    assert "verdict" not in plain.imagej_metadata
 
 
 @pytest.mark.parametrize("plane", ["phase", "amplitude"])
