@@ -130,10 +130,16 @@ class LiveJob:
         )
         return self.ledger.beat(self.job.id, self.job.attempt, "test-worker", progress)
 
-    def succeed(self, quality: Quality | None = None) -> None:
+    def succeed(self, quality: Quality | None = None, **judged: Any) -> None:
+        """`judged`: verdict, preparation, start."""
         path = "/".join(["ptycho", self.job.spec.scan.uid, self.job.id, f"a{self.job.attempt}"])
         result = Result(
-            node=path, attempt=self.job.attempt, epochs=self.epoch, loss=1.0, quality=quality
+            node=path,
+            attempt=self.job.attempt,
+            epochs=self.epoch,
+            loss=1.0,
+            quality=quality,
+            **judged,
         )
         self.ledger.finish(
             self.job.id, self.job.attempt, "test-worker", "succeeded", result=result

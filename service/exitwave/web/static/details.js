@@ -1,6 +1,7 @@
 /** The chosen job's head: title, state, facts, failure, what can be done with it. */
 
-import { recipeName, scanName, stateName } from "./jobs.js";
+import { fillChip, recipeName, scanName, stateName, verdictOf } from "./jobs.js";
+import { drawVerdict } from "./verdict.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -11,14 +12,18 @@ const $ = (id) => document.getElementById(id);
 export function drawDetails(job, frc) {
   const { sample } = job.spec.scan;
   $("job-title").textContent = sample ? `${scanName(job)} · ${sample}` : scanName(job);
-  const state = stateName(job);
-  $("job-state").textContent = state;
-  $("job-state").dataset.state = state;
+  const verdict = verdictOf(job);
+  fillChip($("job-state"), stateName(job), job);
+  fillChip($("job-verdict"), verdict, job);
+  $("job-verdict").hidden = !verdict || verdict === "good";
+  drawVerdict(job);
   const linked = job.spec.parent ? `   frc of job ${job.spec.parent}` : "";
   $("job-ids").textContent = `scan ${job.spec.scan.uid}   job ${job.id}${linked}`;
   drawFacts(facts(job));
   const quality = job.result?.quality;
-  drawQuality(quality && { ...quality, frc: quality.frc ?? frc?.result.quality.frc });
+  // A false picture has a perfect PRTF: it is no praise where there is a doubt.
+  const prtf_cycles_per_px = verdict && verdict !== "good" ? null : quality?.prtf_cycles_per_px ?? null;
+  drawQuality(quality && { ...quality, prtf_cycles_per_px, frc: quality.frc ?? frc?.result.quality.frc });
   const failure = failureText(job);
   $("failure").textContent = failure;
   $("failure").hidden = !failure;

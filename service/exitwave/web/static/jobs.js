@@ -146,6 +146,22 @@ export function stateName(job) {
   return job.cancel_requested && job.state === "running" ? "cancelling" : job.state;
 }
 
+/** The word of its verdict, empty while there is none. @param {Job} job */
+export function verdictOf({ result }) {
+  return result?.verdict?.verdict ?? "";
+}
+
+/**
+ * State and verdict as chips show them; a state that succeeded is green only if the picture
+ * is not known to be doubtful or none.
+ * @param {HTMLElement} chip @param {string} text @param {Job} job
+ */
+export function fillChip(chip, text, job) {
+  chip.textContent = text;
+  chip.dataset.state = stateName(job);
+  chip.dataset.verdict = verdictOf(job);
+}
+
 /** "12 / 180", or the phase before the first epoch. @param {Job} job */
 export function epochText({ progress, state }) {
   if (!progress) return "";
@@ -155,15 +171,17 @@ export function epochText({ progress, state }) {
 
 function fill(item, job, chosen) {
   const part = (selector) => item.querySelector(selector);
-  const state = stateName(job);
+  const verdict = verdictOf(job);
   const { progress } = job;
   const done = job.state === "succeeded" ? 1 : (progress?.epochs ? progress.epoch / progress.epochs : 0);
   item.dataset.state = job.state;
+  item.dataset.verdict = verdict;
   item.classList.toggle("chosen", chosen);
   part("button").setAttribute("aria-current", String(chosen));
   part(".scan").textContent = scanName(job);
-  part(".chip").textContent = state;
-  part(".chip").dataset.state = state;
+  // In the narrow list a doubt stands for the state, which is then known to be succeeded.
+  fillChip(part(".chip"), verdict && verdict !== "good" ? verdict : stateName(job), job);
+  part(".chip").title = verdict && `${job.state}: ${verdict}`;
   part(".sample").textContent = job.spec.scan.sample || job.spec.scan.uid.slice(0, 8);
   part(".recipe").textContent = recipeName(job);
   part("progress").value = done;
