@@ -17,7 +17,8 @@ from tests.bench.rows import Row, commit, row_key
 from tests.bench.sets import Sets
 from tests.bench.venvs import versions
 
-from exitwave.files.cxi import read_measurement, write_measurement
+from exitwave.files.cxi import write_measurement
+from exitwave.files.formats import read_measurement
 
 
 def pack(folder: Path, sets: Sets, parts: str, device: str) -> None:

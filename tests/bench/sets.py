@@ -29,7 +29,8 @@ from exitwave.beamline.simulate import (
     ProbeKind,
     simulate,
 )
-from exitwave.files.cxi import read_measurement, write_measurement
+from exitwave.files.cxi import write_measurement
+from exitwave.files.formats import read_measurement
 from exitwave.files.reconstruction import Measurement, Truth
 from exitwave.schema.geometry import Geometry
 

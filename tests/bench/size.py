@@ -26,7 +26,8 @@ from tests.bench.rows import circumstances, engine_code, merged
 from tests.bench.sets import HC_EV_M
 
 from exitwave.beamline.simulate import DETECTOR_PIXEL_M, ENERGY_EV
-from exitwave.files.cxi import open_measurement, write_measurement
+from exitwave.files.cxi import write_measurement
+from exitwave.files.formats import open_measurement
 from exitwave.files.stored import StoredCounts, StoredMeasurement
 from exitwave.schema.geometry import Geometry
 

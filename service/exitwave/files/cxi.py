@@ -1,4 +1,6 @@
-"""CXI: the HDF5 layout of the Coherent X-ray Imaging Data Bank, read and written.
+"""CXI as exitwave writes it: a scan, a result, or both; and results read again.
+
+Scans in CXI files, ours and others', are read by `formats`.
 
 =============================================  =======================================
 ``/entry_1/data_1/data``                       (n, H, W) counts, DC at the array centre
@@ -12,6 +14,7 @@
 ``/exitwave/loss``                             (epochs,)
 ``/exitwave/quality/prtf``, ``frc``            (rows, columns); attribute ``columns``
 ``/exitwave/quality/held_out_poisson``         and further numbers, where they are known
+``/exitwave/frame_masks/offsets``, ``pixels``  pixels that are bad in single frames only
 ``/truth/object``, ``probe``                   of simulated data
 =============================================  =======================================
 """
@@ -19,24 +22,23 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
-import hdf5plugin  # noqa: F401  # registers the filters that detectors compress with
 import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 
-from .reconstruction import CURVES, Curve, Measurement, QualityFigures, Reconstruction, Truth
-from .stored import AnyMeasurement, StoredCounts, StoredMeasurement
+from .hdf5 import created, opened
+from .reconstruction import CURVES, Curve, QualityFigures, Reconstruction
+from .stored import AnyMeasurement, StoredCounts
+from .tree import Hdf5Tree, number
+from .units import JOULES_PER_EV
 
-JOULES_PER_EV = 1.602176634e-19
+CXI_VERSION = 160
 COUNTS = "entry_1/data_1/data"
 TRANSLATION = "entry_1/data_1/translation"
 DETECTOR = "entry_1/instrument_1/detector_1"
@@ -44,55 +46,10 @@ MASK = f"{DETECTOR}/mask"
 ENERGY = "entry_1/instrument_1/source_1/energy"
 RESULT = "exitwave"
 QUALITY = f"{RESULT}/quality"
+MONITOR = "entry_1/data_1/monitor"
+FRAME_MASKS = f"{RESULT}/frame_masks"
 TRUTH = "truth"
 CHUNK_BYTES = 1 << 20
-
-
-def read_measurement(path: Path) -> Measurement:
-    """Read the scan in a CXI file.
-
-    Raises
-    ------
-    DataError
-        Not a readable HDF5 file, a dataset is missing (named), shapes do not fit,
-        values are not finite.
-    GeometryError
-        A geometry value is out of range.
-    """
-    with _opened(path) as file:
-        counts_nHW = _array(file, path, COUNTS)
-    stored = open_measurement(path)
-    return Measurement(
-        counts_nHW=counts_nHW,
-        positions_m=stored.positions_m,
-        geometry=stored.geometry,
-        mask_HW=stored.mask_HW,
-        truth=stored.truth,
-    )
-
-
-def open_measurement(path: Path) -> StoredMeasurement:
-    """Read the scan in a CXI file but for its patterns, which stay there.
-
-    Raises
-    ------
-    DataError, GeometryError
-        As `read_measurement`, but counts are not looked at.
-    """
-    with _opened(path) as file:
-        _dataset(file, path, COUNTS)
-        translation = _array(file, path, TRANSLATION)
-        if translation.ndim != 2 or translation.shape[1] not in {2, 3}:
-            raise DataError(
-                f"{path}:/{TRANSLATION}", f"shape {translation.shape}", "shape (n, 3): x, y, z"
-            )
-        return StoredMeasurement(
-            counts_nHW=StoredCounts(path, COUNTS),
-            positions_m=np.ascontiguousarray(translation[:, 1::-1], dtype=np.float64),
-            geometry=_geometry(file, path),
-            mask_HW=_array(file, path, MASK) == 0 if MASK in file else None,
-            truth=_truth(file, path),
-        )
 
 
 def read_reconstruction(path: Path) -> Reconstruction:
@@ -101,9 +58,9 @@ def read_reconstruction(path: Path) -> Reconstruction:
     Raises
     ------
     DataError
-        As `read_measurement`.
+        No readable HDF5 file, or a dataset is missing, which the message names.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         object_MYX = _array(file, path, f"{RESULT}/object")
         attributes = file[RESULT].attrs
         if "pixel_size_m" not in attributes:
@@ -125,7 +82,8 @@ def read_reconstruction(path: Path) -> Reconstruction:
 
 def write_measurement(path: Path, measurement: AnyMeasurement) -> None:
     """Write a scan; the file appears under its name only once it is whole."""
-    with _created(path) as file:
+    with created(path) as file:
+        file["cxi_version"] = CXI_VERSION
         _put_measurement(file, measurement)
 
 
@@ -136,14 +94,15 @@ def write_reconstruction(
 
     Without a measurement, positions and geometry are written, patterns are not.
     """
-    with _created(path) as file:
+    with created(path) as file:
+        file["cxi_version"] = CXI_VERSION
         if measurement is not None:
             _put_measurement(file, measurement)
         else:
             _put_positions(file, result.positions_m)
             if result.geometry is not None:
                 _put_geometry(file, result.geometry)
-        group = file.create_group(RESULT)
+        group = file.require_group(RESULT)
         _put_array(group, "object", result.object_MYX.astype(np.complex64, copy=False))
         _put_array(group, "probe", result.probe_NHW.astype(np.complex64, copy=False))
         group["positions_px"] = np.asarray(result.positions_px, dtype=np.float64)
@@ -167,14 +126,19 @@ def _put_measurement(file: h5py.File, measurement: AnyMeasurement) -> None:
     _put_geometry(file, measurement.geometry)
     if measurement.mask_HW is not None:
         file[MASK] = (~measurement.mask_HW).astype(np.uint32)
+    if measurement.frame_masks is not None:
+        _put_array(file, f"{FRAME_MASKS}/offsets", measurement.frame_masks.offsets)
+        _put_array(file, f"{FRAME_MASKS}/pixels", measurement.frame_masks.pixels)
+    if measurement.monitor_n is not None:
+        file[MONITOR] = measurement.monitor_n
     if measurement.truth is not None:
         _put_array(file, f"{TRUTH}/object", measurement.truth.object_YX)
         _put_array(file, f"{TRUTH}/probe", measurement.truth.probe_HW)
 
 
 def _put_quality(file: h5py.File, quality: QualityFigures) -> None:
-    for name, number in quality.numbers.items():
-        file[f"{QUALITY}/{name}"] = float(number)
+    for name, value in quality.numbers.items():
+        file[f"{QUALITY}/{name}"] = float(value)
     for name, curve in quality.curves.items():
         file[f"{QUALITY}/{name}"] = np.asarray(curve.values, dtype=np.float64)
         file[f"{QUALITY}/{name}"].attrs["columns"] = ", ".join(curve.columns)
@@ -202,6 +166,9 @@ def _put_array(
     group: h5py.Group, name: str, values: NDArray[Any], *, one_frame: bool = False
 ) -> None:
     """Compressed with gzip, which every HDF5 reader knows; frames in chunks of about 1 MB."""
+    if not values.size:
+        group[name] = values
+        return
     chunks: bool | tuple[int, ...] = True
     if one_frame:
         frames = max(1, CHUNK_BYTES // max(1, values[0].nbytes))
@@ -229,15 +196,6 @@ def _geometry(file: h5py.File, path: Path) -> Geometry:
     )
 
 
-def _truth(file: h5py.File, path: Path) -> Truth | None:
-    if TRUTH not in file:
-        return None
-    return Truth(
-        object_YX=_array(file, path, f"{TRUTH}/object"),
-        probe_HW=_array(file, path, f"{TRUTH}/probe"),
-    )
-
-
 def _quality(file: h5py.File, path: Path) -> QualityFigures:
     names = [] if QUALITY not in file else [f"{QUALITY}/{name}" for name in file[QUALITY]]
     curves = [name for name in names if name.rpartition("/")[2] in CURVES]
@@ -258,50 +216,8 @@ def _quality(file: h5py.File, path: Path) -> QualityFigures:
 
 
 def _number(file: h5py.File, path: Path, name: str) -> float:
-    value = _array(file, path, name)
-    if value.size != 1 or value.dtype.kind not in "uif":
-        raise DataError(f"{path}:/{name}", f"{value.dtype} of shape {value.shape}", "a number")
-    return float(value.reshape(-1)[0])
-
-
-def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
-    node = file.get(name)
-    if not isinstance(node, h5py.Dataset):
-        raise DataError(f"{path}:/{name}", "no such dataset", "a CXI file with this dataset")
-    return node
+    return number(Hdf5Tree(path, file), name)
 
 
 def _array(file: h5py.File, path: Path, name: str) -> NDArray[Any]:
-    node = _dataset(file, path, name)
-    try:
-        values: NDArray[Any] = np.asarray(node[()])
-    except OSError as error:
-        raise DataError(
-            f"{path}:/{name}", str(error), "a dataset that is whole and readable"
-        ) from error
-    return values
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    if not path.is_file():
-        raise DataError(str(path), "no such file", "a CXI file")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(str(path), str(error), "a readable HDF5 file (CXI)") from error
-    with file:
-        yield file
-
-
-@contextmanager
-def _created(path: Path) -> Iterator[h5py.File]:
-    """A new file under a temporary name, renamed when it is whole, removed if it fails."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with h5py.File(part, "w") as file:
-            file["cxi_version"] = 160
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    return Hdf5Tree(path, file).whole(name)

@@ -9,6 +9,11 @@ from .errors import GeometryError
 PLANCK_TIMES_C_EV_M = 1.239841984e-6
 """h c in eV m (CODATA 2018)."""
 
+VISIBLE_EV = (0.5, 5.0)
+SHORT_EV = (25.0, 2e6)
+"""Energies that are believed: light of optical benches, and all from the extreme ultraviolet
+on. Electrons have that of a photon of their wavelength. What lies between is keV, not eV."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
@@ -17,7 +22,7 @@ class Geometry:
     Attributes
     ----------
     energy_eV : float
-        Photon energy.
+        Photon energy; of electrons that of a photon of their wavelength.
     distance_m : float
         Sample to detector.
     detector_pixel_m : float
@@ -33,8 +38,14 @@ class Geometry:
     sources: dict[str, str]
 
     def __post_init__(self) -> None:
+        if not is_photon_energy(self.energy_eV):
+            raise GeometryError(
+                "geometry.energy_eV",
+                self.energy_eV,
+                f"{SHORT_EV[0]:g} to {SHORT_EV[1]:g} eV, or {VISIBLE_EV[0]:g} to "
+                f"{VISIBLE_EV[1]:g} eV of visible light",
+            )
         for key, low, high, unit in (
-            ("energy_eV", 100.0, 200_000.0, "eV"),
             ("distance_m", 1e-3, 100.0, "m"),
             ("detector_pixel_m", 1e-7, 1e-2, "m"),
         ):
@@ -55,3 +66,8 @@ class Geometry:
     def pixel_size_m(self, pattern_px: int) -> float:
         """Sample pixel of a pattern `pattern_px` wide: wavelength x distance / extent."""
         return self.wavelength_m * self.distance_m / (pattern_px * self.detector_pixel_m)
+
+
+def is_photon_energy(energy_eV: float) -> bool:
+    """Whether people do ptychography at this energy."""
+    return any(low <= energy_eV <= high for low, high in (VISIBLE_EV, SHORT_EV))

@@ -15,7 +15,8 @@ from exitwave.commands.file_scan import FileScan
 from exitwave.commands.reconstruct import compare_with_truth
 from exitwave.engine import Dataset, reconstruct
 from exitwave.files.checkpoint import write_arrays
-from exitwave.files.cxi import read_measurement, read_reconstruction
+from exitwave.files.cxi import read_reconstruction
+from exitwave.files.formats import read_measurement
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.prepare import build_dataset
 from exitwave.quality import align

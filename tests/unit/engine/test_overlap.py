@@ -10,7 +10,7 @@ from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset
 from exitwave.engine.overlap import beam_width_px, check_overlap, neighbour_distance_px
 from exitwave.engine.views import lonely_views
-from exitwave.files.cxi import read_measurement
+from exitwave.files.formats import read_measurement
 from exitwave.schema.errors import DataError
 
 WINDOW = 64

@@ -12,12 +12,11 @@ import pytest
 
 from exitwave.files.cxi import (
     COUNTS,
-    open_measurement,
-    read_measurement,
     read_reconstruction,
     write_measurement,
     write_reconstruction,
 )
+from exitwave.files.formats import open_measurement, read_measurement
 from exitwave.files.reconstruction import (
     Curve,
     Measurement,
@@ -142,22 +141,22 @@ def test_result_round_trip_with_and_without_the_measurement(
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "says"),
     [
-        "entry_1/data_1/data",
-        TRANSLATION,
-        "entry_1/instrument_1/detector_1/distance",
-        "entry_1/instrument_1/source_1/energy",
+        ("entry_1/data_1/data", "data_1/data: found no such dataset"),
+        (TRANSLATION, f"positions: found no such dataset.*{TRANSLATION}"),
+        ("entry_1/instrument_1/detector_1/distance", r"--set geometry\.distance_m"),
+        ("entry_1/instrument_1/source_1/energy", "looked at: .*/source_1/energy"),
     ],
 )
 def test_a_missing_dataset_is_named(
-    tmp_path: Path, measurement: Measurement, name: str
+    tmp_path: Path, measurement: Measurement, name: str, says: str
 ) -> None:
     path = tmp_path / "a.cxi"
     write_measurement(path, measurement)
     with h5py.File(path, "r+") as file:
         del file[name]
-    with pytest.raises(DataError, match=f"{name}: found no such dataset"):
+    with pytest.raises((DataError, GeometryError), match=says):
         read_measurement(path)
 
 
@@ -310,9 +309,9 @@ def test_patterns_that_lie_in_yet_other_files_are_copied_themselves(
 @pytest.mark.parametrize(
     ("counts", "says"),
     [
-        (np.ones((5, 16)), r"shape \(5, 16\)"),
+        (np.ones((5, 16)), r"no patterns, float64 \(5, 16\)"),
         (np.ones((5, 8, 8)), "mask: found shape"),
-        (np.ones((5, 16, 16), complex), "values of type complex128"),
+        (np.ones((5, 16, 16), complex), "complex numbers, complex128"),
     ],
 )
 def test_patterns_that_do_not_fit_are_refused_unread(

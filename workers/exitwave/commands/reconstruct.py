@@ -14,7 +14,8 @@ import typer
 
 from exitwave.cli.tables import quality_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
-from exitwave.files.cxi import open_measurement, write_reconstruction
+from exitwave.files.cxi import write_reconstruction
+from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_dataset
@@ -44,11 +45,15 @@ def reconstruct_file(
     begin: Begin,
     frc: bool = False,
     memory_GB: float | None = None,
+    dataset: str | None = None,
+    positions: str | None = None,
+    positions_unit: str | None = None,
 ) -> Reconstruction:
-    """Reconstruct the scan in a CXI file into another one; says what it does, and how well.
+    """Reconstruct the scan in a file into a CXI file; says what it does, and how well.
 
-    The result's file holds the measurement (and its truth) too. Of a run that diverges the
-    last good epoch is written. With `frc` two halves of the data are reconstructed as well.
+    `dataset`, `positions` and `positions_unit` are for files that do not say them. The
+    result's file holds the measurement (and its truth) too. Of a run that diverges the last
+    good epoch is written. With `frc` two halves of the data are reconstructed as well.
 
     Raises
     ------
@@ -58,13 +63,12 @@ def reconstruct_file(
     configure_logging("warning")
     sections = split_sections(overrides)
     chosen = resolve_recipe(recipe, sections["recipe"])
-    measurement = open_measurement(file)
-    scan = FileScan(file, measurement)
-    prepared = build_dataset(
-        scan,
-        data_from_mapping(sections["data"]),
-        scan.geometry(geometry_from_mapping(sections["geometry"])),
+    geometry = geometry_from_mapping(sections["geometry"])
+    measurement = open_measurement(
+        file, dataset, positions, positions_unit=positions_unit, geometry=geometry
     )
+    scan = FileScan(file, measurement)
+    prepared = build_dataset(scan, data_from_mapping(sections["data"]), scan.geometry(geometry))
     typer.echo(
         f"{file}: {len(prepared.dataset.frames)} patterns, "
         f"pixel {prepared.pixel_size_m * 1e9:.4g} nm, recipe {chosen.name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -12,6 +12,26 @@ from exitwave.cli.extras import needs
 from exitwave.cli.jobs import parse_settings
 from exitwave.schema.errors import UsageError
 from exitwave.settings.threads import BRIEFLY_SPINNING
+
+Dataset: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Name of the patterns in the file, if it is not found.", metavar="PATH"),
+]
+Positions: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the positions in the file, or a file of them (npy, text in columns).",
+        metavar="PATH",
+    ),
+]
+PositionsUnit: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Unit of the positions, where the file states none or a wrong one: m, mm, um, "
+        "nm, px.",
+        metavar="UNIT",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +51,10 @@ def reconstruct(
     file: Annotated[
         Path,
         typer.Argument(
-            help="CXI file with a scan.", metavar="FILE", exists=True, dir_okay=False
+            help="File with a scan: CXI, NeXus, other HDF5, npz or npy.",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
         ),
     ],
     out: Annotated[Path, typer.Option(help="CXI file to write.", metavar="OUT.cxi")],
@@ -78,6 +101,9 @@ def reconstruct(
             "--frc", help="Tell the resolution: reconstruct two halves, compare them."
         ),
     ] = False,
+    dataset: Dataset = None,
+    positions: Positions = None,
+    positions_unit: PositionsUnit = None,
 ) -> None:
     """Reconstruct a file, with no service at all.
 
@@ -103,6 +129,9 @@ def reconstruct(
         begin=Begin(start=start, checkpoint=checkpoint, resume=resume),
         frc=frc,
         memory_GB=memory_GB,
+        dataset=dataset,
+        positions=positions,
+        positions_unit=positions_unit,
     )
 
 
