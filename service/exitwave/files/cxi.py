@@ -14,6 +14,7 @@ Scans in CXI files, ours and others', are read by `formats`.
 ``/exitwave/loss``                             (epochs,)
 ``/exitwave/quality/prtf``, ``frc``            (rows, columns); attribute ``columns``
 ``/exitwave/quality/held_out_poisson``         and further numbers, where they are known
+``/exitwave/verdict``                          see `cxi_verdict`
 ``/exitwave/frame_masks/offsets``, ``pixels``  pixels that are bad in single frames only
 ``/truth/object``, ``probe``                   of simulated data
 =============================================  =======================================
@@ -32,6 +33,7 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 
+from .cxi_verdict import put_judged, read_judged
 from .hdf5 import created, opened
 from .reconstruction import CURVES, Curve, QualityFigures, Reconstruction
 from .stored import AnyMeasurement, StoredCounts
@@ -76,6 +78,7 @@ def read_reconstruction(path: Path) -> Reconstruction:
             geometry=_geometry(file, path) if ENERGY in file else None,
             box=None if box is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3])),
             quality=_quality(file, path),
+            **read_judged(file[RESULT], path),
             metadata=json.loads(attributes.get("metadata", "{}")),
         )
 
@@ -111,6 +114,7 @@ def write_reconstruction(
         group["positions_m"].attrs["axes"] = "y, x"
         group["loss"] = np.asarray(result.loss, dtype=np.float64)
         _put_quality(file, result.quality)
+        put_judged(group, result)
         group.attrs["pixel_size_m"] = result.pixel_size_m
         group.attrs["metadata"] = json.dumps(dict(result.metadata))
         if result.box is not None:
