@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
-import colorcet
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -17,6 +16,7 @@ from exitwave.schema.errors import InvalidInput
 from exitwave.schema.required import verdict_line
 from exitwave.schema.verdict import Judgement, Verdict
 
+from .colours import colour_bar, colour_map, painted
 from .judged import plain_ascii, rule_texts
 from .phase import Box, ComplexArray, remove_ramp
 
@@ -29,7 +29,6 @@ CYCLIC = "CET_C2"
 WRAPPED_RAD = 5.2
 """A phase that spans more is shown over the full circle in cyclic colours."""
 PERCENTILES = (1.0, 99.0)
-NOT_VISITED = (228, 228, 228)
 LEAST_SIDE_PX = 640
 STRIP_PX = 56
 LEAST_WIDTH_PX = 360
@@ -87,9 +86,9 @@ def object_png(
     name = COLOURS[plane]
     if plane == "phase" and high - low > WRAPPED_RAD:
         low, high, name = -math.pi, math.pi, CYCLIC
-    colours = _colours(name)
+    colours = colour_map(name)
     zoom = max(1, round(LEAST_SIDE_PX / max(part_YX.shape)))
-    picture = Image.fromarray(_painted(values_YX, low, high, colours))
+    picture = Image.fromarray(painted(values_YX, low, high, colours))
     picture = picture.resize(
         (picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST
     )
@@ -104,7 +103,7 @@ def object_png(
     remark = " (nominal)" if nominal else ""
     _scale_bar(draw, font, top, pixel_size_m / zoom, sheet.width, remark)
     unit = " rad" if plane == "phase" else ""
-    _colour_bar(sheet, draw, font, top, colours, (f"{low:.2f}", f"{high:.2f}{unit}"))
+    colour_bar(sheet, draw, font, top, colours, (f"{low:.2f}", f"{high:.2f}{unit}"))
     if warning:
         sheet.paste(warning, (0, picture.height + STRIP_PX))
     out = io.BytesIO()
@@ -173,24 +172,6 @@ def _limits(values_YX: Floats) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
-def _colours(name: str) -> NDArray[np.uint8]:
-    """A colour map as (256, 3) bytes."""
-    return np.array(
-        [[int(text[i : i + 2], 16) for i in (1, 3, 5)] for text in colorcet.palette[name]],
-        dtype=np.uint8,
-    )
-
-
-def _painted(
-    values_YX: Floats, low: float, high: float, colours: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    finite_YX = np.isfinite(values_YX)
-    share_YX = np.clip((np.where(finite_YX, values_YX, low) - low) / (high - low), 0, 1)
-    picture = colours[np.rint(share_YX * (len(colours) - 1)).astype(np.intp)]
-    picture[~finite_YX] = NOT_VISITED
-    return picture
-
-
 def _scale_bar(
     draw: ImageDraw.ImageDraw,
     font: Any,
@@ -203,20 +184,3 @@ def _scale_bar(
     length_px = round(length_m / pixel_m)
     draw.rectangle((14, top, 14 + length_px, top + 5), fill="black")
     draw.text((14, top + 10), text + remark, fill="black", font=font)
-
-
-def _colour_bar(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    font: Any,
-    top: int,
-    colours: NDArray[np.uint8],
-    texts: tuple[str, str],
-) -> None:
-    length_px = 130
-    left = sheet.width - length_px - 14
-    columns = np.linspace(0, len(colours) - 1, length_px).astype(np.intp)
-    sheet.paste(Image.fromarray(np.tile(colours[columns], (8, 1, 1))), (left, top - 2))
-    draw.text((left, top + 10), texts[0], fill="black", font=font)
-    right = left + length_px - draw.textlength(texts[1], font=font)
-    draw.text((right, top + 10), texts[1], fill="black", font=font)

@@ -72,14 +72,14 @@ def _chosen(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Float
         return _found(reading, frames_shape)
     if file := _other_file(tree.path, given):
         values = _columns(reading, _from_file(file), str(file), frames_shape)
-        return str(file), values, unit_in_name(file.stem)
+        return str(file), values, unit_in_name(file.stem, pixels=True)
     name = f"/{given.lstrip('/')}"
     if tree.leaf(name) is None:
         raise DataError(
             key(tree, name), "neither such a dataset nor such a file", "the positions"
         )
     values = _columns(reading, _numbers(tree, name), name, frames_shape)
-    return name, values, unit(tree, name)
+    return name, values, unit(tree, name, pixels=True)
 
 
 def _found(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats, str | None]:
@@ -92,7 +92,7 @@ def _found(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats
             continue
         try:
             values = _columns(reading, _numbers(tree, name), name, frames_shape)
-            found.append((name, values, unit(tree, name)))
+            found.append((name, values, unit(tree, name, pixels=True)))
         except DataError as error:
             refused.append(f"{name}: {error.found}")
     for y_name, x_name in places.axes:
@@ -159,8 +159,8 @@ def _from_axes(
 
     An attribute ``vector`` says which way an axis moves the sample, x to the left and y up.
     """
-    stated = unit(tree, y_name)
-    if stated != (other := unit(tree, x_name)):
+    stated = unit(tree, y_name, pixels=True)
+    if stated != (other := unit(tree, x_name, pixels=True)):
         raise DataError(key(tree, y_name), f"the unit {stated}; {x_name}: {other}", "one unit")
     y, x = (_numbers(tree, name).astype(np.float64).reshape(-1) for name in (y_name, x_name))
     frames = math.prod(frames_shape[:-2])

@@ -174,11 +174,14 @@ def number(tree: Tree, name: str) -> float:
     return low if low == high else float(values.mean())
 
 
-def unit(tree: Tree, name: str) -> str | None:
-    """The unit that an array's attributes or its name state; None if neither does."""
+def unit(tree: Tree, name: str, *, pixels: bool = False) -> str | None:
+    """The unit that an array's attributes or its name state; None if neither does.
+
+    `pixels`: whether ``_px`` at the end of its name is one.
+    """
     leaf = tree.leaf(name)
     said = None if leaf is None else stated_unit(leaf, key(tree, name))
-    return said or unit_in_name(name)
+    return said or unit_in_name(name, pixels=pixels)
 
 
 def text(tree: Tree, name: str) -> str | None:

@@ -127,10 +127,13 @@ def stated_unit(leaf: Leaf, key: str) -> str | None:
     return None
 
 
-def unit_in_name(name: str) -> str | None:
-    """The unit that a dataset's name ends with, as in ``positions_um``; None without."""
+def unit_in_name(name: str, *, pixels: bool = False) -> str | None:
+    """The unit that a name ends with, as in ``positions_um``; None without.
+
+    `pixels`: whether ``_px`` is one, as of positions, or speaks of a pixel's size.
+    """
     word = name.rpartition("/")[2].rpartition("_")[2]
-    known = {*LENGTH.in_base, *ENERGY.in_base, *PIXELS}
+    known = {*LENGTH.in_base, *ENERGY.in_base, *(PIXELS if pixels else ())}
     return word if "_" in name and word in known else None
 
 
