@@ -15,6 +15,7 @@ import httpx
 from exitwave.client import Client
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.job import Job, JobState
+from exitwave.schema.required import verdict_line
 
 from .layout import default_data_dir
 from .supervisor import Say, Stopped, System, announce
@@ -155,6 +156,8 @@ def _report(outcome: Outcome, system: System, client: Client) -> bool:
         reason = job.failure.message if job.failure else job.state.value
         system.say(f"no result: {reason}")
         return False
+    if job.result.verdict is not None:
+        system.say(f"verdict {verdict_line(job.result.verdict)}")
     system.say(f"Tiled node {job.result.node}")
     for line in outcome.timings.lines():
         system.say(line)
