@@ -12,7 +12,7 @@ import pytest
 
 from exitwave.cli import main
 from exitwave.commands.file_scan import FileScan
-from exitwave.commands.reconstruct import compare_with_truth
+from exitwave.commands.truth import compare_with_truth
 from exitwave.engine import Dataset, reconstruct
 from exitwave.files.checkpoint import write_arrays
 from exitwave.files.cxi import read_reconstruction

@@ -16,10 +16,8 @@ from exitwave.cli.tables import quality_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.formats import open_measurement
-from exitwave.files.reconstruction import Reconstruction, Truth
-from exitwave.files.stored import AnyMeasurement
+from exitwave.files.reconstruction import Reconstruction
 from exitwave.prepare import Prepared, build_dataset
-from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import halves_for
@@ -33,6 +31,7 @@ from exitwave.worker.halves import Engine, Pair, frc_curve, frc_figures, reconst
 from .bars import epoch_bar
 from .file_scan import FileScan
 from .starting import Begin
+from .truth import told_truth
 
 
 def reconstruct_file(
@@ -100,27 +99,14 @@ def reconstruct_file(
     typer.echo(f"{out}: loss {loss[-1]:.5g} after {len(loss)} epochs")
     for name, line in quality_rows(assessed.quality):
         typer.echo(f"{name} {line}")
-    if measurement.truth is not None and _same_pixels(result, measurement):
-        typer.echo(f"|cPCC| {compare_with_truth(result, measurement.truth):.4f}")
+    cpcc, why_none = told_truth(result, measurement)
+    if cpcc is not None:
+        typer.echo(f"|cPCC| {cpcc:.4f}")
+    elif why_none is not None:
+        typer.echo(f"no |cPCC|: {why_none}")
     if diverged is not None:
         raise Diverged(f"{diverged}; {out} holds epoch {state.epoch}, the last good one")
     return result
-
-
-def compare_with_truth(result: Reconstruction, truth: Truth) -> float:
-    """|cPCC| on the rectangle spanned by the view centres.
-
-    In a simulated file the positions in metres are the views' corners in the true object.
-    """
-    corners_px = result.positions_m / result.pixel_size_m
-    behind_px = np.rint((corners_px - result.positions_px)[0]).astype(int)
-    # The one that begins first is cut, so that both share their first pixel.
-    true_y, true_x = np.maximum(behind_px, 0)
-    here_y, here_x = np.maximum(-behind_px, 0)
-    height, width = truth.probe_HW.shape
-    region = rectangle_of_centres(result.positions_px - (here_y, here_x), (height, width))
-    found_YX = result.object_MYX[0, here_y:, here_x:]
-    return align(found_YX, truth.object_YX[true_y:, true_x:], region).cpcc
 
 
 def _run(
@@ -162,9 +148,3 @@ def _with_frc(
         quality=assessed.quality.model_copy(update={"frc": found}),
         curves={**assessed.curves, "frc": frc_curve(rings)},
     )
-
-
-def _same_pixels(result: Reconstruction, measurement: AnyMeasurement) -> bool:
-    """Whether neither a crop nor another geometry has changed the pixel of the truth."""
-    true_m = measurement.geometry.pixel_size_m(measurement.counts_nHW.shape[-1])
-    return bool(np.isclose(result.pixel_size_m, true_m, rtol=1e-6))

@@ -37,6 +37,7 @@ PositionsUnit: TypeAlias = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(reconstruct)
+    app.command()(inspect)
     app.command()(simulate)
     app.command()(worker)
     beamline = typer.Typer(
@@ -132,6 +133,48 @@ def reconstruct(
         dataset=dataset,
         positions=positions,
         positions_unit=positions_unit,
+    )
+
+
+def inspect(
+    file: Annotated[
+        Path,
+        typer.Argument(help="File with a scan.", metavar="FILE", exists=True, dir_okay=False),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="As for reconstruct: geometry.energy_eV=9000, data.frames=100. May be "
+            "repeated.",
+            metavar="KEY=VALUE",
+        ),
+    ] = None,
+    dataset: Dataset = None,
+    positions: Positions = None,
+    positions_unit: PositionsUnit = None,
+    png: Annotated[
+        Path | None,
+        typer.Option(help="Write a picture of the mean pattern.", metavar="OUT.png"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what a file holds, where each value came from, and what would be refused.
+
+    Exit code 1: it cannot be reconstructed like this.
+    """
+    if png is not None:
+        _check_target(png, "--png")
+    with needs("service"):
+        from .inspect import inspect_file
+    inspect_file(
+        file,
+        overrides=parse_settings(settings or []),
+        dataset=dataset,
+        positions=positions,
+        positions_unit=positions_unit,
+        png=png,
+        as_json=as_json,
     )
 
 
@@ -256,9 +299,9 @@ def _photons(text: str) -> float | None:
         ) from None
 
 
-def _check_target(out: Path) -> None:
+def _check_target(out: Path, option: str = "--out") -> None:
     """Minutes of work must not end at a folder that is not there."""
     if not out.absolute().parent.is_dir():
-        raise UsageError(f"--out: found no folder {out.absolute().parent}; make it first")
+        raise UsageError(f"{option}: found no folder {out.absolute().parent}; make it first")
     if out.is_dir():
-        raise UsageError(f"--out: found a folder, {out}; expected a file to write")
+        raise UsageError(f"{option}: found a folder, {out}; expected a file to write")
