@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -264,11 +265,12 @@ def test_final_arrays_can_be_read(tiled_server: TiledServer) -> None:
 
 def test_what_was_judged_is_told_in_the_nodes_metadata(tiled_server: TiledServer) -> None:
     node = node_of(tiled_server.settings)
-    judged = replace(final_arrays(), verdict=NO_PICTURE, preparation=PREPARATION, start=START)
+    verdict = NO_PICTURE.model_copy(update={"figures": {"ratio": math.inf}})
+    judged = replace(final_arrays(), verdict=verdict, preparation=PREPARATION, start=START)
     deliver(node, judged, lambda: None)
     about = client_of(tiled_server)[node.path].metadata
     assert about["verdict"]["verdict"] == "no picture"
-    assert Verdict.model_validate(about["verdict"]) == NO_PICTURE
+    assert Verdict.model_validate(about["verdict"]) == verdict
     assert Preparation.model_validate(about["preparation"]) == PREPARATION
     assert Start.model_validate(about["start"]) == START
 
