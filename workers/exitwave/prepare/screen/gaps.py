@@ -1,0 +1,153 @@
+"""Gaps between modules and dead pixels that read zero, where light must be.
+
+Zero is what a dark corner reads, too. A gap is told from it by its rim: light that goes out
+by itself fades over some pixels, and does not stop from one pixel to the next on both sides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from .beam import light_centre
+from .evidence import Bools, Floats, PixelMaps
+from .neighbours import BESIDE, lowest, spread
+
+DEAD_TIMES = 25.0
+"""A pixel so much darker than all eight beside it is dead; 14 times was seen in rings."""
+
+LEAST_PHOTONS = 50.0
+"""Expected in all frames together, along y and x, where none was counted."""
+
+ALONE_PHOTONS = 250.0
+"""Likewise, where only one of both directions tells: rings of a sharp pinhole are dark, too."""
+
+JOINED_PHOTONS = 10.0
+"""Enough where the dark pixel is joined to such a one."""
+
+AREA_PHOTONS = 400.0
+"""Expected in an area at least three pixels wide, together."""
+
+BAND_PHOTONS = 100.0
+"""Expected in rows that are dark from edge to edge, together."""
+
+DARK_PHOTONS = 3.0
+"""So few in all frames together are noise, where forty and more are expected."""
+
+WIDEST = 0.25
+"""Of the detector's side: no gap is wider."""
+
+THICK_PX = 3.5
+"""Half of the width of a dark area that may be the optics', not the detector's."""
+
+RISING_TIMES = 1.5
+"""By so much the light rises towards a beamstop that hides its middle."""
+
+
+def gaps(maps: PixelMaps) -> Bools:
+    """Pixels (H, W) that never count amid others that do."""
+    total_HW = maps.total_HW
+    dark_HW = maps.valid_HW & (total_HW <= DARK_PHOTONS)
+    along_x_HW = _across(total_HW, dark_HW, maps.valid_HW)
+    along_y_HW = _across(total_HW.T, dark_HW.T, maps.valid_HW.T).T
+    either_HW = np.maximum(along_x_HW, along_y_HW)
+    times_HW = np.where(total_HW > 0, 2, 1)
+    sure_HW = np.minimum(along_x_HW, along_y_HW) > times_HW * LEAST_PHOTONS
+    sure_HW |= either_HW > times_HW * ALONE_PHOTONS
+    both_HW = np.where(dark_HW, np.minimum(along_x_HW, along_y_HW) / times_HW, 0)
+    joined_HW = dark_HW & (either_HW > times_HW * JOINED_PHOTONS)
+    sure_HW = (dark_HW & sure_HW) | _areas(both_HW)
+    found_HW = ndimage.binary_propagation(sure_HW, np.ones((3, 3)), joined_HW | sure_HW)
+    found_HW = _without_optics(found_HW, total_HW, maps)
+    found_HW |= _bands(total_HW, dark_HW) | _bands(total_HW.T, dark_HW.T).T
+    return found_HW | (_dead(total_HW, maps.valid_HW) & maps.valid_HW)
+
+
+def _dead(total_HW: Floats, valid_HW: Bools) -> Bools:
+    """Single pixels far below all of their neighbours."""
+    beside_HW = lowest(np.where(valid_HW, total_HW, np.inf), BESIDE)
+    beside_HW[~np.isfinite(beside_HW)] = 0
+    surely_HW = beside_HW - spread(beside_HW) / 2
+    dead_HW: Bools = surely_HW > DEAD_TIMES * total_HW + LEAST_PHOTONS / 2
+    return dead_HW
+
+
+def _across(total_HW: Floats, dark_HW: Bools, valid_HW: Bools) -> Floats:
+    """Photons expected in dark pixels of a row from the lit ones on both sides.
+
+    From each side what the last two lit pixels lead to, at most as much as the last one; the
+    lower of both sides. Masked pixels are looked past.
+    """
+    height, width = total_HW.shape
+    place = np.arange(width)
+    lit_HW = ~dark_HW & valid_HW
+    sides = []
+    for flip in (slice(None), slice(None, None, -1)):
+        lit, total = lit_HW[:, flip], total_HW[:, flip]
+        last = np.maximum.accumulate(np.where(lit, place, -1), axis=1)
+        before = np.concatenate([np.full((height, 1), -1), last[:, :-1]], axis=1)
+        rows = np.arange(height)[:, None]
+        at_last = np.where(last >= 0, total[rows, np.maximum(last, 0)], 0)
+        second = before[rows, np.maximum(last, 0)]
+        at_second = np.where(second >= 0, total[rows, np.maximum(second, 0)], at_last)
+        leads_to = at_last * np.minimum(1, at_last / np.maximum(at_second, 1e-30))
+        near = place - last <= WIDEST * width
+        sides.append(np.where((last >= 0) & near, leads_to, 0)[:, flip])
+    expected_HW: Floats = np.minimum(sides[0], sides[1])
+    return expected_HW
+
+
+def _areas(expected_HW: Floats) -> Bools:
+    """Areas of three pixels and wider in which much was expected together."""
+    wide_HW = ndimage.binary_opening(expected_HW > JOINED_PHOTONS, np.ones((3, 3)))
+    labels_HW, count = ndimage.label(wide_HW)
+    sums = ndimage.sum_labels(expected_HW, labels_HW, np.arange(count + 1))
+    sums[0] = 0
+    much: Bools = sums > AREA_PHOTONS
+    found: Bools = much[labels_HW]
+    return found
+
+
+def _bands(total_HW: Floats, dark_HW: Bools) -> Bools:
+    """Columns dark from edge to edge between columns that are lit."""
+    sums = total_HW.sum(axis=0)[None]
+    dark: Bools = np.asarray(dark_HW.all(axis=0))[None] & (sums <= DARK_PHOTONS)
+    expected = _across(sums, dark, np.ones_like(dark))
+    labels, count = ndimage.label(dark & (expected > JOINED_PHOTONS))
+    hidden = ndimage.sum_labels(expected, labels, np.arange(count + 1))
+    hidden[0] = 0
+    much: Bools = hidden > BAND_PHOTONS
+    found: Bools = np.repeat(much[labels], len(total_HW), axis=0)
+    return found
+
+
+def _without_optics(found_HW: Bools, total_HW: Floats, maps: PixelMaps) -> Bools:
+    """Without thick dark areas in the light's middle that need not be the detector's.
+
+    A ring beam is dark inside. A beamstop is, too, but light rises towards it.
+    """
+    labels_HW, count = ndimage.label(found_HW, structure=np.ones((3, 3)))
+    if not count:
+        return found_HW
+    depth_HW = ndimage.distance_transform_edt(np.pad(found_HW, 1))[1:-1, 1:-1]
+    centre_y, centre_x = light_centre(maps.mean_HW, maps.valid_HW)
+    kept_HW = found_HW.copy()
+    for label in range(1, count + 1):
+        area_HW = labels_HW == label
+        if depth_HW[area_HW].max() <= THICK_PX:
+            continue
+        y, x = np.nonzero(area_HW)
+        inside = y.min() <= centre_y <= y.max() and x.min() <= centre_x <= x.max()
+        if inside and not _rises(area_HW, total_HW, found_HW):
+            kept_HW &= ~area_HW
+    return kept_HW
+
+
+def _rises(area_HW: Bools, total_HW: Floats, found_HW: Bools) -> bool:
+    """Whether light rises towards a dark area."""
+    distance_HW = ndimage.distance_transform_edt(~area_HW)
+    near = total_HW[(distance_HW > 1) & (distance_HW <= 3) & ~found_HW]
+    far = total_HW[(distance_HW > 5) & (distance_HW <= 8) & ~found_HW]
+    if not near.size or not far.size:
+        return False
+    return bool(near.mean() > RISING_TIMES * far.mean())

@@ -1,0 +1,82 @@
+"""Frames that were taken while the beam was away: scatter and dark counts only.
+
+An opaque piece of a sample takes the light away, too. But what passes it still looks like the
+beam, and it does not take all from one view to the next when both see mostly the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .evidence import Bools, Floats, Indices
+from .signs import FrameSigns, runs_of
+
+DARK = 0.1
+"""Of the ordinary frames' light: without beam a frame has less, ..."""
+
+DIM = 0.6
+"""... or less than this, where its photons are surely not the beam's."""
+
+FLAT = -0.5
+"""Log-likelihood ratio a photon, of the mean pattern against an even one: -2 to -4 without
+beam, -0.1 and more behind opaque samples."""
+
+LEAST_PHOTONS = 5.0
+SURE_PHOTONS = 30.0
+
+ABRUPT = 0.65
+"""Light of a run's neighbours over that of theirs: 0.7 to 1.3 where the beam was away, 0.3 to
+0.6 at the edge of something opaque."""
+
+_FLOOR = 1e-4
+
+
+def no_beam(signs: FrameSigns) -> Bools:
+    """Frames (n,) without beam."""
+    totals_n = signs.totals_n
+    lit_n = totals_n > DARK * np.percentile(totals_n, 75)
+    usual = float(np.median(totals_n[lit_n])) if lit_n.any() else 0.0
+    lit_n = totals_n > DARK * usual
+    shape_n = _shape(signs.tiles_nTT, lit_n)
+    dark_n = ~lit_n | (
+        (totals_n < DIM * usual) & (totals_n > SURE_PHOTONS) & (shape_n < 2 * FLAT)
+    )
+    runs_n = runs_of(dark_n)
+    found_n = np.zeros_like(dark_n)
+    for run in range(runs_n.max(initial=-1) + 1):
+        members = np.flatnonzero(runs_n == run)
+        photons = totals_n[members]
+        if photons.sum() < LEAST_PHOTONS:
+            continue
+        flat = float((shape_n[members] * photons).sum() / photons.sum()) < FLAT
+        found_n[members] = flat and _abrupt(signs, members, dark_n, totals_n, usual)
+    return found_n
+
+
+def _shape(tiles_nTT: Floats, lit_n: Bools) -> Floats:
+    """How much better than an even pattern the mean pattern explains each photon (n,)."""
+    lit_nTT = tiles_nTT[lit_n]
+    # Each frame counts alike, however bright: one that went wrong must not be the mean.
+    mean_TT = (lit_nTT / lit_nTT.sum(axis=(1, 2), keepdims=True)).mean(axis=0) + _FLOOR
+    gain_TT = np.log(mean_TT / mean_TT.mean())
+    gains_n: Floats = np.einsum("nyx,yx->n", tiles_nTT, gain_TT)
+    gains_n /= np.maximum(tiles_nTT.sum(axis=(1, 2)), 1e-30)
+    return gains_n
+
+
+def _abrupt(
+    signs: FrameSigns, members: Indices, dark_n: Bools, totals_n: Floats, usual: float
+) -> bool:
+    """Whether views beside a run of dark ones see nothing of what darkens them."""
+    first = _beside(signs, members, dark_n)
+    if not first.size:
+        return False
+    second = np.setdiff1d(_beside(signs, first, dark_n), first)
+    farther = float(totals_n[second].mean()) if second.size else usual
+    return bool(totals_n[first].mean() > ABRUPT * farther)
+
+
+def _beside(signs: FrameSigns, members: Indices, dark_n: Bools) -> Indices:
+    beside: Indices = np.unique(signs.near_nk[members][signs.close_nk[members]])
+    lit: Indices = beside[~dark_n[beside]]
+    return lit
