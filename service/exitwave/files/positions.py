@@ -78,7 +78,7 @@ def _chosen(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Float
         raise DataError(
             key(tree, name), "neither such a dataset nor such a file", "the positions"
         )
-    values = _columns(reading, _numbers(tree, name), name, frames_shape)
+    values = _columns(reading, tree.whole(name), name, frames_shape)
     return name, values, unit(tree, name, pixels=True)
 
 
@@ -90,8 +90,9 @@ def _found(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats
     for name in dict.fromkeys(places.positions):
         if tree.leaf(name) is None:
             continue
+        stored = tree.whole(name)
         try:
-            values = _columns(reading, _numbers(tree, name), name, frames_shape)
+            values = _columns(reading, stored, name, frames_shape)
             found.append((name, values, unit(tree, name, pixels=True)))
         except DataError as error:
             refused.append(f"{name}: {error.found}")
@@ -128,6 +129,8 @@ def _columns(
 ) -> Floats:
     """(m, 2) as (y, x), of an array of two or three columns."""
     shape = values.shape
+    if values.dtype.kind not in "uif":
+        raise DataError(key(reading.tree, name), described(values), "numbers")
     if values.ndim == 3 and shape[:2] == frames_shape[:-2]:
         values = values.reshape(-1, shape[2])
     frames = math.prod(frames_shape[:-2])
@@ -235,6 +238,4 @@ def _from_file(path: Path) -> NDArray[Any]:
         raise DataError(
             str(path), str(error), "an npy file, or a text with two or three columns"
         ) from error
-    if values.dtype.kind not in "uif":
-        raise DataError(str(path), described(values), "numbers")
     return values
