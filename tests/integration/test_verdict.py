@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -49,7 +50,8 @@ def test_every_file_of_a_result_tells_its_verdict(
     take_all(api)
     uid = uuid4().hex
     job, _ = api.ledger.submit(spec(uid), owner="operator")
-    judged = {"verdict": NO_PICTURE, "preparation": PREPARATION, "start": START}
+    verdict = NO_PICTURE.model_copy(update={"figures": {"ratio": math.inf}})
+    judged = {"verdict": verdict, "preparation": PREPARATION, "start": START}
     beams_px = np.random.default_rng(1).integers((116, 216), (154, 234), (25, 2))
     positions_m = beams_px * 1e-8
     final = replace(final_arrays(), positions_m=positions_m, **judged)

@@ -56,10 +56,15 @@ def client_of(context: typer.Context, patience_s: float = LOOK_PATIENCE_S) -> Cl
 def print_json(found: BaseModel | Sequence[BaseModel]) -> None:
     """One record as an object, several as a list."""
     if isinstance(found, BaseModel):
-        values: Any = found.model_dump(mode="json")
+        values: Any = _plain(found)
     else:
-        values = [record.model_dump(mode="json") for record in found]
+        values = [_plain(record) for record in found]
     typer.echo(json.dumps(values, indent=2))
+
+
+def _plain(record: BaseModel) -> Any:
+    """As the service tells it: no infinity or NaN, which JSON does not have."""
+    return json.loads(record.model_dump_json())
 
 
 def say_error(text: str) -> None:

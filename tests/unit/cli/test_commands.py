@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -300,6 +301,14 @@ def test_waiting_may_require_a_picture(
         assert error.count("\n") == 1 and f"; expected {required}" in error
     else:
         assert error == ""
+
+
+def test_json_has_no_infinity(shell: Shell) -> None:
+    endless = NO_PICTURE.model_copy(update={"figures": {"ratio": math.inf}})
+    with serving(Answer(judged(endless).replace("Infinity", '"Infinity"'))) as server:
+        out, _ = shell.run(server, "show", "j1", "--json")
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert found["result"]["verdict"]["figures"] == {"ratio": "Infinity"}
 
 
 def test_many_scans_may_require_pictures(shell: Shell) -> None:
