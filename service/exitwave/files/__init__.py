@@ -16,7 +16,7 @@ and results are written and read by
 - `npz`: a result for the Python client
 - `tiff`: an object's phase or amplitude as float32
 - `png`, `pattern_png`: pictures with a scale; `phase` takes ramp and piston out before
-- `judged`: what pictures and tables say of a verdict
+- `verdict_text`, `cxi_verdict`: what these files say of a verdict
 - `reconstruction`: what all of them hold
 """
 

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 
-from .cxi_verdict import put_judged, read_judged
+from .cxi_verdict import put_verdict, read_verdict
 from .hdf5 import created, opened
 from .reconstruction import CURVES, Curve, QualityFigures, Reconstruction
 from .stored import AnyMeasurement, StoredCounts
@@ -78,7 +78,7 @@ def read_reconstruction(path: Path) -> Reconstruction:
             geometry=_geometry(file, path) if ENERGY in file else None,
             box=None if box is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3])),
             quality=_quality(file, path),
-            **read_judged(file[RESULT], path),
+            **read_verdict(file[RESULT], path),
             metadata=json.loads(attributes.get("metadata", "{}")),
         )
 
@@ -114,7 +114,7 @@ def write_reconstruction(
         group["positions_m"].attrs["axes"] = "y, x"
         group["loss"] = np.asarray(result.loss, dtype=np.float64)
         _put_quality(file, result.quality)
-        put_judged(group, result)
+        put_verdict(group, result)
         group.attrs["pixel_size_m"] = result.pixel_size_m
         group.attrs["metadata"] = json.dumps(dict(result.metadata))
         if result.box is not None:

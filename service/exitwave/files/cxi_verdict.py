@@ -18,15 +18,15 @@ from pydantic import BaseModel, ValidationError
 from exitwave.schema.errors import DataError
 from exitwave.schema.verdict import Preparation, Start, Verdict
 
-from .judged import judged_texts
 from .reconstruction import Reconstruction
+from .verdict_text import verdict_json
 
 WORD = "verdict"
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Judged(TypedDict):
+class VerdictParts(TypedDict):
     """Arguments of a `Reconstruction`."""
 
     verdict: Verdict | None
@@ -34,16 +34,16 @@ class Judged(TypedDict):
     start: Start | None
 
 
-def put_judged(group: h5py.Group, result: Reconstruction) -> None:
+def put_verdict(group: h5py.Group, result: Reconstruction) -> None:
     """Write what was judged of a result into its group."""
-    for name, text in judged_texts(result).items():
+    for name, text in verdict_json(result).items():
         if text != "null":
             group.attrs[name] = text
     if result.verdict is not None:
         group[WORD] = result.verdict.verdict
 
 
-def read_judged(group: h5py.Group, path: Path) -> Judged:
+def read_verdict(group: h5py.Group, path: Path) -> VerdictParts:
     """What was judged of a result; None of an earlier release, which wrote nothing.
 
     Raises

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .judged import judged_texts
 from .reconstruction import Reconstruction
+from .verdict_text import verdict_json
 
 
 def write_npy_tree(folder: Path, result: Reconstruction, *, scan_id: int, sign: str) -> Path:
@@ -50,7 +50,7 @@ def write_npy_tree(folder: Path, result: Reconstruction, *, scan_id: int, sign: 
         if len(states) > 1:
             for k, state in enumerate(states):
                 np.save(data / f"{stem}_mode_orth_ave_rp_mode_{k}.npy", _x_first(state))
-    texts = {name: text for name, text in judged_texts(result).items() if text != "null"}
+    texts = {name: text for name, text in verdict_json(result).items() if text != "null"}
     if texts:
         told = {name: json.loads(text) for name, text in texts.items()}
         (data / "verdict.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .judged import judged_texts
 from .reconstruction import Reconstruction
+from .verdict_text import verdict_json
 
 
 def write_npz(path: Path, result: Reconstruction) -> None:
@@ -33,5 +33,5 @@ def write_npz(path: Path, result: Reconstruction) -> None:
             positions_px=np.asarray(result.positions_px, dtype=np.float64),
             loss=np.asarray(result.loss, dtype=np.float64),
             pixel_size_m=np.float64(result.pixel_size_m),
-            **{name: np.array(text) for name, text in judged_texts(result).items()},
+            **{name: np.array(text) for name, text in verdict_json(result).items()},
         )

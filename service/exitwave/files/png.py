@@ -17,8 +17,8 @@ from exitwave.schema.required import verdict_line
 from exitwave.schema.verdict import Judgement, Verdict
 
 from .colours import colour_bar, colour_map, painted
-from .judged import plain_ascii, rule_texts
 from .phase import Box, ComplexArray, remove_ramp
+from .verdict_text import plain_ascii, rule_texts
 
 Plane = Literal["phase", "amplitude"]
 PLANES: tuple[Plane, ...] = get_args(Plane)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.verdict import Verdict
 
-from .judged import one_line, plain_ascii, rule_texts
 from .phase import Box, ComplexArray, remove_ramp
 from .png import Plane
+from .verdict_text import one_line, plain_ascii, rule_texts
 
 PLANES: tuple[Plane, ...] = get_args(Plane)
 UM_M = 1e-6

@@ -77,7 +77,7 @@ class FinalArrays:
         """Whether all epochs were done, and well."""
         return not (self.diverged or self.stopped)
 
-    def judged(self) -> dict[str, dict[str, Any] | None]:
+    def verdict_metadata(self) -> dict[str, dict[str, Any] | None]:
         """Verdict, preparation and start as JSON values; None where there is none."""
         parts = {
             "verdict": self.verdict,
@@ -139,7 +139,7 @@ def _write(node: ResultNode, final: FinalArrays) -> None:
                 "loss": final.loss,
                 "illuminated_box": list(final.illuminated_box),
                 "quality": final.quality.model_dump(),
-                **final.judged(),
+                **final.verdict_metadata(),
                 "complete": final.complete,
             }
         )

@@ -105,7 +105,7 @@ def _arrays(
         "epochs": final.epochs,
         "loss": final.loss,
         "quality": final.quality.model_dump(),
-        **final.judged(),
+        **final.verdict_metadata(),
         "curves": {name: curve.columns for name, curve in final.curves.items()},
         "further": list(final.further),
         "diverged": final.diverged,

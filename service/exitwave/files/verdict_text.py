@@ -31,7 +31,7 @@ _ASCII = {
 }
 
 
-def judged_texts(result: Reconstruction) -> dict[str, str]:
+def verdict_json(result: Reconstruction) -> dict[str, str]:
     """JSON of each, by name; ``null`` where there is none."""
     parts: dict[str, BaseModel | None] = {
         "verdict": result.verdict,
