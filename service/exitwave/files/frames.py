@@ -14,7 +14,7 @@ from exitwave.schema.verdict import Note
 from .hdf5 import broken_links
 from .places import Layout, ReadOptions, looked_at
 from .sources import check_sources
-from .tree import Hdf5Tree, Tree, described
+from .tree import Hdf5Tree, Tree, described, key
 
 LEAST_SIDE_PX = 8
 """Of a pattern: smaller ones are something else, such as positions."""
@@ -75,8 +75,8 @@ def choose_frames(tree: Tree, layout: Layout, given: ReadOptions) -> Frames:
             refused.append(f"{name}: {why}")
     if not usable:
         raise DataError(
-            f"{tree.path}:{names[0] if names else ' frames'}",
-            "; ".join(refused).removeprefix(f"{names[0]}: ") or "no such dataset",
+            key(tree, names[0]) if names else f"{tree.path}: frames",
+            "; ".join(refused).removeprefix(f"{''.join(names[:1])}: ") or "no such dataset",
             "patterns (n, H, W) or (rows, columns, H, W); looked at: "
             f"{looked_at(names)}. --dataset names them{_broken(tree)}",
         )

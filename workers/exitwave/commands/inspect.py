@@ -133,8 +133,8 @@ def _why_refused(
 ) -> str | None:
     """What the reconstruction would refuse although the file can be read."""
     least = min(frames, positions)
-    first = data.get("frames", 0) or frames
-    if frames != positions and not first <= least:
+    first = data.get("frames", 0)
+    if frames != positions and not 0 < first <= least:
         return (
             f"{positions} positions for {frames} frames: --set data.frames={least} takes the "
             "first of both"
