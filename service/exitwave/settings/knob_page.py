@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from exitwave.schema.data import DataOptions
 from exitwave.schema.knobs import plain
 from exitwave.schema.recipe import Recipe
 
@@ -18,14 +19,15 @@ Made by `make knobs` from `service/exitwave/schema/recipe.py`. A recipe in `conf
 names those that differ from the defaults below; a job overrides single ones by their dotted
 names (`--set recipe.prior.ratio=0.3`, `--set recipe.stages.0.epochs=50`). Values out of range
 are refused. The defaults are the recipe `default`, those of `stages` the values of a stage that
-names nothing else.
+names nothing else. What a job does with its scan, `data.*`, comes last; a recipe has nothing
+to do with it.
 """
 
 
 def page() -> str:
     """Tables of all knobs, section by section."""
     parts = [HEAD]
-    for name, cls in sections(Recipe):
+    for name, cls in [*sections(Recipe), ("data", DataOptions)]:
         title = f"`{name}`" if name else "The whole run"
         about = "" if not name else f"{(cls.__doc__ or '').strip().splitlines()[0]}\n\n"
         head = "| knob | default | range | unit | why |\n|---|---|---|---|---|\n"
@@ -78,7 +80,7 @@ def _shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return ", ".join(map(_shown, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value) or "none"
 
 
 if __name__ == "__main__":
