@@ -21,6 +21,7 @@ Loss = Literal["amplitude", "poisson", "gaussian"]
 Method = Literal["descent", "difference_map"]
 RateSchedule = Literal["decay", "plateau"]
 SubPixel = Literal["auto", "on", "off"]
+StartKind = Literal["auto", "autocorrelation", "pupil"]
 
 ALL_PATTERNS = 1e6
 """As a batch: more patterns than a scan has."""
@@ -144,8 +145,13 @@ class Prior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """The start from the autocorrelation of the patterns, and its noise."""
+    """Where the run begins: from the patterns' autocorrelation or from the pupil."""
 
+    kind: StartKind = knob(
+        "auto",
+        "auto: the autocorrelation, or a pupil out of focus where that is clearly better; both "
+        "signs and astigmatism are tried. autocorrelation or pupil: that alone",
+    )
     object_blur_px: float = knob(
         4.0, "Gaussian smoothing of the autocorrelation object", unit="px", low=0, high=100
     )

@@ -24,7 +24,7 @@ from .divergence import check_progress
 from .held_out import HeldOut, judge, spared
 from .scan import Interrupt, Scan, choose_device, load
 from .schedule import Epoch, epochs, for_counts, held_out_frames
-from .start import StartingPoint, begin
+from .start import Candidate, Search, StartingPoint, begin, search
 from .state import EpochState
 
 
@@ -120,7 +120,11 @@ class _Run:
                 self._stages_run = dict(start.stages_run)
                 self.epoch = start.epoch
             else:
-                self._algorithm = _make(scan, recipe, *begin(scan, recipe, start))
+                known = start is not None and start.probe_NHW is not None
+                given = Search(candidates=(Candidate(kind="given"),))
+                self.search = given if known else search(scan, recipe)
+                candidate = self.search.candidates[0]
+                self._algorithm = _make(scan, recipe, *begin(scan, recipe, start, candidate))
 
     def fitted(self) -> NDArray[np.intp]:
         """Frames that the next epoch fits."""

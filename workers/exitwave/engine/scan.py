@@ -20,7 +20,6 @@ from .host import HostPatterns
 from .illuminate import split_positions
 from .loss import EPSILON_SHARE
 from .memory import Room, room_for
-from .overlap import check_overlap
 from .schedule import for_counts
 from .survey import Survey, look_over
 
@@ -190,7 +189,6 @@ def load(
     """
     interrupt = interrupt or _go_on
     survey = look_over(dataset, interrupt)
-    check_overlap(dataset)
     corners_n2, shifts_n2 = split_positions(torch.from_numpy(dataset.positions_px))
     off_grid = float(shifts_n2.abs().max()) > SUBPIXEL_FROM_PX
     shifted = recipe.subpixel == "on" or (recipe.subpixel == "auto" and off_grid)

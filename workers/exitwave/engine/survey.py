@@ -125,7 +125,7 @@ def _light(mean_count: float, pedestal: float) -> float:
     if mean_count <= pedestal:
         raise DataError(
             "pedestal",
-            f"{pedestal:.4g} counts in every pixel of patterns with {mean_count:.4g} on average",
+            f"{pedestal:.4g} counts in every pixel, {mean_count:.4g} on average",
             "less than the patterns' mean, which is pedestal and light",
         )
     return mean_count - pedestal

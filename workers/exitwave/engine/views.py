@@ -18,6 +18,8 @@ LEAST_STEP_PX = 0.25
 STRAY_GROWTH = 4.0
 """Times the object grows for views that share no pixel with any other: a motor's slip."""
 
+SAMPLED_VIEWS = 512
+
 _WRONG_SCALE = "the pixel size or the positions' unit is wrong"
 
 
@@ -153,3 +155,14 @@ def lonely_views(
             apart_px = np.abs(positions_px[np.concatenate(around)] - positions_px[i])
             lonely[i] = not (apart_px < window_HW).all(axis=1).any()
     return lonely
+
+
+def neighbour_distance_px(positions_px: NDArray[np.float64]) -> float:
+    """Median distance of views to the nearest other view, from up to 512 views."""
+    count = len(positions_px)
+    nearest_px = []
+    for i in np.unique(np.linspace(0, count - 1, min(count, SAMPLED_VIEWS)).astype(np.intp)):
+        apart_px = np.hypot(*(positions_px - positions_px[i]).T)
+        apart_px[i] = np.inf
+        nearest_px.append(apart_px.min())
+    return float(np.median(nearest_px))
