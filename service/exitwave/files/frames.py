@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from .hdf5 import broken_links
 from .places import Layout, ReadOptions, looked_at
 from .sources import check_sources
 from .tree import Hdf5Tree, Tree, described, key
+
+_AMPLITUDES = re.compile(r"amp|modul|sqrt", re.IGNORECASE)
 
 LEAST_SIDE_PX = 8
 """Of a pattern: smaller ones are something else, such as positions."""
@@ -85,6 +88,7 @@ def choose_frames(tree: Tree, layout: Layout, given: ReadOptions) -> Frames:
         coverage = check_sources(chosen.leaf)
         chosen.notes.extend(coverage.notes)
         chosen.pixels_HW = coverage.pixels_HW
+    chosen.notes.extend(_doubts(chosen))
     others = [name for name in usable[1:] if not _alike(tree.leaf(name), chosen.leaf)]
     if others:
         chosen.notes.append(
@@ -95,6 +99,31 @@ def choose_frames(tree: Tree, layout: Layout, given: ReadOptions) -> Frames:
             )
         )
     return chosen
+
+
+def _doubts(chosen: Frames) -> list[Note]:
+    """What a name or an attribute says against the house's reading."""
+    notes = []
+    if _AMPLITUDES.search(chosen.name.rpartition("/")[2]):
+        notes.append(
+            Note(
+                code="frames",
+                text=f"{chosen.name} is read as counts, but its name speaks of amplitudes: if "
+                "they are square roots of counts, the picture will be wrong.",
+            )
+        )
+    axes = chosen.leaf.attrs.get("axes", "")
+    said = axes.decode("utf-8", "replace") if isinstance(axes, bytes) else str(axes)
+    if re.search(r"x\W+y\W*$", said, re.IGNORECASE):
+        notes.append(
+            Note(
+                code="orientation",
+                text=f"The axes of {chosen.name} are named {said!r}, x before y: the patterns "
+                "may be transposed. Nothing is done; data.orientation=transpose does it to the "
+                "positions.",
+            )
+        )
+    return notes
 
 
 def _alike(one: Any, other: Any) -> bool:

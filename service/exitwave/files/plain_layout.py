@@ -13,7 +13,7 @@ from .places import Places, axis_of
 from .tree import Tree, described
 
 _LIKELY = re.compile(
-    r"data|patterns?|frames?|intensit(y|ies)|diffraction(_patterns?)?|diffamp|dps?|counts"
+    r"data|patterns?|frames?|intensit(y|ies)|diffraction(_patterns?)?|dps?|counts"
     r"|ptychogram|i_stack|images?",
     re.IGNORECASE,
 )

@@ -225,7 +225,7 @@ def _check_raw_file(dataset: h5py.Dataset, name: str, offset: int, size: int) ->
         raise DataError(
             place(dataset),
             "a dataset whose numbers lie in another file, which is missing",
-            f"the file {name}, as named or beside this one",
+            f"the file {name}, as named or in a folder of HDF5_EXTFILE_PREFIX",
         )
     needs = offset + min(size, dataset.size * dataset.dtype.itemsize)
     has = path.stat().st_size
@@ -240,13 +240,15 @@ def _check_raw_file(dataset: h5py.Dataset, name: str, offset: int, size: int) ->
 def _found_file(dataset: h5py.Dataset, name: str, variable: str) -> Path | None:
     """The file that HDF5 would open, None if there is none.
 
-    It looks under the name itself, under folders of an environment variable, beside the
-    file that holds the dataset, and in the working folder.
+    It looks under the name itself and in folders of an environment variable; for sources of
+    virtual datasets also beside the file that holds the dataset.
     """
     plain = Path(name.replace("%%", "%"))
     beside = Path(dataset.file.filename)
-    folders = [Path(part) for part in os.environ.get(variable, "").split(":") if part]
-    folders += [beside.parent, beside.resolve().parent, Path()]
+    prefixes = os.environ.get(variable, "").replace("${ORIGIN}", str(beside.parent))
+    folders = [Path(part) for part in prefixes.split(":") if part]
+    if dataset.is_virtual:
+        folders += [beside.parent, beside.resolve().parent]
     last = plain.name if plain.is_absolute() else plain
     tried = [plain, *(folder / last for folder in folders)]
     return next((path for path in tried if path.is_file()), None)

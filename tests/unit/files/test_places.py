@@ -204,3 +204,14 @@ def test_a_monitor_comes_along(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_measurement(path).monitor_n, reading)
     put(path, {f"{DATA}/monitor": reading[:7]})
     assert open_measurement(path).monitor_n is None
+
+
+def test_names_and_axes_that_speak_against_it_are_told_of(tmp_path: Path) -> None:
+    path = cxi(tmp_path / "a.cxi", {"entry_1/data_1/amplitudes": counts_nHW()})
+    (note,) = open_measurement(path, "entry_1/data_1/amplitudes").notes
+    assert "square roots" in note.text
+    for axes, told in (("translation:y:x", 0), (b"translation:x:y", 1)):
+        with h5py.File(path, "r+") as file:
+            file[PATTERNS].attrs["axes"] = axes
+        notes = open_measurement(path).notes
+        assert [note.code for note in notes] == ["orientation"] * told
