@@ -127,7 +127,7 @@ def _check_source(
             f"the file {file_name}, as named or beside {Path(dataset.file.filename).name}",
         )
     try:
-        file = h5py.File(path, "r")
+        file = h5py.File(path, "r", locking=False)
     except OSError as error:
         raise DataError(
             place(dataset),

@@ -15,6 +15,8 @@ import hdf5plugin  # noqa: F401  # registers the filters of compressed files
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.files.hdf5 import find
+from exitwave.files.sources import check_sources
 from exitwave.schema.errors import DataError
 
 from .server import Json, TiledServer, array_dtype, array_shape
@@ -48,6 +50,7 @@ class RunArray:
         self.local = local_dataset(attributes)
         self._server = server
         self._attributes = attributes
+        self._is_whole = False
 
     @property
     def size(self) -> int:
@@ -59,6 +62,7 @@ class RunArray:
         if self.local is not None:
             with _open(self.local) as dataset:
                 _check_size(dataset, self.size, self.local)
+                self._check_whole(dataset, max(0, dataset.ndim - 1))
                 values: NDArray[Any] = dataset[:].ravel()[: self.size]
                 return values
         return self._server.array(self.path, self._attributes, ()).ravel()
@@ -69,6 +73,7 @@ class RunArray:
             with _open(self.local) as dataset:
                 _check_size(dataset, self.size, self.local)
                 _check_window(dataset, self.shape[-2:], self.local)
+                self._check_whole(dataset, 2)
                 window = _window(dataset.shape[:-2], start, stop)
                 return _cut(dataset[window.slices], window, start, stop)
         frame_bytes = self.dtype.itemsize * math.prod(self.shape[-2:])
@@ -77,6 +82,12 @@ class RunArray:
             self._slab(begin, min(begin + slab, stop)) for begin in range(start, stop, slab)
         ]
         return np.concatenate(parts) if parts else np.empty((0, *self.shape[-2:]), self.dtype)
+
+    def _check_whole(self, dataset: h5py.Dataset, window_axes: int) -> None:
+        """Once: HDF5 reads zeros where a source of a virtual dataset is missing."""
+        if not self._is_whole:
+            check_sources(dataset, window_axes)
+            self._is_whole = True
 
     def _slab(self, start: int, stop: int) -> NDArray[Any]:
         window = _window(self.shape[:-2], start, stop)
@@ -139,7 +150,7 @@ def _open(local: LocalDataset) -> Iterator[h5py.Dataset]:
     """A dataset of an HDF5 file; problems become `DataError`."""
     try:
         with _open_file(local.path) as file:
-            dataset = file.get(local.dataset)
+            dataset = find(file, local.dataset)
             if not isinstance(dataset, h5py.Dataset):
                 raise DataError(f"{local.path}:{local.dataset}", "nothing", "a dataset")
             yield dataset

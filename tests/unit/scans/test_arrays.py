@@ -113,3 +113,26 @@ def test_truncated_file_of_either_format(tmp_path: Path, libver: str) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"cut\.h5.*cannot be read"):
         run_array(path, IMAGES.shape).images(0, 12)
+
+
+def test_a_virtual_dataset_without_its_source_is_no_dark_scan(tmp_path: Path) -> None:
+    path = hdf5(tmp_path, IMAGES[:7])
+    layout = h5py.VirtualLayout(IMAGES.shape, np.uint16)
+    layout[:7] = h5py.VirtualSource(path.name, "entry/data", (7, 5, 7))
+    layout[7:] = h5py.VirtualSource("rest.h5", "entry/data", (5, 5, 7))
+    master = tmp_path / "master.h5"
+    with h5py.File(master, "w") as file:
+        file.create_virtual_dataset("entry/data", layout, fillvalue=0)
+    with pytest.raises(DataError, match=r"source file is missing.*rest\.h5"):
+        run_array(master, IMAGES.shape).images(0, 3)
+    with h5py.File(tmp_path / "rest.h5", "w") as file:
+        file["entry/data"] = IMAGES[7:]
+    np.testing.assert_array_equal(run_array(master, IMAGES.shape).images(5, 9), IMAGES[5:9])
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["entry/data"] = h5py.ExternalLink("detector.h5", "/counts")
+    with pytest.raises(DataError, match=r"leads nowhere.*detector\.h5"):
+        run_array(path, IMAGES.shape).images(0, 3)
