@@ -238,6 +238,13 @@ class Recipe:
         low=0,
         high=0.5,
     )
+    held_out_pixels: float = knob(
+        0.02,
+        "share of the detector's pixels left out of the fit of every pattern, by seed, to test "
+        "it with",
+        low=0,
+        high=0.3,
+    )
     deterministic: bool = knob(
         False, "bit for bit equal runs on a GPU, too; slower there, always so on a CPU"
     )

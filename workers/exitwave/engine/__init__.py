@@ -15,6 +15,7 @@ detector and of the probe, Y X pixels of the object. Order is (y, x). The far fi
 
 from .checkpoint import Checkpoint
 from .dataset import ArrayFrames, Dataset, FrameSource
+from .evidence import Evidence
 from .frame_masks import FrameMasks
 from .held_out import HeldOut
 from .run import reconstruct
@@ -27,6 +28,7 @@ __all__ = [
     "Checkpoint",
     "Dataset",
     "EpochState",
+    "Evidence",
     "FrameMasks",
     "FrameSource",
     "HeldOut",

@@ -21,6 +21,7 @@ from .cover import applies
 from .dap import Dap
 from .dataset import Dataset
 from .divergence import check_progress
+from .evidence import Evidence, gather_evidence, held_out_pixels, without_pixels
 from .held_out import HeldOut, judge, spared
 from .scan import Interrupt, Scan, choose_device, load
 from .schedule import Epoch, epochs, for_counts, held_out_frames
@@ -101,6 +102,8 @@ class _Run:
         recipe: Recipe,
         start: StartingPoint | Checkpoint | None,
     ) -> None:
+        self._held_HW = held_out_pixels(scan, recipe.held_out_pixels, recipe.seed)
+        self._whole, scan = scan, without_pixels(scan, self._held_HW)
         self._scan, self._dataset, self._asked = scan, dataset, recipe
         self.recipe = recipe = for_counts(recipe, whole=scan.counted)
         self._left_out = held_out_frames(recipe, len(scan))
@@ -161,6 +164,7 @@ class _Run:
                 self._held_out = judge(
                     self._scan, object_MYX, probe_NHW, self._left_out, epoch.number
                 )
+            evidence = self._evidence(epoch, object_MYX, probe_NHW)
         self.epoch = epoch.number
         return EpochState(
             epoch=epoch.number,
@@ -171,10 +175,19 @@ class _Run:
             batch=len(epoch.batches[0]),
             positions_px=self._dataset.positions_px.copy(),
             held_out=self._held_out,
+            evidence=evidence,
             object_on_device_MYX=object_MYX,
             probe_on_device_NHW=probe_NHW,
             checkpoint=partial(self._checkpoint, epoch.number),
             checkpoint_bytes=sum(kept.nbytes for kept in algorithm.tensors().values()),
+        )
+
+    def _evidence(self, epoch: Epoch, object_MYX: Tensor, probe_NHW: Tensor) -> Evidence | None:
+        """At the end of the run."""
+        if not epoch.last:
+            return None
+        return gather_evidence(
+            self._whole, self._held_HW, object_MYX, probe_NHW, self._left_out, epoch.number
         )
 
     def _probe_known_after(self) -> int:

@@ -34,6 +34,9 @@ def _go_on() -> None:
 SLAB = 256
 """Patterns sent to the device together when it will hold all of them."""
 
+MEAN_SLAB = 32
+"""Patterns added up together."""
+
 SUBPIXEL_FROM_PX = 0.05
 """`auto` shifts the probe where any position is farther than this from the grid."""
 
@@ -120,6 +123,14 @@ class Scan:
         if (bad := self.bad_pixels(chosen)) is not None:
             counts_BHW.view(-1).index_fill_(0, bad, 0.0)
         return counts_BHW
+
+    def mean_light(self) -> Tensor:
+        """Mean pattern (H, W) without the pedestal, zero where the mask is False."""
+        total_HW = torch.zeros(self.window_HW, device=self.device)
+        for begin in range(0, len(self), MEAN_SLAB):
+            chosen = np.arange(begin, min(begin + MEAN_SLAB, len(self)), dtype=np.intp)
+            total_HW += self.light(chosen).sum(0) / len(self)
+        return total_HW
 
     def bad_pixels(self, chosen: NDArray[np.intp]) -> Tensor | None:
         """Flat indices into (B, H, W) of pixels that only these frames do not have."""

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .evidence import Evidence
 from .gauge import Box
 from .held_out import HeldOut
 
@@ -53,6 +54,8 @@ class EpochState:
         (y, x) top-left pixel of each view in this object's array.
     held_out : HeldOut or None
         How well patterns left out are modelled, once they have been judged.
+    evidence : Evidence or None
+        What tells a right picture from a wrong one, once it has been gathered.
     checkpoint : callable
         ``state.checkpoint()`` is all that the run needs to go on from here. Call it before
         asking for the next state; later it raises `EngineError`.
@@ -68,6 +71,7 @@ class EpochState:
     batch: int
     positions_px: NDArray[np.float64]
     held_out: HeldOut | None
+    evidence: Evidence | None
     checkpoint: Callable[[], Checkpoint]
     checkpoint_bytes: int
     object_on_device_MYX: Tensor

@@ -13,7 +13,7 @@ from exitwave.schema.recipe import Recipe
 from ..gauge import unit
 from ..illuminate import shift_ramps
 
-SLAB = 64
+SLAB = 16
 """Waves rolled at a time, so that no second copy of all of them is made."""
 
 

@@ -19,7 +19,7 @@ from .autocorrelation import (
     probe_from_autocorrelation,
 )
 from .pupil import defocused, pupil_modulus
-from .search import Candidate, mean_light
+from .search import Candidate
 from .states import with_further_states
 
 
@@ -76,7 +76,7 @@ def begin(
     if known is not None:
         first_HW = known[0]
     elif candidate is not None and candidate.kind == "pupil":
-        first_HW = defocused(pupil_modulus(mean_light(scan)), candidate.defocus_px2)
+        first_HW = defocused(pupil_modulus(scan.mean_light()), candidate.defocus_px2)
     else:
         first_HW = probe_from_autocorrelation(scan)
     probe_NHW = with_further_states(first_HW, recipe, random)

@@ -130,7 +130,7 @@ def search(scan: Scan, recipe: Recipe) -> Search:
     autocorrelation = Candidate(kind="autocorrelation")
     if kind == "autocorrelation":
         return Search(candidates=(autocorrelation,))
-    mean_HW = mean_light(scan)
+    mean_HW = scan.mean_light()
     bounds = defocus_bounds(scan, extent_cycles(mean_HW))
     if bounds is None:
         chosen = Candidate(kind="pupil") if kind == "pupil" else autocorrelation
@@ -147,15 +147,6 @@ def search(scan: Scan, recipe: Recipe) -> Search:
         worth=len(_distinct(ordered)),
         seconds=time.perf_counter() - began_s,
     )
-
-
-def mean_light(scan: Scan) -> Tensor:
-    """Mean pattern (H, W) without the pedestal, DC at the corner."""
-    total_HW = torch.zeros(scan.window_HW, device=scan.device)
-    for begin in range(0, len(scan), PART_VIEWS):
-        chosen = np.arange(begin, min(begin + PART_VIEWS, len(scan)), dtype=np.intp)
-        total_HW += scan.light(chosen).sum(0) / len(scan)
-    return total_HW
 
 
 def defocus_bounds(scan: Scan, extent: tuple[float, float]) -> Bounds | None:

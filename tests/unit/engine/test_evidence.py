@@ -1,0 +1,112 @@
+"""Pixels left out of the fit, and deviances beside their noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from exitwave.beamline.simulate import simulate
+from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine.evidence import gather_evidence, held_out_pixels, without_pixels
+from exitwave.engine.noise import PoissonNoise, half_deviance
+from exitwave.engine.scan import Scan, load
+from exitwave.schema.recipe import Recipe, Stage
+
+CPU = torch.device("cpu")
+SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))
+
+
+def dataset_of(photons: float = 1e4, **changes: object) -> tuple[Dataset, object]:
+    scan = simulate(0.6, photons, 1, grid=6)
+    counts = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))
+    dataset = Dataset(frames=ArrayFrames(counts), positions_px=scan.positions_px)
+    return replace(dataset, **changes), scan
+
+
+def true_waves(dataset: Dataset, scan: object) -> tuple[Scan, torch.Tensor, torch.Tensor]:
+    loaded = load(dataset, SHORT, CPU)
+    rows, columns = loaded.object_shape_YX
+    object_MYX = torch.from_numpy(scan.object_YX[None, :rows, :columns])  # type: ignore[attr-defined]
+    return loaded, object_MYX, torch.from_numpy(scan.probe_HW[None])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("model", [0.003, 0.1, 1.0, 7.0, 200.0, 1e5])
+def test_the_noise_of_a_right_model_is_as_tabled(model: float) -> None:
+    counts = torch.from_numpy(np.random.default_rng(0).poisson(model, 400_000)).double()
+    models = torch.full_like(counts, model)
+    off = half_deviance(models, counts)
+    noise = PoissonNoise(CPU)
+    mean, variance = (float(read(models[:1].float())) for read in (noise.mean, noise.variance))
+    error = float(off.std()) / 400_000**0.5
+    assert mean == pytest.approx(float(off.mean()), abs=5 * error + 0.002 * mean)
+    assert variance == pytest.approx(float(off.var()), rel=0.05)
+
+
+@pytest.mark.parametrize("photons", [1e3, 1e5])
+def test_the_true_picture_is_at_its_noise_on_all_pixels(photons: float) -> None:
+    loaded, object_MYX, probe_NHW = true_waves(*dataset_of(photons))
+    held_HW = held_out_pixels(loaded, 0.05, seed=1)
+    found = gather_evidence(
+        loaded, held_HW, object_MYX, probe_NHW, np.empty(0, dtype=np.intp), 1
+    )
+    for off, noise in ((found.fit_n, found.fit_noise_n), (found.held_n, found.held_noise_n)):
+        assert off.sum() / noise.sum() == pytest.approx(1, abs=0.06)
+    scores = (found.fit_n - found.fit_noise_n) / found.fit_spread_n
+    assert np.abs(scores).max() < 6
+    assert found.held_mean_n.sum() > 3 * found.held_n.sum()
+    assert found.light_n == pytest.approx(found.model_light_n, rel=0.2)
+
+
+def test_pixels_left_out_are_not_fitted() -> None:
+    """Whatever they hold, the run is the same to the last bit."""
+    dataset, _ = dataset_of()
+    loaded = load(dataset, SHORT, CPU)
+    held_HW = held_out_pixels(loaded, SHORT.held_out_pixels, SHORT.seed)
+    assert held_HW is not None
+    frames = dataset.frames.read(np.arange(36)).copy()
+    *_, one = reconstruct(dataset, SHORT)
+    # Among each other: the mean pattern, by which pixels are chosen, hardly changes.
+    spoilt = frames.copy()
+    spoilt[:, held_HW.numpy()] = spoilt[::-1][:, held_HW.numpy()]
+    start = dict(
+        zip(("object_MYX", "probe_NHW"), (one.object_MYX(), one.probe_NHW()), strict=True)
+    )
+
+    runs = []
+    for counts in (frames, spoilt):
+        given = replace(dataset, frames=ArrayFrames(counts))
+        *_, last = reconstruct(given, SHORT, start)
+        runs.append(last)
+    assert np.array_equal(runs[0].object_MYX(), runs[1].object_MYX())
+    assert runs[0].evidence is not None and runs[1].evidence is not None
+    assert runs[1].evidence.held_n.sum() > 1.5 * runs[0].evidence.held_n.sum()
+
+
+def test_pixels_are_chosen_by_seed_share_and_mask() -> None:
+    mask_HW = np.ones((64, 64), bool)
+    mask_HW[10:20] = False
+    loaded = load(dataset_of(mask_HW=mask_HW)[0], SHORT, CPU)
+    one, again, other = (held_out_pixels(loaded, 0.02, seed) for seed in (1, 1, 2))
+    assert one is not None and again is not None and other is not None
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert int(one.sum()) == pytest.approx(0.02 * mask_HW.sum(), abs=2)
+    assert not (one.numpy() & ~mask_HW).any()
+    assert not bool(one[0, 0]), "the direct beam holds too much to be missed"
+    assert held_out_pixels(loaded, 0.0, 1) is None
+    kept = without_pixels(loaded, one).mask_HW
+    assert kept is not None and int(kept.sum()) == int(mask_HW.sum()) - int(one.sum())
+
+
+def test_a_wrong_picture_foretells_nothing() -> None:
+    dataset, _ = dataset_of(1e4)
+    swapped = replace(dataset, positions_px=dataset.positions_px[:, ::-1])
+    long = Recipe(stages=(Stage(epochs=100, batches=(3.0, 6.0, 12.0)),))
+    shares = []
+    for given in (dataset, swapped):
+        *_, last = reconstruct(given, long)
+        assert last.evidence is not None and last.evidence.fitted_n.all()
+        shares.append(last.evidence.explained())
+    assert shares[0] > 0.6 > 0.3 > shares[1]

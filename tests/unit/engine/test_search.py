@@ -1,0 +1,153 @@
+"""The start that finds the beam: shadows, bounds, short runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from exitwave.beamline.beams import Pupil, defocused_beam
+from exitwave.beamline.samples import draw_sample
+from exitwave.beamline.simulate import simulate
+from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine.part import connected_views, part_of
+from exitwave.engine.scan import load
+from exitwave.engine.start import search
+from exitwave.engine.start.pupil import defocused, extent_cycles, pupil_modulus
+from exitwave.engine.start.search import defocus_bounds
+from exitwave.engine.start.shadow import neighbour_pairs, shadow_peaks
+from exitwave.quality import align, rectangle_of_centres
+from exitwave.schema.recipe import Recipe, Stage, recipe_from_mapping
+
+CPU = torch.device("cpu")
+SIDE = 64
+WIDE = ((1.0, 400.0), (1.0, 400.0))
+RING = Pupil(shape="annulus", outer=0.25, inner=0.1)
+SQUARE = Pupil(shape="square", outer=0.25)
+
+
+def scan_of(
+    pupil: Pupil,
+    defocus_px2: tuple[float, float],
+    *,
+    grid: int = 6,
+    step: float = 14,
+    photons: float = 1e5,
+    sample: str = "particles",
+    seed: int = 1,
+) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    """A dataset, its object and its beam."""
+    random = np.random.default_rng(seed)
+    corners = step * np.argwhere(np.ones((grid, grid))) + random.uniform(-2, 2, (grid**2, 2))
+    corners = np.round(corners - corners.min(axis=0)).astype(int) + 4
+    object_YX = draw_sample(sample, int(corners.max()) + SIDE + 4, seed)
+    beam_HW = defocused_beam(pupil, defocus_px2, SIDE)
+    patterns = np.stack(
+        [
+            np.abs(np.fft.fft2(beam_HW * object_YX[y : y + SIDE, x : x + SIDE], norm="ortho"))
+            ** 2
+            for y, x in corners
+        ]
+    )
+    counts = random.poisson(patterns * photons / patterns.sum(axis=(1, 2)).max())
+    dataset = Dataset(
+        frames=ArrayFrames(counts.astype(np.uint32)), positions_px=corners.astype(float)
+    )
+    return dataset, object_YX, beam_HW
+
+
+@pytest.mark.parametrize("pupil", [RING, SQUARE], ids=["ring", "square"])
+@pytest.mark.parametrize("c", [(80, 80), (-80, -80), (60, 90), (-90, -60), (80, -80)])
+def test_shadows_tell_defocus_its_sign_and_astigmatism(
+    pupil: Pupil, c: tuple[float, float]
+) -> None:
+    dataset, _, _ = scan_of(pupil, c)
+    light = torch.from_numpy(dataset.frames.read(np.arange(36)).astype(np.float32))
+    positions = dataset.positions_px
+    peaks = shadow_peaks(light, positions, neighbour_pairs(positions), WIDE, 3)
+    assert peaks[0].strength > 10
+    for found, true in zip(peaks[0].defocus_px2, c, strict=True):
+        assert found == pytest.approx(true, rel=0.12)
+
+
+def test_noise_casts_no_shadow() -> None:
+    random = np.random.default_rng(3)
+    strongest = []
+    for _ in range(4):
+        light = torch.from_numpy(random.poisson(20.0, (36, SIDE, SIDE)).astype(np.float32))
+        positions = 14.0 * np.argwhere(np.ones((6, 6)))
+        peaks = shadow_peaks(light, positions, neighbour_pairs(positions), WIDE, 1)
+        strongest.append(peaks[0].strength)
+    assert max(strongest) < 5
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_search_takes_the_right_pupil_and_the_picture_comes(sign: int) -> None:
+    dataset, object_YX, _ = scan_of(RING, (sign * 80.0, sign * 80.0))
+    recipe = Recipe(stages=(Stage(epochs=30, batches=(2.0, 4.0)),))
+    *_, last = reconstruct(dataset, recipe)
+    region = rectangle_of_centres(dataset.positions_px, (SIDE, SIDE))
+    assert align(last.object_MYX()[0], object_YX, region).cpcc > 0.95
+    with torch.no_grad():
+        found = search(load(dataset, recipe, CPU), recipe)
+    chosen, *others = found.candidates
+    assert chosen.kind == "pupil"
+    assert chosen.defocus_px2 == pytest.approx((sign * 80, sign * 80), rel=0.15)
+    assert found.worth > 1
+    assert any(other.kind == "autocorrelation" for other in others)
+    assert all(chosen.loss <= other.loss for other in others)
+
+
+def test_a_beam_near_focus_keeps_the_autocorrelation() -> None:
+    """Disks close behind a pinhole cast no shadows: nothing is tried, nothing is lost."""
+    scan = simulate(0.5, 1e4, 1, grid=6)
+    counts = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))
+    dataset = Dataset(frames=ArrayFrames(counts), positions_px=scan.positions_px)
+    with torch.no_grad():
+        found = search(load(dataset, Recipe(), CPU), Recipe())
+    assert [one.kind for one in found.candidates] == ["autocorrelation"]
+
+
+@pytest.mark.parametrize("kind", ["autocorrelation", "pupil"])
+def test_a_kind_that_is_asked_for_is_the_only_one(kind: str) -> None:
+    dataset, _, _ = scan_of(RING, (80.0, 80.0))
+    recipe = recipe_from_mapping({"start": {"kind": kind}})
+    with torch.no_grad():
+        found = search(load(dataset, recipe, CPU), recipe)
+    assert {one.kind for one in found.candidates} == {kind}
+
+
+def test_bounds_come_from_step_window_and_pupil() -> None:
+    dataset, _, _ = scan_of(RING, (80.0, 80.0), step=20)
+    scan = load(dataset, Recipe(), CPU)
+    extent = extent_cycles(scan.mean_light())
+    assert extent[0] == pytest.approx(0.23, abs=0.03)
+    bounds = defocus_bounds(scan, extent)
+    assert bounds is not None
+    (low, high), _ = bounds
+    assert 2 * extent[0] * high == pytest.approx(SIDE)
+    assert 2 * extent[0] * low >= 17, "a beam narrower than a step"
+    assert defocus_bounds(scan, (0.02, 0.02)) is None
+
+
+def test_a_pupil_start_has_the_pupils_light_and_width() -> None:
+    _, _, beam_HW = scan_of(RING, (80.0, 80.0))
+    mean = torch.from_numpy(np.abs(np.fft.fft2(beam_HW, norm="ortho")) ** 2).float() * 1e5
+    probe = defocused(pupil_modulus(mean), (80.0, 80.0)).numpy()
+    assert (np.abs(probe) ** 2).sum() == pytest.approx(float(mean.sum()), rel=0.05)
+    likeness = abs(np.vdot(probe, beam_HW)) / np.linalg.norm(probe) / np.linalg.norm(beam_HW)
+    assert likeness > 0.97
+
+
+def test_a_part_models_as_the_whole_does() -> None:
+    dataset, _, _ = scan_of(RING, (80.0, 80.0))
+    scan = load(dataset, Recipe(), CPU)
+    chosen = connected_views(dataset.positions_px, 9)
+    part = part_of(scan, chosen)
+    assert len(part) == 9
+    assert torch.equal(part.light(np.arange(9)), scan.light(chosen))
+    offsets = scan.corners_n2[torch.from_numpy(chosen)] - part.corners_n2
+    assert len(torch.unique(offsets, dim=0)) == 1
+    assert int(part.corners_n2.min()) == 0
+    far = (part.corners_n2.max(0).values + SIDE).tolist()
+    assert tuple(far) == part.object_shape_YX
