@@ -123,7 +123,7 @@ class CxiLayout:
 
 def is_cxi(file: h5py.File) -> bool:
     """Whether the names are those of CXI."""
-    return "cxi_version" in file or any(_ENTRY.fullmatch(name) for name in file)
+    return "cxi_version" in file or any(_ENTRY.fullmatch(str(name)) for name in file)
 
 
 def _detector_of(tree: Tree, entry: str, frames: str) -> str:
@@ -171,6 +171,8 @@ def _groups(tree: Tree, parent: str, kind: str) -> list[str]:
     if not isinstance(group, h5py.Group):
         return []
     numbers = [
-        int(found.group(1)) for name in group if (found := re.fullmatch(rf"{kind}_(\d+)", name))
+        int(found.group(1))
+        for name in group
+        if (found := re.fullmatch(rf"{kind}_(\d+)", str(name)))
     ]
     return [f"{parent}/{kind}_{number}" for number in sorted(numbers)]

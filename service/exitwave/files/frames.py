@@ -45,8 +45,8 @@ class Frames:
 def why_no_frames(leaf: Any) -> str | None:
     """What keeps an array from being patterns, in words; None if nothing does."""
     if leaf.dtype.kind not in "uif":
-        kind = {"c": "complex numbers", "V": "compound values", "b": "booleans"}
-        return f"{kind.get(leaf.dtype.kind, 'texts')}, {described(leaf)}"
+        kind = {"c": "complex numbers", "V": "compound values", "b": "booleans", "S": "texts"}
+        return f"{kind.get(leaf.dtype.kind, 'no numbers')}, {described(leaf)}"
     if 0 in leaf.shape or leaf.size == 0:
         return f"empty, {described(leaf)}"
     if leaf.ndim == 2 and min(leaf.shape) >= LEAST_SIDE_PX:

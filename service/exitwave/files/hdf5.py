@@ -27,16 +27,20 @@ def opened(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     DataError
-        There is no such file, or it is no whole HDF5 file.
+        There is no such file, it is no whole HDF5 file, or HDF5 comes upon damage while it
+        is read.
     """
     if not path.is_file():
         raise DataError(str(path), "no such file", "a file with a scan")
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, UnicodeDecodeError) as error:
         raise DataError(str(path), str(error), "a readable HDF5 file") from error
-    with file:
-        yield file
+    except KeyError as error:
+        if "Unable to" not in str(error):  # HDF5's own words
+            raise
+        raise DataError(str(path), str(error), "a readable HDF5 file") from error
 
 
 @contextmanager
@@ -84,9 +88,19 @@ def find(group: h5py.Group, name: str, links: int = 0) -> h5py.Dataset | h5py.Gr
 
 
 def dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
-    """The dataset of that name, None if there is none; raises as `find`."""
+    """The dataset of that name, None if there is none; raises as `find`.
+
+    Raises
+    ------
+    DataError
+        It holds nothing, not even a shape.
+    """
     node = find(group, name)
-    return node if isinstance(node, h5py.Dataset) else None
+    if not isinstance(node, h5py.Dataset):
+        return None
+    if node.shape is None:
+        raise DataError(place(node), "an empty dataset", "values")
+    return node
 
 
 def whole(node: h5py.Dataset) -> NDArray[Any]:
@@ -119,7 +133,7 @@ def broken_links(file: h5py.File) -> list[str]:
     for group in groups:
         for name in group:
             try:
-                find(group, name)
+                find(group, str(name))
             except DataError as error:
                 found.append(f"{group.name.rstrip('/')}/{name} ({error.expected})")
             if len(found) >= SHOWN_LINKS:

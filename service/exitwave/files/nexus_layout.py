@@ -133,7 +133,7 @@ def _each(groups: Sequence[str], *names: str) -> list[str]:
 
 def _like(tree: Tree, group: str, pattern: str) -> list[str]:
     node = find(tree.file, group) if isinstance(tree, Hdf5Tree) else None
-    names = list(node) if isinstance(node, h5py.Group) else []
+    names = [str(name) for name in node] if isinstance(node, h5py.Group) else []
     return [name for name in names if re.fullmatch(pattern, name)]
 
 
@@ -206,7 +206,7 @@ def _plotted(tree: Tree, group: str) -> list[tuple[str, str]]:
         return []
     axes = [name for name in _words(node.attrs.get("axes", ())) if name not in {"", "."}]
     axes += [name.removesuffix("_indices") for name in node.attrs if name.endswith("_indices")]
-    axes = [*axes, *node]
+    axes = [*axes, *(str(name) for name in node)]
     axes = [name for name in dict.fromkeys(axes) if isinstance(_node(node, name), h5py.Dataset)]
     ys = [name for name in axes if axis_of(name) == 1]
     xs = [name for name in axes if axis_of(name) == 0]

@@ -109,7 +109,7 @@ class StoredCounts:
         try:
             with h5py.File(self._path, "r") as file:
                 yield file[self._name]
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, RuntimeError) as error:
             raise DataError(
                 f"{self._path}:/{self._name.lstrip('/')}",
                 str(error),

@@ -69,7 +69,7 @@ class Hdf5Tree:
         found: list[str] = []
 
         def take(name: str, node: Any) -> bool | None:
-            if isinstance(node, h5py.Dataset):
+            if isinstance(node, h5py.Dataset) and node.shape is not None:
                 found.append(f"/{name}")
             return True if len(found) >= MOST_NAMES else None
 

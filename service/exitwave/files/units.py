@@ -115,7 +115,10 @@ def stated_unit(leaf: Leaf, key: str) -> str | None:
         The columns have different units.
     """
     for attribute in _ATTRIBUTES:
-        if attribute in leaf.attrs:
+        # An attribute without a value has no shape.
+        if getattr(leaf.attrs.get(attribute), "shape", ()) is not None and (
+            attribute in leaf.attrs
+        ):
             said = {_text(part) for part in np.atleast_1d(np.asarray(leaf.attrs[attribute]))}
             if len(said) > 1:
                 raise DataError(

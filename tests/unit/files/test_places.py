@@ -22,7 +22,7 @@ from tests.unit.files.made import (
 
 from exitwave.files.formats import open_measurement, read_measurement
 from exitwave.files.stored import StoredMeasurement
-from exitwave.schema.errors import DataError
+from exitwave.schema.errors import DataError, GeometryError
 
 PATTERNS = f"{DATA}/data"
 TRANSLATION = f"{DATA}/translation"
@@ -215,3 +215,28 @@ def test_names_and_axes_that_speak_against_it_are_told_of(tmp_path: Path) -> Non
             file[PATTERNS].attrs["axes"] = axes
         notes = open_measurement(path).notes
         assert [note.code for note in notes] == ["orientation"] * told
+
+
+def test_damage_anywhere_is_an_error_of_ours(tmp_path: Path) -> None:
+    whole = cxi(tmp_path / "a.cxi").read_bytes()
+    broken = tmp_path / "b.cxi"
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, 9000, 20):
+            damaged[place] = rng.integers(256)
+        broken.write_bytes(damaged)
+        try:
+            open_measurement(broken).counts_nHW[:]
+        except (DataError, GeometryError):
+            refused += 1
+    assert refused > 30
+
+
+def test_a_dataset_that_holds_nothing(tmp_path: Path) -> None:
+    path = cxi(tmp_path / "a.cxi", {PATTERNS: h5py.Empty("u2")})
+    with pytest.raises(DataError, match=f"{PATTERNS}: found an empty dataset"):
+        open_measurement(path)
+    path = cxi(tmp_path / "b.cxi", {}, {TRANSLATION: h5py.Empty("S1")})
+    is_the_scan(open_measurement(path))
