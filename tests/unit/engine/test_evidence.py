@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from exitwave.beamline.simulate import simulate
-from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
 from exitwave.engine.evidence import gather_evidence, held_out_pixels, without_pixels
 from exitwave.engine.noise import PoissonNoise, half_deviance
 from exitwave.engine.scan import Scan, load
@@ -53,10 +53,11 @@ def test_the_true_picture_is_at_its_noise_on_all_pixels(photons: float) -> None:
         loaded, held_HW, object_MYX, probe_NHW, np.empty(0, dtype=np.intp), 1
     )
     for off, noise in ((found.fit_n, found.fit_noise_n), (found.held_n, found.held_noise_n)):
-        assert off.sum() / noise.sum() == pytest.approx(1, abs=0.06)
+        assert off.sum() / noise.sum() == pytest.approx(1, abs=0.1)
     scores = (found.fit_n - found.fit_noise_n) / found.fit_spread_n
     assert np.abs(scores).max() < 6
-    assert found.held_mean_n.sum() > 3 * found.held_n.sum()
+    assert found.held_mean_n.sum() > 1.5 * found.held_n.sum()
+    assert found.explained() > 0.9
     assert found.light_n == pytest.approx(found.model_light_n, rel=0.2)
 
 
@@ -71,10 +72,7 @@ def test_pixels_left_out_are_not_fitted() -> None:
     # Among each other: the mean pattern, by which pixels are chosen, hardly changes.
     spoilt = frames.copy()
     spoilt[:, held_HW.numpy()] = spoilt[::-1][:, held_HW.numpy()]
-    start = dict(
-        zip(("object_MYX", "probe_NHW"), (one.object_MYX(), one.probe_NHW()), strict=True)
-    )
-
+    start = StartingPoint(object_MYX=one.object_MYX(), probe_NHW=one.probe_NHW())
     runs = []
     for counts in (frames, spoilt):
         given = replace(dataset, frames=ArrayFrames(counts))
