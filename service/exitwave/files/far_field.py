@@ -35,10 +35,14 @@ DOUBTFUL_FRESNEL = 0.25
 """From here on people are told."""
 
 _REGIME_NAMES = re.compile(
-    r"(^|_)(definition|propagat\w*|regime|method|technique|experiment_type|mode|geometry)$",
+    r"(^|_)(definition|propagat\w*|regime|method|technique|modality|setup|configuration|mode"
+    r"|geometry|(scan|experiment|measurement)_?type)$",
     re.IGNORECASE,
 )
 _TITLE_NAMES = re.compile(r"(title|description|comment|notes?)$", re.IGNORECASE)
+_TITLE_OF_NEAR = re.compile(
+    r"^\W*near|near[\s_-]*field[\s_-]*(ptycho|holo|diffract|imag)", re.I
+)
 _FRESNEL_NAMES = re.compile(r"fresnel_?number$", re.IGNORECASE)
 _SAYS_NEAR = re.compile(
     r"near[\s_-]*field|fresnel(?![\s_-]*(zone|lens))|in[\s_-]*line[\s_-]*holo", re.IGNORECASE
@@ -118,13 +122,15 @@ def refuse_near_field(reading: Reading) -> None:
     for name, said in tree.texts():
         if not says_near_field(said):
             continue
-        if _REGIME_NAMES.search(name.rpartition("/")[2]):
+        last = name.rpartition("/")[2]
+        is_title = bool(_TITLE_NAMES.search(last))
+        if _REGIME_NAMES.search(last) or (is_title and _TITLE_OF_NEAR.search(said)):
             raise DataError(
                 key(tree, name),
                 said,
                 "a far-field scan: near-field ones are not reconstructed here",
             )
-        if _TITLE_NAMES.search(name.rpartition("/")[2]):
+        if is_title:
             reading.note(
                 "near field",
                 f"{name} says {said[:80]!r}: if this is a near-field scan, the picture will "

@@ -86,6 +86,8 @@ def test_the_file_of_a_near_field_scan(tmp_path: Path) -> None:
         ("entry_1/process_1/propagation", "Fresnel"),
         ("entry_1/process_1/method", "near-field ptychography"),
         ("entry_1/process_1/regime", "near_field"),
+        ("entry_1/experiment_description", "A cell, near-field ptychography at 17 keV"),
+        ("entry_1/title", "Nearfield scan of a star"),
     ],
 )
 def test_a_file_that_says_near_field(tmp_path: Path, name: str, text: str) -> None:
