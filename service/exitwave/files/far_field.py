@@ -34,6 +34,9 @@ NEAR_FRESNEL = 1.0
 DOUBTFUL_FRESNEL = 0.25
 """From here on people are told."""
 
+LEAST_STEP_PX = 0.5
+"""Of positions whose unit fits: steps of less are not believed."""
+
 _REGIME_NAMES = re.compile(
     r"(^|_)(definition|propagat\w*|regime|method|technique|modality|setup|configuration|mode"
     r"|geometry|(scan|experiment|measurement)_?type)$",
@@ -80,7 +83,7 @@ def check_far_field(geometry: Geometry, side_px: int, step_m: float) -> list[Not
             shown,
             "views wider than the step. Either this is a near-field (in-line) scan, which is "
             "not reconstructed here, or energy, distance, detector pixel or the positions' "
-            "unit is wrong",
+            f"unit is wrong{_would_fit(step_m, pixel_m, view_m)}",
         )
     if geometry.wavelength_m < VISIBLE_M and pixel_m >= geometry.detector_pixel_m:
         raise GeometryError(
@@ -108,6 +111,14 @@ def check_far_field(geometry: Geometry, side_px: int, step_m: float) -> list[Not
             )
         ]
     return []
+
+
+def _would_fit(step_m: float, pixel_m: float, view_m: float) -> str:
+    """Which other unit of the positions would make it a scan."""
+    for unit, factor in (("mm", 1e-3), ("um", 1e-6), ("nm", 1e-9)):
+        if LEAST_STEP_PX * pixel_m <= step_m * factor <= view_m:
+            return f" (were the metres {unit}, they would fit: --positions-unit {unit})"
+    return ""
 
 
 def refuse_near_field(reading: Reading) -> None:

@@ -13,16 +13,13 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 
-from .far_field import metres, nearest_step
+from .far_field import LEAST_STEP_PX, metres, nearest_step
 from .places import Reading, looked_at
 from .tree import Tree, described, key, unit
 from .units import LENGTH, PIXELS, unit_in_name
 
 GUESSES = ("m", "mm", "um", "nm", "px")
 """Units that are tried to say which of them would fit."""
-
-LEAST_STEP_PX = 0.5
-"""Of a unit that would fit: steps of less than this are not believed."""
 
 Floats = NDArray[np.float64]
 

@@ -240,6 +240,8 @@ def _vectors(
     if name is None:
         return "", None
     values = tree.whole(name)
+    if values.shape == (3, 2):
+        values = values.T  # a vector a column
     if values.size == size and values.dtype.kind in "uif":
         vectors = values.reshape(-1).astype(np.float64) * _factor(tree, name, LENGTH)
         if np.isfinite(vectors).all() and vectors.any():

@@ -140,6 +140,13 @@ def test_a_place_holder_is_told_of(tmp_path: Path) -> None:
     assert "not obeyed" in note.text
 
 
+def test_vectors_as_columns(tmp_path: Path) -> None:
+    stored = stored_by(counts_nHW(), UP, LEFT)
+    changes = {f"{DATA}/data": stored, VECTORS: vectors(UP, LEFT).T}
+    measurement = open_measurement(cxi(tmp_path / "a.cxi", changes))
+    np.testing.assert_array_equal(measurement.counts_nHW[:], counts_nHW())
+
+
 def test_vectors_in_another_unit(tmp_path: Path) -> None:
     path = cxi(tmp_path / "a.cxi", {VECTORS: vectors(DOWN, RIGHT, 75.0)}, {VECTORS: "um"})
     with h5py.File(path, "r+") as file:

@@ -77,6 +77,14 @@ def test_units_of_positions(tmp_path: Path, factor: float, unit: str) -> None:
     np.testing.assert_allclose(open_measurement(path).positions_m, positions_m(), rtol=1e-9)
 
 
+def test_a_unit_that_nothing_states_is_guessed_at_but_not_taken(tmp_path: Path) -> None:
+    path = cxi(tmp_path / "a.cxi", {TRANSLATION: xyz_m() * 1e6})
+    with pytest.raises(GeometryError, match="they would fit: --positions-unit um"):
+        open_measurement(path)
+    measurement = open_measurement(path, positions_unit="um")
+    np.testing.assert_allclose(measurement.positions_m, positions_m(), rtol=1e-9)
+
+
 def test_positions_in_pixels_of_the_object(tmp_path: Path) -> None:
     path = cxi(tmp_path / "a.cxi", {TRANSLATION: xyz_m() / PIXEL_M}, {TRANSLATION: "px"})
     np.testing.assert_allclose(open_measurement(path).positions_m, positions_m(), rtol=1e-6)
