@@ -49,6 +49,8 @@ def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasuremen
     counts_nHW = _counts(tree, frames.name, detector.turn)
     side_px = min(counts_nHW.shape[1:])
     reading.origin("frames", _frames_text(frames.leaf, counts_nHW), frames.name)
+    if not any(origin.name == "orientation" for origin in reading.origins):
+        reading.origin("orientation", "as stored", "assumed: rows run down, columns right")
     geometry = read_geometry(reading, detector)
     positions_m = read_positions(reading, stored_shape, side_px, geometry)
     reading.notes.extend(check_far_field(geometry, side_px, nearest_step(positions_m)))
@@ -57,7 +59,8 @@ def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasuremen
     mask_HW, frame_masks = _masks(reading, stored_shape, detector.turn, frames.pixels_HW)
     monitor_n = _monitor(reading, len(counts_nHW))
     if layout.position_unit is None:
-        taken = ", ".join(f"{origin.name} {origin.place}" for origin in reading.origins)
+        places = [origin for origin in reading.origins if origin.place.startswith("/")]
+        taken = ", ".join(f"{origin.name} {origin.place}" for origin in places)
         reading.note("names", f"Taken by name and shape: {taken}.")
     return StoredMeasurement(
         counts_nHW=counts_nHW,

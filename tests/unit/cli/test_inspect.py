@@ -53,6 +53,7 @@ def test_everything_is_told_with_its_place(
         "256 x 0x1000 (has signal, kept)",
         "8000 eV",
         f"/{SOURCE}/energy (joules, no unit stated)",
+        "assumed: rows run down, columns right",
         "can be reconstructed",
     ):
         assert words in said
@@ -97,6 +98,16 @@ def test_what_would_be_refused_is_told_with_the_reason(
     assert "cannot be reconstructed: " in said and says in said
     assert run(monkeypatch, "inspect", path, "--json") == 1
     assert says in json.loads(capsys.readouterr().out)["refused"]
+
+
+def test_the_first_frames_can_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = cxi(tmp_path / "a.cxi", {f"{DATA}/data": counts_nHW()[:21]})
+    for frames, code in ((21, 0), (10, 0), (22, 1), (0, 1)):
+        assert run(monkeypatch, "inspect", path, "--set", f"data.frames={frames}") == code
+    assert run(monkeypatch, "inspect", path, "--set", "data.framse=2") == 1
+    assert "data.framse" in capsys.readouterr().out
 
 
 def test_what_is_given_is_obeyed(

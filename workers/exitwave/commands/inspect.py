@@ -17,7 +17,7 @@ from exitwave.files.hdf5 import opened
 from exitwave.files.pattern_png import mean_pattern, pattern_png
 from exitwave.files.stored import StoredMeasurement
 from exitwave.files.tree import Hdf5Tree, described
-from exitwave.schema.data import geometry_from_mapping
+from exitwave.schema.data import DataOptions, data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.overrides import split_sections
 
@@ -82,7 +82,7 @@ def inspect_file(
             positions_unit=positions_unit,
             geometry=geometry_from_mapping(sections["geometry"]),
         )
-        _fill(found, measurement, sections["data"])
+        _fill(found, measurement, data_from_mapping(sections["data"]))
         if png is not None:
             _write_picture(found, measurement, png)
     except ExitwaveError as error:
@@ -94,7 +94,7 @@ def inspect_file(
     return found
 
 
-def _fill(found: Inspection, scan: StoredMeasurement, data: Mapping[str, Any]) -> None:
+def _fill(found: Inspection, scan: StoredMeasurement, data: DataOptions) -> None:
     frames, positions = len(scan.counts_nHW), len(scan.positions_m)
     known = np.isfinite(scan.positions_m).all(axis=1)
     side_px = min(scan.counts_nHW.shape[1:])
@@ -129,12 +129,11 @@ def _fill(found: Inspection, scan: StoredMeasurement, data: Mapping[str, Any]) -
 
 
 def _why_refused(
-    frames: int, positions: int, known: int, object_px: float, data: Mapping[str, Any]
+    frames: int, positions: int, known: int, object_px: float, data: DataOptions
 ) -> str | None:
     """What the reconstruction would refuse although the file can be read."""
     least = min(frames, positions)
-    first = data.get("frames", 0)
-    if frames != positions and not 0 < first <= least:
+    if frames != positions and not 0 < data.frames <= least:
         return (
             f"{positions} positions for {frames} frames: --set data.frames={least} takes the "
             "first of both"
