@@ -27,7 +27,8 @@ to do with it.
 def page() -> str:
     """Tables of all knobs, section by section."""
     parts = [HEAD]
-    for name, cls in [*sections(Recipe), ("data", DataOptions)]:
+    every: list[tuple[str, type[Any]]] = [*sections(Recipe), ("data", DataOptions)]
+    for name, cls in every:
         title = f"`{name}`" if name else "The whole run"
         about = "" if not name else f"{(cls.__doc__ or '').strip().splitlines()[0]}\n\n"
         head = "| knob | default | range | unit | why |\n|---|---|---|---|---|\n"

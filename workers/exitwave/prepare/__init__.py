@@ -1,4 +1,4 @@
-"""From a scan to what the engine reconstructs: crop, orientation, mask, positions in pixels."""
+"""From a scan to what the engine reconstructs: frames, masks, photons, positions in pixels."""
 
 from .dataset import Prepared, build_dataset
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,26 +11,39 @@ import structlog
 from numpy.typing import NDArray
 
 from exitwave.engine import ArrayFrames, Dataset
-from exitwave.engine.survey import hot_pixels, saturated_pixels
+from exitwave.engine.survey import saturated_pixels
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
+from exitwave.schema.verdict import Note, Preparation
 
-from .frames import Framing, kept_type, unusable
+from .centre import centre_note
+from .choice import Choice, choose
+from .convert import below_dark, to_photons
+from .faults import Faults
+from .flux import relative_flux
+from .frames import Framing
+from .marks import OFTEN_SHARE, Marks, find_marks, sample_of
+from .mask_file import read_mask
+from .reading import ReadProgress, read_frames, slabs_of
+from .screen import Screened, screen
+from .screen.neighbours import BESIDE, highest
+from .values import Unit, read_unit
 
 log = structlog.get_logger(__name__)
 
 MARGIN_PX = 8
 """Object pixels before the first view: room for the probe to be recentred."""
 
-SLAB_FRAMES = 64
-
 LEAST_VALID = 0.5
-"""Share of the pixels that must hold counts, in a frame and in all of them."""
+"""Share of the pixels that must hold counts."""
 
-ReadProgress = Callable[[int, int], None]
-"""Called with frames read and frames in all."""
+HOT_TIMES = 6.0
+"""Its highest count over those beside it: a hot pixel's."""
+
+ASSUMED_PHOTONS = 1e5
+"""In a frame whose counts are no photons: how faint a fault is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +53,7 @@ class Prepared:
     Attributes
     ----------
     dataset : Dataset
-        Frames with DC at the corner, mask and positions in pixels.
+        Frames with DC at the corner, masks, flux and positions in pixels.
     geometry : Geometry
         As given.
     pixel_size_m : float
@@ -52,6 +65,8 @@ class Prepared:
     origin_m : (float, float)
         Metres (y, x) of the object's pixel (0, 0): the beam of a view is at
         ``origin_m + (positions_px + side // 2) * pixel_size_m``.
+    preparation : Preparation
+        What was left out and done, and why.
     """
 
     dataset: Dataset
@@ -60,6 +75,7 @@ class Prepared:
     frame_indices: NDArray[np.intp]
     positions_m: NDArray[np.float64]
     origin_m: tuple[float, float]
+    preparation: Preparation = field(default_factory=Preparation)
 
 
 def build_dataset(
@@ -71,16 +87,16 @@ def build_dataset(
 ) -> Prepared:
     """Read a scan and make it what the engine takes.
 
-    Frames keep their integer type and are in memory once. Frames that are dark or lost are
-    dropped with their positions; pixels that are dead, hot or saturated in any frame are
-    masked. Both halves of a scan (``data.subset``) share one object frame.
+    Frames keep their type where they hold photons and are in memory once. Frames and pixels
+    that cannot be what they say are left out, with a line for each in ``preparation``. Both
+    halves of a scan (``data.subset``) share one object frame.
 
     Parameters
     ----------
     scan : Scan
         Where frames and positions come from.
     data : DataOptions
-        Which part is used.
+        Which part is used, and how; ``orientation`` must have been decided.
     geometry : Geometry
         Gives the object's pixel size.
     on_progress : callable, optional
@@ -96,25 +112,53 @@ def build_dataset(
     """
     side_px = _side_px(scan.shape_HW, data.crop_px)
     pixel_size_m = geometry.pixel_size_m(side_px)
-    all_positions_m = _checked_positions(scan)
-    chosen = _chosen(scan.n_frames, data.subset)
+    choice = choose(scan, data, side_px * pixel_size_m)
     framing = Framing(scan.orientation, side_px)
-    read = _read(scan, chosen, framing, on_progress)
-    valid_HW = _valid(scan, framing, read)
-    lit = _lit(read, valid_HW, chosen)
-    counts_nHW, chosen = _kept(read.counts_nHW, lit), chosen[lit]
-
-    first_m = all_positions_m.min(axis=0)
-    positions_m = all_positions_m[chosen]
-    positions_px = (positions_m - first_m) / pixel_size_m + MARGIN_PX
-    origin_m = first_m - (MARGIN_PX + side_px // 2) * pixel_size_m
+    faults = Faults(choice.frames, framing.stored(scan.shape_HW), scan.shape_HW[1])
+    _leave_masked(scan, data, framing, faults)
+    counts_nHW = read_frames(scan, choice.frames, framing, on_progress)
+    counts_nHW, unit = _photons(counts_nHW, faults)
+    _leave_scan_masks(scan, choice, framing, faults)
+    screened = _screened(counts_nHW, choice, unit, faults)
+    _leave_dark(counts_nHW, faults)
+    signs = screened.signs
+    flux = relative_flux(
+        data.flux,
+        _monitor(scan, choice),
+        choice.positions_m,
+        choice.frames,
+        replace(signs, tiles_nTT=signs.tiles_nTT * faults.kept_n[:, None, None]),
+    )
+    shifted_HW = np.fft.fftshift(faults.valid_HW)
+    centre = centre_note(screened.maps.mean_HW, shifted_HW)
+    kept_n = faults.kept_n
+    positions_m = choice.positions_m[kept_n]
+    origin_m = choice.lowest_m - (MARGIN_PX + side_px // 2) * pixel_size_m
+    left_out = [*choice.left_out, *faults.left_out]
+    for line in left_out:
+        log.warning("scan.left_out", what=line.what, why=line.why, count=line.count)
+    dataset = _dataset(
+        frames=ArrayFrames(_kept(counts_nHW, kept_n)),
+        positions_px=(positions_m - choice.lowest_m) / pixel_size_m + MARGIN_PX,
+        scale_n=None if flux.scale_n is None else flux.scale_n[kept_n],
+        mask_HW=None if faults.valid_HW.all() else faults.valid_HW,
+        frame_masks=faults.frame_masks(),
+        pedestal=unit.kept_pedestal,
+        pixel_size_m=pixel_size_m,
+    )
+    notes: list[Note] = [*scan.notes, *unit.notes(), *flux.notes]
     return Prepared(
-        dataset=_dataset(counts_nHW, positions_px, valid_HW, pixel_size_m),
+        dataset=dataset,
         geometry=geometry,
         pixel_size_m=pixel_size_m,
-        frame_indices=chosen,
+        frame_indices=choice.frames[kept_n],
         positions_m=positions_m,
         origin_m=(float(origin_m[0]), float(origin_m[1])),
+        preparation=Preparation(
+            left_out=left_out,
+            notes=notes if centre is None else [*notes, centre],
+            orientation=data.orientation,
+        ),
     )
 
 
@@ -128,135 +172,143 @@ def _side_px(shape_HW: tuple[int, int], crop_px: int) -> int:
     return crop_px or shorter
 
 
-def _checked_positions(scan: Scan) -> NDArray[np.float64]:
-    positions_m = scan.positions_m()
-    if positions_m.shape != (scan.n_frames, 2):
-        raise DataError(
-            "positions",
-            f"{len(positions_m)} positions for {scan.n_frames} frames",
-            "one position (y, x) per frame",
-        )
-    missing = np.flatnonzero(~np.isfinite(positions_m).all(axis=1))
-    if missing.size:
-        raise DataError(
-            "positions",
-            f"{missing.size} of {scan.n_frames} are NaN or infinite, the first at frame "
-            f"{missing[0]}",
-            "a finite position for every frame",
-        )
-    return positions_m
-
-
-def _chosen(n_frames: int, subset: str) -> NDArray[np.intp]:
-    first, step = {"all": (0, 1), "even": (0, 2), "odd": (1, 2)}[subset]
-    chosen = np.arange(first, n_frames, step, dtype=np.intp)
-    if not chosen.size:
-        raise DataError("data.subset", f"{subset} of {n_frames} frames", "at least one frame")
-    return chosen
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What the frames held: counts, highest count and bad pixels of all, and lost frames.
-
-    A pixel that is bad at times only is no dead one: it was saturated, or something is wrong.
-    """
-
-    counts_nHW: NDArray[Any]
-    highest_HW: NDArray[np.float64]
-    bad_HW: NDArray[np.bool_]
-    at_times_bad_HW: NDArray[np.bool_]
-    lost_n: NDArray[np.bool_]
-
-
-def _read(
-    scan: Scan,
-    chosen: NDArray[np.intp],
-    framing: Framing,
-    on_progress: ReadProgress | None,
-) -> _Read:
-    """The chosen frames, slab by slab into one array."""
-    counts_nHW: NDArray[Any] | None = None
-    shape_HW = (framing.side_px, framing.side_px)
-    highest_HW = np.zeros(shape_HW)
-    bad_HW = np.zeros(shape_HW, np.bool_)
-    good_HW = np.zeros(shape_HW, np.bool_)
-    lost_n = np.zeros(len(chosen), np.bool_)
-    for start in range(0, scan.n_frames, SLAB_FRAMES):
-        stop = min(start + SLAB_FRAMES, scan.n_frames)
-        slab = scan.frames(start, stop)
-        if slab.shape[0] != stop - start:
-            raise DataError(
-                f"frames {start} to {stop}", f"{slab.shape[0]} frames", f"{stop - start} frames"
-            )
-        low, high = np.searchsorted(chosen, [start, stop])
-        framed = framing.apply(slab[chosen[low:high] - start])
-        if counts_nHW is None:
-            counts_nHW = np.empty((len(chosen), *shape_HW), kept_type(slab.dtype))
-        counts_nHW[low:high] = framed
-        bad_nHW = unusable(framed)
-        lost_n[low:high] = bad_nHW.mean(axis=(1, 2)) > LEAST_VALID
-        found = ~lost_n[low:high]
-        bad_HW |= bad_nHW[found].any(axis=0)
-        good_HW |= (~bad_nHW[found]).any(axis=0)
-        np.maximum(highest_HW, framed[found].max(axis=0, initial=0), out=highest_HW)
-        if on_progress is not None:
-            on_progress(stop, scan.n_frames)
-    if counts_nHW is None:
-        raise DataError("frames", "no frame", "at least one")
-    return _Read(counts_nHW, highest_HW, bad_HW, bad_HW & good_HW, lost_n)
-
-
-def _valid(scan: Scan, framing: Framing, read: _Read) -> NDArray[np.bool_]:
-    """Pixels (H, W) that can be used, DC at the corner."""
-    counts_nHW = read.counts_nHW
-    valid_HW = ~read.bad_HW
+def _leave_masked(scan: Scan, data: DataOptions, framing: Framing, faults: Faults) -> None:
+    """Leave out what the scan's mask and `data.mask` name."""
     stored_HW = scan.mask_HW()
     if stored_HW is not None:
-        valid_HW &= framing.apply(stored_HW[None])[0]
-    hot_HW = hot_pixels(np.where(valid_HW, read.highest_HW, 0))
-    valid_HW &= ~hot_HW
-    saturated_HW = saturated_pixels(
-        np.where(valid_HW, read.highest_HW, 0),
-        counts_nHW.dtype,
-        lambda: (
-            counts_nHW[start : start + SLAB_FRAMES]
-            for start in range(0, len(counts_nHW), SLAB_FRAMES)
-        ),
+        faults.leave_pixels("marked", ~framing.apply(stored_HW[None])[0])
+    if data.mask:
+        given_HW = read_mask(data.mask, scan.shape_HW)
+        faults.leave_pixels("masked", ~framing.apply(given_HW[None])[0])
+
+
+def _photons(counts_nHW: NDArray[Any], faults: Faults) -> tuple[NDArray[Any], Unit]:
+    """Photons where it can be told what the values are; zero where they are none."""
+    unit = read_unit(sample_of(counts_nHW, faults.valid_HW))
+    marks = find_marks(counts_nHW, unit)
+    faults.leave_frames("not recorded", marks.lost_n)
+    faults.leave_pixels("bad", marks.often_HW)
+    _check_valid(faults)
+    faults.leave_entries("bad at times", marks.frames, marks.pixels)
+    _leave_saturated(counts_nHW, marks, faults)
+    faults.leave_pixels("below dark", below_dark(counts_nHW, unit))
+    counts_nHW.reshape(len(counts_nHW), -1)[marks.frames, marks.pixels] = 0
+    counts_nHW[marks.lost_n] = 0
+    return to_photons(counts_nHW, unit, faults.valid_HW), unit
+
+
+def _leave_saturated(counts_nHW: NDArray[Any], marks: Marks, faults: Faults) -> None:
+    """Pixels whose counts are cut off at one value, in all frames or in single ones."""
+    highest_HW = np.where(faults.valid_HW, marks.highest_HW, 0)
+    at_HW = _saturated(highest_HW, counts_nHW)
+    if not at_HW.any():
+        # A hot pixel must not hide where all others end.
+        seen_HW = np.fft.fftshift(highest_HW)
+        alone_HW = seen_HW > HOT_TIMES * highest(seen_HW, BESIDE)
+        highest_HW = np.where(np.fft.ifftshift(alone_HW), 0, highest_HW)
+        at_HW = _saturated(highest_HW, counts_nHW)
+    if not at_HW.any():
+        return
+    places = np.flatnonzero(at_HW)
+    full = counts_nHW.reshape(len(counts_nHW), -1)[:, places] == highest_HW.max()
+    often = full.mean(axis=0) > OFTEN_SHARE
+    often_HW = np.zeros_like(at_HW)
+    often_HW.flat[places[often]] = True
+    faults.leave_pixels("saturated", often_HW)
+    frames, which = np.nonzero(full[:, ~often])
+    faults.leave_entries("saturated at times", frames, places[~often][which])
+
+
+def _saturated(highest_HW: NDArray[np.float64], counts_nHW: NDArray[Any]) -> NDArray[np.bool_]:
+    def slabs() -> Iterator[NDArray[Any]]:
+        return (counts_nHW[part] for part in slabs_of(len(counts_nHW)))
+
+    return saturated_pixels(highest_HW, counts_nHW.dtype, slabs)
+
+
+def _leave_scan_masks(scan: Scan, choice: Choice, framing: Framing, faults: Faults) -> None:
+    """Leave out what the scan's masks of single frames name."""
+    masks = scan.frame_masks
+    if masks is None:
+        return
+    frames, pixels = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+    for place, number in enumerate(choice.frames):
+        stored = masks.of(int(number))
+        if not len(stored):
+            continue
+        bad_HW = np.zeros(scan.shape_HW, np.bool_)
+        bad_HW.flat[stored] = True
+        pixels.append(np.flatnonzero(framing.apply(bad_HW[None])[0]))
+        frames.append(np.full(len(pixels[-1]), place, np.intp))
+    faults.leave_entries("masked at times", np.concatenate(frames), np.concatenate(pixels))
+
+
+def _screened(counts_nHW: NDArray[Any], choice: Choice, unit: Unit, faults: Faults) -> Screened:
+    """Leave out what cannot be what it says."""
+    screened = screen(
+        counts_nHW,
+        choice.positions_m,
+        np.fft.fftshift(faults.valid_HW),
+        unit=1.0 if unit.photons else _assumed_unit(counts_nHW, unit),
+        photons=unit.photons,
+        whole_n=faults.kept_n & ~faults.marked_n(),
     )
-    valid_HW &= ~saturated_HW
-    for event, at_HW in (
-        ("frames.hot_masked", hot_HW),
-        ("frames.saturated_masked", saturated_HW),
-        ("frames.saturated_or_bad_at_times_masked", read.at_times_bad_HW),
-    ):
-        if at_HW.any():
-            log.warning(event, pixels=int(at_HW.sum()))
-    if valid_HW.mean() < LEAST_VALID or read.lost_n.all():
-        share = 0.0 if read.lost_n.all() else valid_HW.mean()
+    side = np.arange(faults.valid_HW.size).reshape(faults.valid_HW.shape)
+    corner = np.fft.fftshift(side).ravel()
+    for fault in screened.faults:
+        if fault.what == "frames":
+            at_n = np.zeros(len(counts_nHW), np.bool_)
+            at_n[fault.frames] = True
+            faults.leave_frames(fault.why, at_n)
+        elif fault.what == "pixels":
+            at_HW = np.zeros(faults.valid_HW.shape, np.bool_)
+            at_HW.flat[corner[fault.pixels]] = True
+            faults.leave_pixels(fault.why, at_HW)
+        else:
+            faults.leave_entries(fault.why, fault.frames, corner[fault.pixels])
+    _check_valid(faults)
+    return screened
+
+
+def _assumed_unit(counts_nHW: NDArray[Any], unit: Unit) -> float:
+    """What is taken for a photon where that is not known."""
+    count = len(counts_nHW)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, 64)).astype(np.intp))
+    light_n = (counts_nHW[chosen] - np.float32(unit.kept_pedestal)).sum(axis=(1, 2))
+    usual = float(np.median(light_n)) / ASSUMED_PHOTONS
+    return max(usual, unit.noise / (unit.gain or 1.0) / 2, 1e-30)
+
+
+def _leave_dark(counts_nHW: NDArray[Any], faults: Faults) -> None:
+    lit = (bool(frame[faults.valid_HW].any()) for frame in counts_nHW)
+    lit_n = np.fromiter(lit, np.bool_, len(counts_nHW))
+    if not (lit_n & faults.kept_n).any():
+        raise DataError("frames", f"no count in any of {len(lit_n)} frames", "lit frames")
+    faults.leave_frames("dark", ~lit_n)
+
+
+def _check_valid(faults: Faults) -> None:
+    share = float(faults.valid_HW.mean()) if faults.kept_n.any() else 0.0
+    if share < LEAST_VALID:
+        said = "; ".join(line.text for line in faults.left_out)
         raise DataError(
             "frames",
-            f"{100 * share:.0f} % of the pixels hold counts in every frame",
+            f"{100 * share:.0f} % of the pixels hold counts ({said})",
             f"at least {100 * LEAST_VALID:.0f} % neither masked, saturated nor negative",
         )
-    if not valid_HW.all():
-        log.info("frames.masked", pixels=int((~valid_HW).sum()))
-    return valid_HW
 
 
-def _lit(
-    read: _Read, valid_HW: NDArray[np.bool_], chosen: NDArray[np.intp]
-) -> NDArray[np.bool_]:
-    """Which frames were recorded and have any count in a valid pixel."""
-    found = (frame[valid_HW].any() for frame in read.counts_nHW)
-    lit = np.fromiter(found, np.bool_, len(chosen))
-    for event, gone in (("frames.dark_dropped", ~lit), ("frames.lost_dropped", read.lost_n)):
-        if gone.any() and not gone.all():
-            log.warning(event, dropped=int(gone.sum()), first=chosen[gone][:20].tolist())
-    lit &= ~read.lost_n
-    if not lit.any():
-        raise DataError("frames", f"no count in any of {len(chosen)} frames", "lit frames")
-    return lit
+def _monitor(scan: Scan, choice: Choice) -> NDArray[np.float64] | None:
+    monitor_n = scan.monitor_n
+    if monitor_n is None:
+        return None
+    if len(monitor_n) <= int(choice.frames[-1]):
+        raise DataError(
+            "monitor",
+            f"{len(monitor_n)} readings for {scan.n_frames} frames",
+            "one reading per frame, or data.flux=off",
+        )
+    return np.asarray(monitor_n, np.float64)[choice.frames]
 
 
 def _kept(counts_nHW: NDArray[Any], kept_n: NDArray[np.bool_]) -> NDArray[Any]:
@@ -267,19 +319,9 @@ def _kept(counts_nHW: NDArray[Any], kept_n: NDArray[np.bool_]) -> NDArray[Any]:
     return counts_nHW[: int(kept_n.sum())]
 
 
-def _dataset(
-    counts_nHW: NDArray[Any],
-    positions_px: NDArray[np.float64],
-    valid_HW: NDArray[np.bool_],
-    pixel_size_m: float,
-) -> Dataset:
+def _dataset(pixel_size_m: float, **parts: Any) -> Dataset:
     try:
-        return Dataset(
-            frames=ArrayFrames(counts_nHW),
-            positions_px=positions_px,
-            mask_HW=None if valid_HW.all() else valid_HW,
-            pixel_size_m=pixel_size_m,
-        )
+        return Dataset(pixel_size_m=pixel_size_m, **parts)
     except DataError as error:
         if error.key != "positions_px":
             raise

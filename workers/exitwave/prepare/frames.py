@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.scans import Orientation
+from exitwave.schema.errors import DataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,12 @@ class Framing:
 
     orientation: Orientation
     side_px: int
+
+    def stored(self, shape_HW: tuple[int, int]) -> NDArray[np.intp]:
+        """Where each pixel of a framed image comes from: flat indices into a stored one."""
+        places_HW = np.arange(shape_HW[0] * shape_HW[1], dtype=np.intp).reshape(shape_HW)
+        framed_HW: NDArray[np.intp] = self.apply(places_HW[None])[0]
+        return framed_HW
 
     def apply(self, images_nHW: NDArray[Any]) -> NDArray[Any]:
         """Orient, crop about the middle and move DC from the centre to the corner.
@@ -56,20 +63,10 @@ def _mirrored(images_nHW: NDArray[Any], axis: int) -> NDArray[Any]:
 
 def kept_type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Type of the frames in memory: integers as stored, floats single, native byte order."""
-    return np.dtype(np.float32) if dtype.kind == "f" else dtype.newbyteorder("=")
-
-
-def unusable(images_nHW: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values (n, H, W) are not counts.
-
-    Detectors mark dead pixels, gaps and lost frames with the largest number of the type, and
-    saturate at it; a negative or non-finite value is no count either.
-    """
-    bad: NDArray[np.bool_]
-    if images_nHW.dtype.kind == "f":
-        bad = ~np.isfinite(images_nHW)
-    else:
-        bad = images_nHW == np.iinfo(images_nHW.dtype).max
-    if images_nHW.dtype.kind != "u":
-        bad |= images_nHW < 0
-    return bad
+    if dtype.kind == "f":
+        return np.dtype(np.float32)
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind not in "iu":
+        raise DataError("frames", f"values of type {dtype}", "whole or real numbers")
+    return dtype.newbyteorder("=")

@@ -36,6 +36,8 @@ def no_beam(signs: FrameSigns) -> Bools:
     totals_n = signs.totals_n
     lit_n = totals_n > DARK * np.percentile(totals_n, 75)
     usual = float(np.median(totals_n[lit_n])) if lit_n.any() else 0.0
+    if usual <= 0:
+        return np.zeros(len(signs), np.bool_)
     lit_n = totals_n > DARK * usual
     shape_n = _shape(signs.tiles_nTT, lit_n)
     dark_n = ~lit_n | (

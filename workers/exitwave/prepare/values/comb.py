@@ -13,8 +13,8 @@ MOST_VALUES = 200_000
 MOST_PHOTONS = 2000
 """In a value: errors of the gain add up, and single precision ends."""
 
-MULTIPLES = 0.998
-"""Of exact values, that must be multiples of one photon's."""
+MULTIPLES = 0.99
+"""Of exact values, that must be multiples of one photon's: some may be faults."""
 
 TOLERANCE = 0.02
 """Of a photon: so near to a whole number is one."""

@@ -52,6 +52,15 @@ class Unit:
         """Whether stored values are anything else than photons already."""
         return self.pedestal != 0 or self.noise != 0 or self.gain not in (None, 1.0)
 
+    def splits(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Which whole numbers hold a part of a photon, as only faults can."""
+        gain = self.gain or 1.0
+        if self.noise > 0 or gain <= 1 or gain != round(gain) or values.dtype.kind not in "iu":
+            return np.zeros(values.shape, np.bool_)
+        above = values.astype(np.int64) - round(self.pedestal)
+        splits: NDArray[np.bool_] = (above % round(gain) != 0) & (above > 0)
+        return splits
+
     @property
     def kept_pedestal(self) -> float:
         """What the outcome keeps below all light, so that noise stays above zero."""
