@@ -122,6 +122,11 @@ class WorkerSettings(Section):
         description="Folder of checkpoints, shared by workers that may take each other's "
         "jobs over; default `checkpoints` in data_dir.",
     )
+    masks: Path | None = Field(
+        None,
+        description="Folder of the detector masks that jobs may name with data.mask; none: "
+        "such jobs are refused.",
+    )
     drain_s: float = Field(
         30.0,
         ge=0,

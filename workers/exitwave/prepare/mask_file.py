@@ -53,15 +53,14 @@ def read_mask(name: str, shape_HW: tuple[int, int]) -> NDArray[np.bool_]:
     if share < LEAST_VALID:
         raise DataError(
             "data.mask",
-            f"{name}, which leaves {100 * share:.1f} % of the pixels ({READINGS}); the other "
-            f"way round {100 * (1 - share):.1f} % would be left",
-            f"a mask that leaves at least {100 * LEAST_VALID:.0f} %: invert it if it is meant "
-            "the other way round",
+            f"a mask that leaves {100 * share:.1f} % of the pixels",
+            f"at least {100 * LEAST_VALID:.0f} % ({READINGS}); read the other way round it "
+            f"would leave {100 * (1 - share):.1f} %: invert it if it is meant like that",
         )
     return valid_HW
 
 
-def within(folder: Path | None, name: str) -> str:
+def mask_within(folder: Path | None, name: str) -> str:
     """The mask's path for a job: it must lie in the folder that the site has set aside.
 
     Parameters

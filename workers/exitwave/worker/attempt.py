@@ -16,7 +16,7 @@ import structlog
 import torch
 
 from exitwave.engine import Checkpoint, EpochState, StartingPoint, reconstruct
-from exitwave.prepare import Prepared, build_dataset
+from exitwave.prepare import Prepared, build_dataset, mask_within
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, Spool, Spooled
 from exitwave.results.final import deliver
 from exitwave.scans import TiledScans
@@ -271,6 +271,7 @@ class JobAttempt:
         self._tell(JobStoppedError)
         spec = self._job.spec
         data = data_from_mapping(spec.data)
+        data = replace(data, mask=mask_within(self._settings.worker.masks, data.mask))
         overrides = geometry_from_mapping(spec.geometry)
         ref = spec.scan
         if ref.n_frames is None:
