@@ -13,6 +13,8 @@ from .knobs import build, knob
 
 Subset = Literal["all", "even", "odd"]
 
+Screen = Literal["auto", "off"]
+
 Flux = Literal["auto", "off", "monitor", "sums"]
 
 Orientation = Literal[
@@ -57,6 +59,11 @@ class DataOptions:
         "",
         "file that says which detector pixels to use, beside the scan's own mask: .npy, .tif, "
         "or mask.h5:/path/of/the/dataset; true/false: true is used, numbers: 0 is used",
+    )
+    screen: Screen = knob(
+        "auto",
+        "look for pixels and frames that lie (hot, stuck, gaps, fog, no beam and others) and "
+        "leave them out; off leaves out only what masks and detectors mark",
     )
     flux: Flux = knob(
         "auto",

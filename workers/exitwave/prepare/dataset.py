@@ -119,7 +119,7 @@ def build_dataset(
     counts_nHW = read_frames(scan, choice.frames, framing, on_progress)
     counts_nHW, unit = _photons(counts_nHW, faults)
     _leave_scan_masks(scan, choice, framing, faults)
-    screened = _screened(counts_nHW, choice, unit, faults)
+    screened = _screened(counts_nHW, choice, unit, faults, data.screen == "auto")
     _leave_dark(counts_nHW, faults)
     signs = screened.signs
     flux = relative_flux(
@@ -243,7 +243,9 @@ def _leave_scan_masks(scan: Scan, choice: Choice, framing: Framing, faults: Faul
     faults.leave_entries("masked at times", np.concatenate(frames), np.concatenate(pixels))
 
 
-def _screened(counts_nHW: NDArray[Any], choice: Choice, unit: Unit, faults: Faults) -> Screened:
+def _screened(
+    counts_nHW: NDArray[Any], choice: Choice, unit: Unit, faults: Faults, checks: bool
+) -> Screened:
     """Leave out what cannot be what it says."""
     screened = screen(
         counts_nHW,
@@ -252,6 +254,7 @@ def _screened(counts_nHW: NDArray[Any], choice: Choice, unit: Unit, faults: Faul
         unit=1.0 if unit.photons else _assumed_unit(counts_nHW, unit),
         photons=unit.photons,
         whole_n=faults.kept_n & ~faults.marked_n(),
+        checks=checks,
     )
     side = np.arange(faults.valid_HW.size).reshape(faults.valid_HW.shape)
     corner = np.fft.fftshift(side).ravel()
@@ -290,11 +293,12 @@ def _leave_dark(counts_nHW: NDArray[Any], faults: Faults) -> None:
 def _check_valid(faults: Faults) -> None:
     share = float(faults.valid_HW.mean()) if faults.kept_n.any() else 0.0
     if share < LEAST_VALID:
-        said = "; ".join(line.text for line in faults.left_out)
+        kinds = ", ".join(f"{line.count} {line.what}: {line.why}" for line in faults.left_out)
         raise DataError(
             "frames",
-            f"{100 * share:.0f} % of the pixels hold counts ({said})",
-            f"at least {100 * LEAST_VALID:.0f} % neither masked, saturated nor negative",
+            f"{100 * share:.0f} % of the pixels hold counts",
+            f"at least {100 * LEAST_VALID:.0f} % neither masked nor odd (left out: {kinds}); "
+            "data.screen=off leaves out only what is marked",
         )
 
 

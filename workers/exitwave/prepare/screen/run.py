@@ -20,7 +20,6 @@ from .evidence import (
     gather,
     look_again,
     pixel_maps,
-    tiles_without,
 )
 from .flashes import flashes
 from .fog import fog
@@ -29,7 +28,7 @@ from .hot import hot
 from .no_beam import no_beam
 from .noise import too_noisy, too_quiet
 from .repeated import repeated
-from .signs import FrameSigns, neighbours_of
+from .signs import FrameSigns, signs_of
 from .stuck import stuck
 from .too_bright import too_bright
 
@@ -110,6 +109,7 @@ def screen(
     unit: float,
     photons: bool,
     whole_n: Bools,
+    checks: bool = True,
 ) -> Screened:
     """Look for pixels and frames that cannot be what they say.
 
@@ -127,8 +127,12 @@ def screen(
         Counts are photons.
     whole_n : bool array (n,)
         Frames without marks.
+    checks : bool
+        False: only maps and signs are made, and nothing is looked for.
     """
     evidence = gather(counts_nHW, unit)
+    if not checks:
+        return _unscreened(evidence, positions, valid_HW, photons, whole_n)
     maps = first_maps(evidence, valid_HW, photons=photons)
     # Only what is too bright can be told before odd frames are known; a median over groups
     # has zeros of its own.
@@ -137,16 +141,7 @@ def screen(
     maps = pixel_maps(evidence, everything_n, ~bad_HW, photons=photons)
     faults, valid_HW = _flashes(evidence, maps, everything_n, valid_HW)
     bad_HW |= ~valid_HW
-    near_nk, close_nk = neighbours_of(positions)
-    signs = FrameSigns(
-        evidence=evidence,
-        bad_HW=bad_HW,
-        tiles_nTT=tiles_without(evidence, bad_HW),
-        whole_n=whole_n,
-        near_nk=near_nk,
-        close_nk=close_nk,
-        photons=photons,
-    )
+    signs = signs_of(evidence, positions, bad_HW, whole_n, photons=photons)
     odd_tiles = suspicious(signs)
     frame_faults, kept_n = _odd_frames(signs, list(odd_tiles))
     odd_tiles = {index: flat for index, flat in odd_tiles.items() if kept_n[index]}
@@ -168,6 +163,19 @@ def screen(
         faults=[*frame_faults, *pixel_faults, *faults, *flash_faults, *block_faults],
         maps=maps,
         signs=signs,
+    )
+
+
+def _unscreened(
+    evidence: Evidence, positions: Floats, valid_HW: Bools, photons: bool, whole_n: Bools
+) -> Screened:
+    every_n = np.ones(len(evidence), np.bool_)
+    return Screened(
+        valid_HW=valid_HW,
+        kept_n=every_n,
+        faults=[],
+        maps=pixel_maps(evidence, every_n, valid_HW, photons=photons),
+        signs=signs_of(evidence, positions, ~valid_HW, whole_n, photons=photons),
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .evidence import Bools, Evidence, Floats, Indices
+from .evidence import Bools, Evidence, Floats, Indices, tiles_without
 
 NEIGHBOURS = 8
 CLOSE = 1.5
@@ -66,6 +66,22 @@ class FrameSigns:
         """All frames with each of their neighbours."""
         first, which = np.nonzero(self.close_nk)
         return first, self.near_nk[first, which]
+
+
+def signs_of(
+    evidence: Evidence, positions: Floats, bad_HW: Bools, whole_n: Bools, *, photons: bool
+) -> FrameSigns:
+    """Of all frames, taken at positions (n, 2)."""
+    near_nk, close_nk = neighbours_of(positions)
+    return FrameSigns(
+        evidence=evidence,
+        bad_HW=bad_HW,
+        tiles_nTT=tiles_without(evidence, bad_HW),
+        whole_n=whole_n,
+        near_nk=near_nk,
+        close_nk=close_nk,
+        photons=photons,
+    )
 
 
 def neighbours_of(positions: Floats) -> tuple[Indices, Bools]:
