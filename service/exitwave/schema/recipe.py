@@ -239,9 +239,9 @@ class Recipe:
         high=0.5,
     )
     held_out_pixels: float = knob(
-        0.02,
-        "share of the detector's pixels left out of the fit of every pattern, by seed, to test "
-        "it with",
+        0.03,
+        "share of the detector's lit pixels left out of the fit of every pattern, by seed, to "
+        "test it with",
         low=0,
         high=0.3,
     )

@@ -215,7 +215,11 @@ Damage = Callable[[Checkpoint], Checkpoint]
             "checkpoint.object: found float32; expected complex64",
         ),
         (
-            lambda kept: replace(kept, left_out=np.array([3, 77])),
+            lambda kept: replace(
+                kept,
+                session=kept.session
+                | {"course": kept.session["course"] | {"left_out": [3, 77]}},
+            ),
             "checkpoint.left_out: found [3, 77]; expected held-out frames",
         ),
         (lambda kept: replace(kept, numbers={}), "checkpoint.numbers: found a damaged one"),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from exitwave.schema.errors import CheckpointError, RecipeError
 from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
@@ -38,10 +39,8 @@ class Checkpoint:
         Of the dataset.
     epoch : int
         Epochs done.
-    left_out : ndarray of int
-        Frames that are left out of the fit.
-    stages_run : dict
-        Whether each stage so far was run, by number.
+    session : dict
+        Plain values beside: starts that were tried, frames left out, stages run.
     tensors : dict of ndarray
         Object, probe and whatever else the algorithm keeps from epoch to epoch.
     numbers : dict of float
@@ -51,10 +50,14 @@ class Checkpoint:
     recipe: dict[str, Any]
     fingerprint: str
     epoch: int
-    left_out: NDArray[np.intp]
-    stages_run: dict[int, bool]
+    session: dict[str, Any]
     tensors: dict[str, NDArray[Any]]
     numbers: dict[str, float]
+
+    @property
+    def left_out(self) -> NDArray[np.intp]:
+        """Frames that are held out of the fit to test it."""
+        return np.array(self.session["course"]["left_out"], dtype=np.intp)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as named arrays without objects: ready for ``numpy.savez``."""
@@ -62,8 +65,7 @@ class Checkpoint:
             "recipe": self.recipe,
             "fingerprint": self.fingerprint,
             "epoch": self.epoch,
-            "left_out": self.left_out.tolist(),
-            "stages_run": list(self.stages_run.items()),
+            "session": self.session,
             "numbers": self.numbers,
         }
         return {**self.tensors, _HEADER: np.array(json.dumps(header))}
@@ -85,8 +87,7 @@ class Checkpoint:
                 recipe=header["recipe"],
                 fingerprint=str(header["fingerprint"]),
                 epoch=int(header["epoch"]),
-                left_out=np.array(header["left_out"], dtype=np.intp),
-                stages_run=dict(header["stages_run"]),
+                session=dict(header["session"]),
                 tensors={name: arrays[name] for name in arrays if name != _HEADER},
                 numbers={name: float(kept) for name, kept in header["numbers"].items()},
             )
@@ -151,17 +152,19 @@ def take_checkpoint(
     recipe: Recipe,
     dataset: Dataset,
     epoch: int,
-    left_out: NDArray[np.intp],
-    stages_run: dict[int, bool],
+    session: dict[str, Any],
+    further: Mapping[str, Tensor],
 ) -> Checkpoint:
     """The present state of a run after so many epochs."""
     return Checkpoint(
         recipe=recipe_to_mapping(recipe),
         fingerprint=fingerprint_of(dataset),
         epoch=epoch,
-        tensors={name: t.cpu().numpy().copy() for name, t in algorithm.tensors().items()},
-        left_out=left_out,
-        stages_run=dict(stages_run),
+        tensors={
+            name: tensor.cpu().numpy().copy()
+            for name, tensor in {**algorithm.tensors(), **further}.items()
+        },
+        session=session,
         numbers=algorithm.numbers(),
     )
 

@@ -104,14 +104,13 @@ class Evidence:
 def held_out_pixels(scan: Scan, share: float, seed: int) -> Tensor | None:
     """Pixels (H, W) to leave out of the fit, True = left out; none where `share` is 0.
 
-    Never a pixel that holds much of a pattern's light: it would be missed.
+    A share of the lit ones; dark ones tell nothing. Never a pixel that holds much of a
+    pattern's light: it would be missed.
     """
     if share <= 0:
         return None
     mean_HW = scan.mean_light()
-    may_HW = mean_HW < BRIGHT_SHARE * mean_HW.sum()
-    if scan.mask_HW is not None:
-        may_HW &= scan.mask_HW
+    may_HW = _lit(scan, mean_HW) & (mean_HW < BRIGHT_SHARE * mean_HW.sum())
     choice = np.flatnonzero(may_HW.cpu().numpy())
     count = round(share * len(choice))
     if count == 0:
@@ -153,11 +152,7 @@ def gather_evidence(
     epoch : int
     """
     mean_HW = scan.mean_light()
-    lit_HW = mean_HW > LIT_SHARE * mean_HW.mean()
-    if scan.counted:
-        lit_HW &= mean_HW * len(scan) >= LIT_COUNTS
-    if scan.mask_HW is not None:
-        lit_HW &= scan.mask_HW
+    lit_HW = _lit(scan, mean_HW)
     held_HW = torch.zeros_like(lit_HW) if held_HW is None else held_HW
     sets = torch.stack([lit_HW & ~held_HW, lit_HW & held_HW]).to(mean_HW.dtype)
     noise = PoissonNoise(scan.device)
@@ -180,6 +175,14 @@ def gather_evidence(
         held_mixes_nK=table[len(names) :].T,
         **columns,
     )
+
+
+def _lit(scan: Scan, mean_HW: Tensor) -> Tensor:
+    """Valid pixels (H, W) with enough light to tell something."""
+    lit_HW: Tensor = mean_HW > LIT_SHARE * mean_HW.mean()
+    if scan.counted:
+        lit_HW &= mean_HW * len(scan) >= LIT_COUNTS
+    return lit_HW if scan.mask_HW is None else lit_HW & scan.mask_HW
 
 
 def _figures(

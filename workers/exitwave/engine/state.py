@@ -14,6 +14,7 @@ from torch import Tensor
 from .evidence import Evidence
 from .gauge import Box
 from .held_out import HeldOut
+from .start.search import Search
 
 if TYPE_CHECKING:  # a checkpoint is made of algorithms, which tell their losses as below
     from .checkpoint import Checkpoint
@@ -56,6 +57,12 @@ class EpochState:
         How well patterns left out are modelled, once they have been judged.
     evidence : Evidence or None
         What tells a right picture from a wrong one, once it has been gathered.
+    search : Search
+        Where the run began, and what else was tried.
+    run : int
+        Number of the start in use, from 1 in the order of `search.candidates`.
+    wild_frames : ndarray of int
+        Frames that are left out of the fit since no picture of the others explains them.
     checkpoint : callable
         ``state.checkpoint()`` is all that the run needs to go on from here. Call it before
         asking for the next state; later it raises `EngineError`.
@@ -72,6 +79,9 @@ class EpochState:
     positions_px: NDArray[np.float64]
     held_out: HeldOut | None
     evidence: Evidence | None
+    search: Search
+    run: int
+    wild_frames: NDArray[np.intp]
     checkpoint: Callable[[], Checkpoint]
     checkpoint_bytes: int
     object_on_device_MYX: Tensor

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -114,6 +115,21 @@ class Search:
     candidates: tuple[Candidate, ...]
     worth: int = 1
     seconds: float = 0.0
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Search:
+        """What `plain` gave."""
+        candidates = [
+            Candidate(**{**one, "defocus_px2": tuple(one["defocus_px2"])})
+            for one in values["candidates"]
+        ]
+        return cls(
+            candidates=tuple(candidates), worth=values["worth"], seconds=values["seconds"]
+        )
 
 
 def search(scan: Scan, recipe: Recipe) -> Search:

@@ -1,0 +1,305 @@
+"""A recipe's way over a scan, from one start after another until one finds a picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from exitwave.schema.errors import CheckpointError, EngineError
+from exitwave.schema.recipe import Recipe, Stage
+
+from .algorithms import empty_algorithm, make_algorithm
+from .checkpoint import Checkpoint, fingerprint_of, take_checkpoint
+from .checks import finds_no_picture, wild_frames
+from .cover import applies
+from .dataset import Dataset
+from .divergence import check_progress
+from .evidence import Evidence, gather_evidence, held_out_pixels, without_pixels
+from .held_out import HeldOut, judge, spared
+from .scan import Scan
+from .schedule import Epoch, epochs, for_counts, held_out_frames
+from .start import Candidate, Search, StartingPoint, begin, search
+from .state import EpochState
+
+MOST_RUNS = 3
+
+LEAST_EPOCHS = 15
+"""A shorter run has not come far enough to say that its start was wrong."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """How far a session is, beside its algorithm: plain values for a checkpoint.
+
+    Attributes
+    ----------
+    run : int
+        From 1; the one under way.
+    before : int
+        Epochs of the runs before it.
+    done : int
+        Its own epochs.
+    left_out : ndarray of int
+        Frames that are held out of its fit to test it.
+    wild : ndarray of int
+        Frames that are left out since nothing explains them.
+    stages_run : dict
+        Whether each stage so far was run, by number.
+    explained : float
+        By the best run before, whose object and probe are kept; below 0: there is none.
+    """
+
+    run: int = 1
+    before: int = 0
+    done: int = 0
+    left_out: NDArray[np.intp]
+    wild: NDArray[np.intp]
+    stages_run: dict[int, bool]
+    explained: float = -1.0
+
+    @property
+    def epoch(self) -> int:
+        """From 1 over all runs."""
+        return self.before + self.done
+
+
+class Session:
+    """All runs of a recipe over a scan.
+
+    Parameters
+    ----------
+    scan : Scan
+    dataset : Dataset
+    recipe : Recipe
+    start : StartingPoint or Checkpoint, optional
+    """
+
+    def __init__(
+        self,
+        scan: Scan,
+        dataset: Dataset,
+        recipe: Recipe,
+        start: StartingPoint | Checkpoint | None,
+    ) -> None:
+        self._held_HW = held_out_pixels(scan, recipe.held_out_pixels, recipe.seed)
+        self._whole, self._scan = scan, without_pixels(scan, self._held_HW)
+        self._dataset, self._asked = dataset, recipe
+        self._recipe = for_counts(recipe, whole=scan.counted)
+        self._held_out: HeldOut | None = None
+        self._best: tuple[Tensor, Tensor] | None = None
+        self._given = start if isinstance(start, StartingPoint) else None
+        self._course = Course(
+            left_out=held_out_frames(self._recipe, len(scan)),
+            wild=np.empty(0, dtype=np.intp),
+            stages_run={},
+        )
+        with torch.no_grad():
+            if isinstance(start, Checkpoint):
+                self._restore(start)
+            else:
+                self._search = self._find_start()
+                self._begin_run()
+
+    def states(self) -> Iterator[EpochState]:
+        """The states of all runs, one an epoch."""
+        while True:
+            course = self._course
+            for epoch in epochs(
+                self._recipe, len(self._scan), self._fitted, self._runs, after=course.done
+            ):
+                state = self._advance(epoch)
+                yield state
+                if self._course is not course:
+                    break
+            else:
+                return
+
+    def _find_start(self) -> Search:
+        given = self._given
+        if given is not None and given.probe_NHW is not None:
+            return Search(candidates=(Candidate(kind="given"),))
+        return search(self._scan, self._recipe)
+
+    def _begin_run(self) -> None:
+        candidate = self._search.candidates[self._course.run - 1]
+        variables = begin(self._scan, self._recipe, self._given, candidate)
+        self._algorithm = make_algorithm(self._scan, self._recipe, *variables)
+
+    def _fitted(self) -> NDArray[np.intp]:
+        """Frames that the next epoch fits."""
+        course = self._course
+        every = np.arange(len(self._scan), dtype=np.intp)
+        return np.setdiff1d(every, np.union1d(course.left_out, course.wild))
+
+    def _runs(self, number: int, stage: Stage) -> bool:
+        """Whether the stage of this number is run; decided once, as it begins."""
+        if number in {1, len(self._recipe.plan)}:
+            return True
+        decided = self._course.stages_run
+        if number not in decided:
+            algorithm = self._algorithm
+            decided[number] = applies(
+                stage, self._scan, algorithm.object_MYX, algorithm.probe_NHW
+            )
+        return decided[number]
+
+    def _epochs(self) -> int:
+        """Of all stages, without those that were not run, and of the runs before."""
+        plan, course = self._recipe.plan, self._course
+        skipped = [plan[n - 1].epochs for n, run in course.stages_run.items() if not run]
+        return course.before + self._recipe.epochs - sum(skipped)
+
+    def _advance(self, epoch: Epoch) -> EpochState:
+        """One epoch further; a picture that foretells nothing makes a new course."""
+        began_s = time.perf_counter()
+        algorithm, course = self._algorithm, self._course
+        evidence: Evidence | None = None
+        with torch.no_grad():
+            loss = algorithm.epoch(epoch)
+            check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
+            object_MYX, probe_NHW = algorithm.object_MYX.clone(), algorithm.probe_NHW.clone()
+            course.done = epoch.number
+            if epoch.number == self._probe_known_after():
+                course.left_out = spared(self._scan, probe_NHW, course.left_out)
+            if epoch.last or self._first_stage_ends(epoch):
+                evidence = self._gather(object_MYX, probe_NHW)
+                object_MYX, probe_NHW = self._judge(epoch, evidence, object_MYX, probe_NHW)
+            if epoch.last and len(course.left_out):
+                self._held_out = judge(
+                    self._scan, object_MYX, probe_NHW, course.left_out, course.epoch
+                )
+        now = self._course
+        return EpochState(
+            epoch=course.epoch,
+            epochs=self._epochs(),
+            stage=epoch.stage_number,
+            loss=loss,
+            seconds=time.perf_counter() - began_s,
+            batch=len(epoch.batches[0]),
+            positions_px=self._dataset.positions_px.copy(),
+            held_out=self._held_out,
+            evidence=evidence if epoch.last and now is course else None,
+            search=self._search,
+            run=now.run,
+            wild_frames=now.wild.copy(),
+            object_on_device_MYX=object_MYX,
+            probe_on_device_NHW=probe_NHW,
+            checkpoint=partial(self._checkpoint, course.epoch),
+            checkpoint_bytes=sum(kept.nbytes for kept in self._algorithm.tensors().values()),
+        )
+
+    def _first_stage_ends(self, epoch: Epoch) -> bool:
+        plan = self._recipe.plan
+        return len(plan) > 1 and epoch.number == plan[0].epochs
+
+    def _gather(self, object_MYX: Tensor, probe_NHW: Tensor) -> Evidence:
+        course = self._course
+        out = np.union1d(course.left_out, course.wild).astype(np.intp)
+        return gather_evidence(
+            self._whole, self._held_HW, object_MYX, probe_NHW, out, course.epoch
+        )
+
+    def _judge(
+        self, epoch: Epoch, evidence: Evidence, object_MYX: Tensor, probe_NHW: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Begin again where there is no picture; at the very end the best run's picture."""
+        course = self._course
+        if not epoch.last:
+            course.wild = np.union1d(course.wild, wild_frames(evidence)).astype(np.intp)
+        explained = evidence.explained()
+        another = course.run < min(MOST_RUNS, self._search.worth)
+        if another and course.done >= LEAST_EPOCHS and finds_no_picture(evidence):
+            if epoch.last and explained > course.explained:
+                self._best = object_MYX, probe_NHW
+                course.explained = explained
+            self._begin_again()
+        elif epoch.last and self._best is not None and explained < course.explained:
+            return self._best
+        return object_MYX, probe_NHW
+
+    def _begin_again(self) -> None:
+        course = self._course
+        self._course = Course(
+            run=course.run + 1,
+            before=course.epoch,
+            left_out=held_out_frames(self._recipe, len(self._scan)),
+            wild=np.empty(0, dtype=np.intp),
+            stages_run={},
+            explained=course.explained,
+        )
+        self._begin_run()
+
+    def _probe_known_after(self) -> int:
+        """Epoch after which the probe tells which patterns can be spared."""
+        plan = self._recipe.plan
+        return plan[0].epochs if len(plan) > 1 else max(1, plan[0].epochs // 4)
+
+    def _checkpoint(self, epoch: int) -> Checkpoint:
+        if epoch != self._course.epoch:
+            raise EngineError(
+                f"checkpoint of epoch {epoch}: the run is at epoch {self._course.epoch}; take "
+                "it before asking for the next state"
+            )
+        best = {} if self._best is None else dict(zip(_BEST, self._best, strict=True))
+        return take_checkpoint(
+            self._algorithm,
+            self._asked,
+            self._dataset,
+            epoch,
+            {"course": _plain(self._course), "search": self._search.plain()},
+            best,
+        )
+
+    def _restore(self, start: Checkpoint) -> None:
+        start.check(self._asked, fingerprint_of(self._dataset))
+        course = _course(start.session["course"])
+        if not np.isin(course.left_out, self._course.left_out).all():
+            raise CheckpointError(
+                "checkpoint.left_out", course.left_out.tolist(), "held-out frames"
+            )
+        self._course, self._search = course, Search.from_plain(start.session["search"])
+        self._algorithm = empty_algorithm(self._scan, self._recipe)
+        start.restore(self._algorithm)
+        if _BEST[0] in start.tensors:
+            one, other = (torch.from_numpy(start.tensors[name].copy()) for name in _BEST)
+            self._best = one.to(self._scan.device), other.to(self._scan.device)
+
+
+_BEST = ("best_object", "best_probe")
+
+
+def _plain(course: Course) -> dict[str, Any]:
+    return {
+        "run": course.run,
+        "before": course.before,
+        "done": course.done,
+        "left_out": course.left_out.tolist(),
+        "wild": course.wild.tolist(),
+        "stages_run": list(course.stages_run.items()),
+        "explained": course.explained,
+    }
+
+
+def _course(values: dict[str, Any]) -> Course:
+    try:
+        return Course(
+            run=int(values["run"]),
+            before=int(values["before"]),
+            done=int(values["done"]),
+            left_out=np.array(values["left_out"], dtype=np.intp),
+            wild=np.array(values["wild"], dtype=np.intp),
+            stages_run={int(number): bool(run) for number, run in values["stages_run"]},
+            explained=float(values["explained"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            "checkpoint.session", f"a damaged one ({error})", "that of a run"
+        ) from None
