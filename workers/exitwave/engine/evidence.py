@@ -63,12 +63,16 @@ class Evidence:
         On the fitted pixels: model against counts, and what the model's noise would give.
     fit_spread_n : ndarray
         Standard deviation of the latter.
+    fit_mean_n : ndarray
+        The mean pattern against counts.
     held_mixes_nK : ndarray (n, K)
         On the pixels left out: mixtures of the model with the mean pattern, by `MIXES`.
     held_noise_n, held_mean_n : ndarray
         What the model's noise would give there, and the mean pattern against counts.
     light_n, model_light_n : ndarray
         Counts on the fitted pixels, measured and modelled.
+    hidden_light_n : ndarray
+        Modelled counts on pixels that are masked for all frames.
     """
 
     epoch: int
@@ -77,11 +81,13 @@ class Evidence:
     fit_n: Floats
     fit_noise_n: Floats
     fit_spread_n: Floats
+    fit_mean_n: Floats
     held_mixes_nK: Floats
     held_noise_n: Floats
     held_mean_n: Floats
     light_n: Floats
     model_light_n: Floats
+    hidden_light_n: Floats
 
     @property
     def held_n(self) -> Floats:
@@ -164,8 +170,8 @@ def gather_evidence(
     fitted_n = np.ones(len(scan), np.bool_)
     fitted_n[left_out] = False
     names = (
-        "fit_n", "fit_noise_n", "fit_spread_n", "light_n", "model_light_n", "held_noise_n",
-        "held_mean_n",
+        "fit_n", "fit_noise_n", "fit_spread_n", "fit_mean_n", "light_n", "model_light_n",
+        "hidden_light_n", "held_noise_n", "held_mean_n",
     )  # fmt: skip
     columns = dict(zip(names, table[: len(names)], strict=True))
     return Evidence(
@@ -216,6 +222,8 @@ def _figures(
     expected_BHW = model_BHW + FLOOR_SHARE * scaled_BHW + lowest
     noise_BHW = noise.mean(expected_BHW)
     off_BHW = half_deviance(expected_BHW, counts_BHW)
+    mean_off_BHW = half_deviance(scaled_BHW + lowest, counts_BHW)
+    hidden_HW = None if scan.mask_HW is None else ~scan.mask_HW
     mixes = (
         half_deviance(torch.lerp(expected_BHW, scaled_BHW + lowest, share), counts_BHW)
         for share in MIXES
@@ -224,10 +232,12 @@ def _figures(
         (off_BHW * fit_BHW).sum((1, 2)),
         (noise_BHW * fit_BHW).sum((1, 2)),
         (noise.variance(expected_BHW) * fit_BHW).sum((1, 2)).sqrt(),
+        (mean_off_BHW * fit_BHW).sum((1, 2)),
         light_B,
         (model_BHW * fit_BHW).sum((1, 2)),
+        torch.zeros_like(light_B) if hidden_HW is None else (model_BHW * hidden_HW).sum((1, 2)),
         (noise_BHW * held_BHW).sum((1, 2)),
-        (half_deviance(scaled_BHW + lowest, counts_BHW) * held_BHW).sum((1, 2)),
+        (mean_off_BHW * held_BHW).sum((1, 2)),
         *((mix_BHW * held_BHW).sum((1, 2)) for mix_BHW in mixes),
     )
     return torch.stack(columns)
