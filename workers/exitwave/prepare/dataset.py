@@ -18,6 +18,7 @@ from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.verdict import Note, Preparation
 
+from .background import background, background_note
 from .centre import centre_note
 from .choice import Choice, choose
 from .convert import below_dark, to_photons
@@ -117,10 +118,13 @@ def build_dataset(
     faults = Faults(choice.frames, framing.stored(scan.shape_HW), scan.shape_HW[1])
     _leave_masked(scan, data, framing, faults)
     counts_nHW = read_frames(scan, choice.frames, framing, on_progress)
-    counts_nHW, unit = _photons(counts_nHW, faults)
     _leave_scan_masks(scan, choice, framing, faults)
+    counts_nHW, unit = _photons(counts_nHW, faults)
     screened = _screened(counts_nHW, choice, unit, faults, data.screen == "auto")
     _leave_dark(counts_nHW, faults)
+    below = unit.kept_pedestal
+    if unit.photons and data.screen == "auto":
+        below = background(counts_nHW, faults.kept_n, faults.valid_HW)
     signs = screened.signs
     flux = relative_flux(
         data.flux,
@@ -143,10 +147,12 @@ def build_dataset(
         scale_n=None if flux.scale_n is None else flux.scale_n[kept_n],
         mask_HW=None if faults.valid_HW.all() else faults.valid_HW,
         frame_masks=faults.frame_masks(),
-        pedestal=unit.kept_pedestal,
+        pedestal=below,
         pixel_size_m=pixel_size_m,
     )
     notes: list[Note] = [*scan.notes, *unit.notes(), *flux.notes]
+    if unit.photons and below > 0:
+        notes.append(background_note(below))
     return Prepared(
         dataset=dataset,
         geometry=geometry,
@@ -192,8 +198,8 @@ def _photons(counts_nHW: NDArray[Any], faults: Faults) -> tuple[NDArray[Any], Un
     faults.leave_entries("bad at times", marks.frames, marks.pixels)
     _leave_saturated(counts_nHW, marks, faults)
     faults.leave_pixels("below dark", below_dark(counts_nHW, unit))
-    counts_nHW.reshape(len(counts_nHW), -1)[marks.frames, marks.pixels] = 0
     counts_nHW[marks.lost_n] = 0
+    faults.blank(counts_nHW)
     return to_photons(counts_nHW, unit, faults.valid_HW), unit
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,12 @@ class Faults:
             self.left_out.append(entries_left_out(why, self.numbers[frames]))
             self._frames.append(frames)
             self._pixels.append(pixels)
+
+    def blank(self, counts_nHW: NDArray[Any]) -> None:
+        """Set single pixels of single frames to zero."""
+        flat = counts_nHW.reshape(len(counts_nHW), -1)
+        for frames, pixels in zip(self._frames, self._pixels, strict=True):
+            flat[frames, pixels] = 0
 
     def marked_n(self) -> Bools:
         """Frames (n,) with single pixels left out."""

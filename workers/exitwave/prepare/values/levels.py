@@ -58,15 +58,14 @@ class Level:
 
 def dark_level(values_nP: Floats) -> Level:
     """Of a sample (frames, pixels); where it is not `sure`, ask `is_pedestal`."""
-    means_P = values_nP.mean(axis=0)
-    dim_nP = values_nP[:, means_P <= np.quantile(means_P, DIM_SHARE)]
+    dim_nP = _dimmest(values_nP, DIM_SHARE)
     dim = np.sort(dim_nP.ravel()[:: max(1, dim_nP.size // MOST_VALUES)])
     negative = dim[dim < 0]
     if negative.size > NEGATIVE_SHARE * dim.size and np.unique(negative).size > 1:
         return _about(dim, _mode(dim))
     if negative.size > EXACT_SHARE * dim.size:
         return Level()
-    lowest = np.sort(_dimmest(values_nP).ravel())
+    lowest = np.sort(_dimmest(values_nP, DIMMEST_SHARE).ravel())
     if lowest[int(EXACT_SHARE * lowest.size)] > 0:
         return replace(_about(lowest, _mode(lowest)), sure=False)
     return _cut_at_zero(dim)
@@ -81,7 +80,7 @@ def is_pedestal(values_nP: Floats, gain: float) -> bool:
     gain : float
         Value of one photon.
     """
-    dimmest_nP = _dimmest(values_nP)
+    dimmest_nP = _dimmest(values_nP, DIMMEST_SHARE)
     means_P = dimmest_nP.mean(axis=0)
     level = float(means_P.mean())
     if level <= LEAST_PART * float(values_nP.mean()):
@@ -96,9 +95,14 @@ def without_constant(values_nP: Floats) -> Floats:
     return values_nP[:, changing_P] if changing_P.sum() >= LEAST_PIXELS else values_nP
 
 
-def _dimmest(values_nP: Floats) -> Floats:
-    means_P = values_nP.mean(axis=0)
-    dimmest_nP: Floats = values_nP[:, means_P <= np.quantile(means_P, DIMMEST_SHARE)]
+def _dimmest(values_nP: Floats, share: float) -> Floats:
+    """Values of the dimmest pixels.
+
+    Pixels are chosen in every other frame and looked at in the others: where all are alike
+    but for noise, the choice itself would make them dimmer.
+    """
+    means_P = values_nP[::2].mean(axis=0)
+    dimmest_nP: Floats = values_nP[1::2][:, means_P <= np.quantile(means_P, share)]
     return dimmest_nP
 
 
