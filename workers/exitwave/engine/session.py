@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -161,7 +161,6 @@ class Session:
         """One epoch further; a picture that foretells nothing makes a new course."""
         began_s = time.perf_counter()
         algorithm, course = self._algorithm, self._course
-        evidence: Evidence | None = None
         with torch.no_grad():
             loss = algorithm.epoch(epoch)
             check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
@@ -169,9 +168,11 @@ class Session:
             course.done = epoch.number
             if epoch.number == self._probe_known_after():
                 course.left_out = spared(self._scan, probe_NHW, course.left_out)
+            gather = self._gathering(object_MYX, probe_NHW)
             if epoch.last or self._first_stage_ends(epoch):
-                evidence = self._gather(object_MYX, probe_NHW)
-                object_MYX, probe_NHW = self._judge(epoch, evidence, object_MYX, probe_NHW)
+                object_MYX, probe_NHW, gather = self._judge(
+                    epoch, object_MYX, probe_NHW, gather
+                )
             if epoch.last and len(course.left_out):
                 self._held_out = judge(
                     self._scan, object_MYX, probe_NHW, course.left_out, course.epoch
@@ -186,7 +187,7 @@ class Session:
             batch=len(epoch.batches[0]),
             positions_px=self._dataset.positions_px.copy(),
             held_out=self._held_out,
-            evidence=evidence if epoch.last and now is course else None,
+            evidence=gather,
             search=self._search,
             run=now.run,
             wild_frames=now.wild.copy(),
@@ -200,18 +201,29 @@ class Session:
         plan = self._recipe.plan
         return len(plan) > 1 and epoch.number == plan[0].epochs
 
-    def _gather(self, object_MYX: Tensor, probe_NHW: Tensor) -> Evidence:
+    def _gathering(self, object_MYX: Tensor, probe_NHW: Tensor) -> Callable[[], Evidence]:
+        """What gathers the evidence on this object and probe when it is asked for."""
         course = self._course
         out = np.union1d(course.left_out, course.wild).astype(np.intp)
-        return gather_evidence(
-            self._whole, self._held_HW, object_MYX, probe_NHW, out, course.epoch
-        )
+
+        @cache
+        def gather() -> Evidence:
+            with torch.no_grad():
+                return gather_evidence(
+                    self._whole, self._held_HW, object_MYX, probe_NHW, out, course.epoch
+                )
+
+        return gather
 
     def _judge(
-        self, epoch: Epoch, evidence: Evidence, object_MYX: Tensor, probe_NHW: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        epoch: Epoch,
+        object_MYX: Tensor,
+        probe_NHW: Tensor,
+        gather: Callable[[], Evidence],
+    ) -> tuple[Tensor, Tensor, Callable[[], Evidence]]:
         """Begin again where there is no picture; at the very end the best run's picture."""
-        course = self._course
+        course, evidence = self._course, gather()
         if not epoch.last:
             course.wild = np.union1d(course.wild, wild_frames(evidence)).astype(np.intp)
         explained = evidence.explained()
@@ -222,8 +234,8 @@ class Session:
                 course.explained = explained
             self._begin_again()
         elif epoch.last and self._best is not None and explained < course.explained:
-            return self._best
-        return object_MYX, probe_NHW
+            return *self._best, self._gathering(*self._best)
+        return object_MYX, probe_NHW, gather
 
     def _begin_again(self) -> None:
         course = self._course

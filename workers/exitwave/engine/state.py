@@ -55,8 +55,9 @@ class EpochState:
         (y, x) top-left pixel of each view in this object's array.
     held_out : HeldOut or None
         How well patterns left out are modelled, once they have been judged.
-    evidence : Evidence or None
-        What tells a right picture from a wrong one, once it has been gathered.
+    evidence : callable
+        ``state.evidence()`` is what tells a right picture from a wrong one: all patterns are
+        modelled once, at the first call.
     search : Search
         Where the run began, and what else was tried.
     run : int
@@ -78,7 +79,7 @@ class EpochState:
     batch: int
     positions_px: NDArray[np.float64]
     held_out: HeldOut | None
-    evidence: Evidence | None
+    evidence: Callable[[], Evidence]
     search: Search
     run: int
     wild_frames: NDArray[np.intp]

@@ -1,0 +1,11 @@
+"""Whether a run has found a picture: rules over figures that need no truth.
+
+Here belong the figures, the rules with their thresholds, and the judge that asks them all. A
+new rule is one file and one line in `rules.RULES`. What is summed over patterns is gathered
+by the engine (`exitwave.engine.evidence`); how a verdict is shown is not decided here.
+"""
+
+from .figures import Figures, figures_of
+from .judge import judge_run
+
+__all__ = ["Figures", "figures_of", "judge_run"]
