@@ -1,0 +1,98 @@
+"""A run whose picture foretells nothing begins again from the next start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.unit.engine.test_search import RING, SIDE, scan_of
+
+import exitwave.engine.session as session
+from exitwave.engine import Checkpoint, Dataset, EpochState, reconstruct
+from exitwave.engine.start import Candidate, Search
+from exitwave.quality import align, rectangle_of_centres
+from exitwave.schema.recipe import Recipe, Stage
+
+RECIPE = Recipe(stages=(Stage(epochs=20, batches=(2.0, 4.0)), Stage(epochs=20, batches=(6.0,))))
+RIGHT = Candidate(kind="pupil", defocus_px2=(-80.0, -80.0), loss=0.2)
+WRONG = Candidate(kind="pupil", defocus_px2=(80.0, 80.0), loss=0.1)
+
+
+@pytest.fixture(scope="module")
+def ring() -> tuple[Dataset, np.ndarray]:
+    dataset, object_YX, _ = scan_of(RING, (-80.0, -80.0))
+    return dataset, object_YX
+
+
+def first_wrong(monkeypatch: pytest.MonkeyPatch, worth: int = 2) -> None:
+    found = Search(candidates=(WRONG, RIGHT), worth=worth)
+    monkeypatch.setattr(session, "search", lambda scan, recipe: found)
+
+
+def cpcc(state: EpochState, object_YX: np.ndarray) -> float:
+    region = rectangle_of_centres(state.positions_px, (SIDE, SIDE))
+    return align(state.object_MYX()[0], object_YX, region).cpcc
+
+
+def test_the_next_best_start_finds_the_picture(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, object_YX = ring
+    first_wrong(monkeypatch)
+    states = list(reconstruct(dataset, RECIPE))
+    assert [state.epoch for state in states] == list(range(1, len(states) + 1))
+    assert {state.run for state in states} == {1, 2}
+    first_of_second = next(state for state in states if state.run == 2)
+    assert first_of_second.epoch == 20, "noticed as the first stage ended"
+    assert first_of_second.epochs == states[-1].epochs == len(states) == 60
+    assert cpcc(states[19], object_YX) < 0.7 < 0.95 < cpcc(states[-1], object_YX)
+    assert states[-1].evidence().explained() > 0.8
+
+
+def test_with_no_other_start_the_run_goes_on_to_its_end(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_wrong(monkeypatch, worth=1)
+    *_, last = reconstruct(ring[0], RECIPE)
+    assert (last.epoch, last.epochs, last.run) == (40, 40, 1)
+    assert last.evidence().explained() < 0.5
+
+
+def test_of_several_wrong_runs_the_best_picture_is_the_last(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One stage: noticed only at the end, so that whole runs are compared."""
+    single = replace(RECIPE, stages=(Stage(epochs=25, batches=(3.0,)),))
+    monkeypatch.setattr(session, "finds_no_picture", lambda evidence: True)
+    monkeypatch.setattr(
+        session, "search", lambda scan, recipe: Search(candidates=(RIGHT, WRONG), worth=2)
+    )
+    states = list(reconstruct(ring[0], single))
+    assert len(states) == 50
+    assert np.array_equal(states[-1].object_MYX(), states[24].object_MYX())
+    assert cpcc(states[-1], ring[1]) > 0.9 > cpcc(states[-2], ring[1])
+
+
+@pytest.mark.parametrize("epoch", [10, 20, 27])
+def test_cut_before_at_and_after_the_new_beginning_it_resumes_bit_for_bit(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    first_wrong(monkeypatch)
+    kept: dict[str, np.ndarray] = {}
+    for state in reconstruct(ring[0], RECIPE):
+        if state.epoch == epoch:
+            kept = state.checkpoint().arrays()
+    monkeypatch.setattr(session, "search", None)  # what was found is in the checkpoint
+    *_, resumed = reconstruct(ring[0], RECIPE, Checkpoint.from_arrays(kept))
+    assert (resumed.epoch, resumed.run) == (state.epoch, state.run)
+    assert np.array_equal(resumed.object_MYX(), state.object_MYX())
+    assert resumed.search == state.search
+
+
+def test_a_short_run_is_not_blamed_on_its_start(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_wrong(monkeypatch)
+    short = replace(RECIPE, stages=(Stage(epochs=5, batches=(6.0,)),))
+    assert len(list(reconstruct(ring[0], short))) == 5
