@@ -39,10 +39,16 @@ SURE = 6.0
 """Standard errors of a step."""
 
 STILL = 0.35
-"""Of a step: neighbours on the same side may change by that together, ..."""
+"""Of a step: neighbours on the same side may change by that together."""
 
-AGREE = 0.8
-"""... and so many of the pairs across differ from it by less."""
+AGREE = (0.5, 0.8)
+"""So near to a step, in its own size, must lie so many of the pairs across."""
+
+ABOVE_USUAL = 3.0
+"""A step over the usual difference of neighbours."""
+
+REFINED = 4
+"""Frames before and after, among which the step's own is looked for."""
 
 STRAIGHT = 0.7
 """Cosine between moves along one line of a scan."""
@@ -215,12 +221,26 @@ def _clearest_step(
     at = int(np.argmax(sure_t))
     if sure_t[at] < SURE:
         return None
+    step = float(np.median(rises[(early < at) & (late >= at)]))
+    at = _refined(early, late, rises, at, step)
     across = (early < at) & (late >= at)
     step = float(np.median(rises[across]))
-    agrees = np.abs(rises[across] - step) < STILL * abs(step)
-    if not STEPS[0] <= abs(step) <= STEPS[1] or agrees.mean() < AGREE:
+    agrees = np.abs(rises[across] - step) < AGREE[0] * abs(step)
+    if not max(STEPS[0], ABOVE_USUAL * usual) <= abs(step) <= STEPS[1]:
         return None
-    return (at, step) if _still(early, late, rises, at, step) else None
+    if agrees.mean() < AGREE[1] or not _still(early, late, rises, at, step):
+        return None
+    return at, step
+
+
+def _refined(early: Indices, late: Indices, rises: Floats, at: int, step: float) -> int:
+    """The frame near by at which a step explains the differences best."""
+    nearby = range(max(1, at - REFINED), at + REFINED + 1)
+    rest = [
+        float(np.abs(rises - step * ((early < place) & (late >= place))).sum())
+        for place in nearby
+    ]
+    return nearby[int(np.argmin(rest))]
 
 
 def _still(early: Indices, late: Indices, rises: Floats, at: int, step: float) -> bool:

@@ -28,6 +28,7 @@ REASONS = {
     "too bright": "brighter than the beam: brighter than all around them",
     "cut off": "a part of them was not written",
     "repeated": "the same as the frame before, count by count",
+    "unexplained": "no picture that explains the other frames explains them",
     "block": "a part of them holds something else than the pattern",
     # pixels
     "marked": "bad in the scan's own mask",
