@@ -42,9 +42,9 @@ def test_the_next_best_start_finds_the_picture(
     first_wrong(monkeypatch)
     states = list(reconstruct(dataset, RECIPE))
     assert [state.epoch for state in states] == list(range(1, len(states) + 1))
-    assert {state.run for state in states} == {1, 2}
-    first_of_second = next(state for state in states if state.run == 2)
+    first_of_second = next(state for state in states if state.runs == 2)
     assert first_of_second.epoch == 20, "noticed as the first stage ended"
+    assert (first_of_second.run, states[-1].run) == (1, 2)
     assert first_of_second.epochs == states[-1].epochs == len(states) == 60
     assert cpcc(states[19], object_YX) < 0.7 < 0.95 < cpcc(states[-1], object_YX)
     assert states[-1].evidence().explained() > 0.8
@@ -70,6 +70,7 @@ def test_of_several_wrong_runs_the_best_picture_is_the_last(
     )
     states = list(reconstruct(ring[0], single))
     assert len(states) == 50
+    assert (states[-1].run, states[-1].runs, states[-2].run) == (1, 2, 2)
     assert np.array_equal(states[-1].object_MYX(), states[24].object_MYX())
     assert cpcc(states[-1], ring[1]) > 0.9 > cpcc(states[-2], ring[1])
 

@@ -17,8 +17,8 @@ from rich.progress import (
 
 
 @contextmanager
-def epoch_bar(name: str, epochs: int) -> Iterator[Callable[[int, float], None]]:
-    """Gives what is to be called with the number and the loss of each epoch done."""
+def epoch_bar(name: str, epochs: int) -> Iterator[Callable[[int, float, int], None]]:
+    """Gives what is told of each epoch done: its number, its loss, and how many there are."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -31,4 +31,6 @@ def epoch_bar(name: str, epochs: int) -> Iterator[Callable[[int, float], None]]:
         disable=not console.is_terminal,
     ) as bars:
         task = bars.add_task(name, total=epochs, loss="")
-        yield lambda epoch, loss: bars.update(task, completed=epoch, loss=f"{loss:.4g}")
+        yield lambda epoch, loss, epochs: bars.update(
+            task, completed=epoch, total=epochs, loss=f"{loss:.4g}"
+        )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -13,10 +15,12 @@ import numpy as np
 import typer
 
 from exitwave.cli.tables import quality_rows
+from exitwave.cli.verdict_rows import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_dataset
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError
@@ -34,8 +38,25 @@ from .starting import Begin
 from .truth import told_truth
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which file, and what it does not say by itself.
+
+    Attributes
+    ----------
+    file : Path
+    dataset, positions, positions_unit : str, optional
+        For files that do not tell where these are, or in what unit.
+    """
+
+    file: Path
+    dataset: str | None = None
+    positions: str | None = None
+    positions_unit: str | None = None
+
+
 def reconstruct_file(
-    file: Path,
+    source: Source,
     out: Path,
     *,
     recipe: str,
@@ -44,37 +65,34 @@ def reconstruct_file(
     begin: Begin,
     frc: bool = False,
     memory_GB: float | None = None,
-    dataset: str | None = None,
-    positions: str | None = None,
-    positions_unit: str | None = None,
+    as_json: bool = False,
 ) -> Reconstruction:
     """Reconstruct the scan in a file into a CXI file; says what it does, and how well.
 
-    `dataset`, `positions` and `positions_unit` are for files that do not say them. The
-    result's file holds the measurement (and its truth) too. Of a run that diverges the last
-    good epoch is written. With `frc` two halves of the data are reconstructed as well.
+    The result's file holds the measurement (and its truth) too. Of a run that diverges the
+    last good epoch is written. With `frc` two halves of the data are reconstructed as well.
+    With `as_json` one object is printed and everything else goes to the error stream.
 
     Raises
     ------
     ExitwaveError
         The recipe, the file or the run fails.
     """
-    configure_logging("warning")
+    configure_logging("error")
+    say = partial(typer.echo, err=as_json)
+    began_s = time.perf_counter()
     sections = split_sections(overrides)
     chosen = resolve_recipe(recipe, sections["recipe"])
-    geometry = geometry_from_mapping(sections["geometry"])
-    measurement = open_measurement(
-        file, dataset, positions, positions_unit=positions_unit, geometry=geometry
-    )
-    scan = FileScan(file, measurement)
-    prepared = build_dataset(scan, data_from_mapping(sections["data"]), scan.geometry(geometry))
-    typer.echo(
-        f"{file}: {len(prepared.dataset.frames)} patterns, "
+    measurement, prepared = _prepared(source, sections)
+    say(
+        f"{source.file}: {len(prepared.dataset.frames)} patterns, "
         f"pixel {prepared.pixel_size_m * 1e9:.4g} nm, recipe {chosen.name}"
     )
+    for name, line in verdict_rows(None, prepared.preparation, None):
+        say(f"{name} {line}")
     engine = partial(reconstruct, device=device, memory_GB=memory_GB)
-    state, loss, diverged = _run(engine, prepared.dataset, chosen, begin)
-    assessed = assess(prepared.dataset, state, subpixel=chosen.subpixel, device=device)
+    state, loss, diverged = _run(engine, prepared.dataset, chosen, begin, say)
+    assessed = assess(prepared, state, subpixel=chosen.subpixel, device=device)
     if frc and diverged is None:
         assessed = _with_frc(engine, assessed, prepared, chosen)
     result = Reconstruction(
@@ -87,8 +105,11 @@ def reconstruct_file(
         geometry=prepared.geometry,
         box=state.illuminated_box(),
         quality=assessed.figures(),
+        verdict=assessed.verdict,
+        preparation=assessed.preparation,
+        start=assessed.start,
         metadata={
-            "source": str(file),
+            "source": str(source.file),
             "recipe": recipe_to_mapping(chosen),
             "overrides": dict(overrides),
             "geometry": asdict(prepared.geometry),
@@ -96,21 +117,90 @@ def reconstruct_file(
         },
     )
     write_reconstruction(out, result, measurement)
-    typer.echo(f"{out}: loss {loss[-1]:.5g} after {len(loss)} epochs")
-    for name, line in quality_rows(assessed.quality):
-        typer.echo(f"{name} {line}")
-    cpcc, why_none = told_truth(result, measurement)
-    if cpcc is not None:
-        typer.echo(f"|cPCC| {cpcc:.4f}")
-    elif why_none is not None:
-        typer.echo(f"no |cPCC|: {why_none}")
+    told = told_truth(result, measurement)
+    if as_json:
+        seconds = time.perf_counter() - began_s
+        typer.echo(_json(result, assessed, chosen, out, seconds, told[0]))
+    else:
+        _say_all(out, loss, assessed, told)
     if diverged is not None:
         raise Diverged(f"{diverged}; {out} holds epoch {state.epoch}, the last good one")
     return result
 
 
+def _prepared(
+    source: Source, sections: Mapping[str, Mapping[str, Any]]
+) -> tuple[AnyMeasurement, Prepared]:
+    """The file, opened, and its scan made ready for the engine."""
+    geometry = geometry_from_mapping(sections["geometry"])
+    measurement = open_measurement(
+        source.file,
+        source.dataset,
+        source.positions,
+        positions_unit=source.positions_unit,
+        geometry=geometry,
+    )
+    scan = FileScan(source.file, measurement)
+    data = data_from_mapping(sections["data"])
+    return measurement, build_dataset(scan, data, scan.geometry(geometry))
+
+
+def _say_all(
+    out: Path, loss: list[float], assessed: Assessment, told: tuple[float | None, str | None]
+) -> None:
+    """The verdict first, then what it rests on."""
+    typer.echo(f"{out}: loss {loss[-1]:.5g} after {len(loss)} epochs")
+    rows = [
+        *verdict_rows(assessed.verdict, assessed.preparation, assessed.start),
+        *quality_rows(assessed.quality, assessed.verdict),
+    ]
+    for name, line in rows:
+        typer.echo(f"{name} {line}")
+    cpcc, why_none = told
+    if cpcc is not None:
+        typer.echo(f"|cPCC| {cpcc:.4f}")
+    elif why_none is not None:
+        typer.echo(f"no |cPCC|: {why_none}")
+
+
+def _json(
+    result: Reconstruction,
+    assessed: Assessment,
+    recipe: Recipe,
+    out: Path,
+    seconds: float,
+    cpcc: float | None,
+) -> str:
+    """One object for scripts: the verdict, what it rests on, what was left out."""
+    verdict, preparation = assessed.verdict, assessed.preparation
+    parts = [verdict, preparation, assessed.start, assessed.quality]
+    judged, prepared, started, quality = (json.loads(part.model_dump_json()) for part in parts)
+    told = {
+        "verdict": judged["verdict"],
+        "rules": judged["rules"],
+        "figures": judged["figures"],
+        **prepared,
+        "start": started,
+        "epochs": len(result.loss),
+        "seconds": round(seconds, 3),
+        "loss": float(result.loss[-1]),
+        "frames": len(result.positions_px),
+        "recipe": recipe.name,
+        "pixel_size_m": result.pixel_size_m,
+        "quality": quality,
+        "out": str(out),
+    }
+    if cpcc is not None:
+        told["cpcc"] = cpcc
+    return json.dumps(told)
+
+
 def _run(
-    engine: partial[Iterator[EpochState]], dataset: Dataset, recipe: Recipe, begin: Begin
+    engine: partial[Iterator[EpochState]],
+    dataset: Dataset,
+    recipe: Recipe,
+    begin: Begin,
+    say: Callable[[str], None],
 ) -> tuple[EpochState, list[float], Diverged | None]:
     """The last good state, the loss of every epoch, and why the run ended early, if so.
 
@@ -118,13 +208,13 @@ def _run(
     """
     state: EpochState | None = None
     diverged: Diverged | None = None
-    start, loss = begin.beginning(dataset, recipe)
+    start, loss = begin.beginning(dataset, recipe, say)
     with epoch_bar("epochs", recipe.epochs) as show:
         try:
             for state in engine(dataset, recipe, start):
                 loss.append(state.loss.total)
                 begin.keep(state, loss)
-                show(state.epoch, state.loss.total)
+                show(state.epoch, state.loss.total, state.epochs)
         except Diverged as error:
             diverged = error
     if state is None:
@@ -141,10 +231,11 @@ def _with_frc(
     with epoch_bar(f"halves of the {halves}", 2 * recipe.epochs) as show:
         for state in reconstruct_halves(engine, prepared.dataset, recipe, halves):
             pair.take(state)
-            show(state.epoch, state.loss.total)
+            show(state.epoch, state.loss.total, state.epochs)
     rings = pair.rings()
     found = frc_figures(rings, halves, prepared.pixel_size_m)
-    return Assessment(
+    return replace(
+        assessed,
         quality=assessed.quality.model_copy(update={"frc": found}),
         curves={**assessed.curves, "frc": frc_curve(rings)},
     )

@@ -10,6 +10,7 @@ import typer
 
 from exitwave.cli.extras import needs
 from exitwave.cli.jobs import parse_settings
+from exitwave.schema.data import Orientation
 from exitwave.schema.errors import UsageError
 from exitwave.settings.threads import BRIEFLY_SPINNING
 
@@ -105,13 +106,25 @@ def reconstruct(
     dataset: Dataset = None,
     positions: Positions = None,
     positions_unit: PositionsUnit = None,
+    orientation: Annotated[
+        Orientation | None,
+        typer.Option(
+            help="What is done to the positions: transpose swaps y and x, flips mirror them "
+            "afterwards; auto tries all in short runs."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object: verdict, rules, left_out, …")
+    ] = False,
 ) -> None:
     """Reconstruct a file, with no service at all.
 
-    Prints how good the result is, as far as that can be told; where the file carries the
-    truth of a simulation, |cPCC| against it.
+    Prints first whether there is a picture, and why not; then how good it is, as far as that
+    can be told; where the file carries the truth of a simulation, |cPCC| against it.
     """
     overrides = parse_settings(settings or [])
+    if orientation is not None:
+        overrides["data.orientation"] = orientation
     if seed is not None:
         overrides["recipe.seed"] = seed
     if resume and (checkpoint is None or start is not None):
@@ -119,10 +132,15 @@ def reconstruct(
     _check_target(out)
     _let_threads_sleep()
     with needs("worker"):
-        from .reconstruct import reconstruct_file
+        from .reconstruct import Source, reconstruct_file
         from .starting import Begin
     reconstruct_file(
-        file,
+        Source(
+            file=file,
+            dataset=dataset,
+            positions=positions,
+            positions_unit=positions_unit,
+        ),
         out,
         recipe=recipe,
         overrides=overrides,
@@ -130,9 +148,7 @@ def reconstruct(
         begin=Begin(start=start, checkpoint=checkpoint, resume=resume),
         frc=frc,
         memory_GB=memory_GB,
-        dataset=dataset,
-        positions=positions,
-        positions_unit=positions_unit,
+        as_json=as_json,
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import typer
 
 from exitwave.engine import Checkpoint, Dataset, EpochState, StartingPoint
 from exitwave.files.checkpoint import read_arrays, write_arrays
@@ -39,9 +39,9 @@ class Begin:
     every: int = 10
 
     def beginning(
-        self, dataset: Dataset, recipe: Recipe
+        self, dataset: Dataset, recipe: Recipe, say: Callable[[str], None]
     ) -> tuple[StartingPoint | Checkpoint | None, list[float]]:
-        """What `reconstruct` is given as its start, and the losses so far; says so.
+        """What `reconstruct` is given as its start, and the losses so far; `say` is told.
 
         Raises
         ------
@@ -51,10 +51,10 @@ class Begin:
         if self.resume and self.checkpoint is not None:
             arrays = read_arrays(self.checkpoint)
             kept = Checkpoint.from_arrays(arrays)
-            typer.echo(f"{self.checkpoint}: going on after epoch {kept.epoch}")
+            say(f"{self.checkpoint}: going on after epoch {kept.epoch}")
             return kept, [float(loss) for loss in arrays.get(_LOSSES, ())]
         if self.start is not None:
-            return _starting_point(self.start, dataset, recipe), []
+            return _starting_point(self.start, dataset, recipe, say), []
         return None, []
 
     def keep(self, state: EpochState, losses: list[float]) -> None:
@@ -66,7 +66,9 @@ class Begin:
             write_arrays(self.checkpoint, {**arrays, _LOSSES: np.array(losses)})
 
 
-def _starting_point(path: Path, dataset: Dataset, recipe: Recipe) -> StartingPoint:
+def _starting_point(
+    path: Path, dataset: Dataset, recipe: Recipe, say: Callable[[str], None]
+) -> StartingPoint:
     result = read_reconstruction(path)
     found, wanted = result.probe_NHW.shape[1:], dataset.frames.shape_HW
     if found != wanted:
@@ -74,5 +76,5 @@ def _starting_point(path: Path, dataset: Dataset, recipe: Recipe) -> StartingPoi
     shape_MYX = (recipe.object_states, *dataset.object_shape_YX)
     object_MYX = result.object_MYX if result.object_MYX.shape == shape_MYX else None
     part = "probe" if object_MYX is None else "probe and object"
-    typer.echo(f"{path}: its {part} begin the run")
+    say(f"{path}: its {part} begin the run")
     return StartingPoint(object_MYX=object_MYX, probe_NHW=result.probe_NHW)

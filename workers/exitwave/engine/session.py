@@ -53,8 +53,10 @@ class Course:
         Frames that are left out since nothing explains them.
     stages_run : dict
         Whether each stage so far was run, by number.
+    best : int
+        Of the runs before, the one with the best picture, which is kept; 0: there is none.
     explained : float
-        By the best run before, whose object and probe are kept; below 0: there is none.
+        By that picture.
     """
 
     run: int = 1
@@ -63,6 +65,7 @@ class Course:
     left_out: NDArray[np.intp]
     wild: NDArray[np.intp]
     stages_run: dict[int, bool]
+    best: int = 0
     explained: float = -1.0
 
     @property
@@ -94,7 +97,7 @@ class Session:
         self._dataset, self._asked = dataset, recipe
         self._recipe = for_counts(recipe, whole=scan.counted)
         self._held_out: HeldOut | None = None
-        self._best: tuple[Tensor, Tensor] | None = None
+        self._best: tuple[Tensor, Tensor] | None = None  # of the run `course.best`
         self._given = start if isinstance(start, StartingPoint) else None
         self._course = Course(
             left_out=held_out_frames(self._recipe, len(scan)),
@@ -178,6 +181,7 @@ class Session:
                     self._scan, object_MYX, probe_NHW, course.left_out, course.epoch
                 )
         now = self._course
+        kept = self._best is not None and object_MYX is self._best[0]
         return EpochState(
             epoch=course.epoch,
             epochs=self._epochs(),
@@ -189,7 +193,8 @@ class Session:
             held_out=self._held_out,
             evidence=gather,
             search=self._search,
-            run=now.run,
+            run=now.best if kept and now is course else course.run,
+            runs=now.run,
             wild_frames=now.wild.copy(),
             object_on_device_MYX=object_MYX,
             probe_on_device_NHW=probe_NHW,
@@ -231,7 +236,7 @@ class Session:
         if another and course.done >= LEAST_EPOCHS and finds_no_picture(evidence):
             if epoch.last and explained > course.explained:
                 self._best = object_MYX, probe_NHW
-                course.explained = explained
+                course.best, course.explained = course.run, explained
             self._begin_again()
         elif epoch.last and self._best is not None and explained < course.explained:
             return *self._best, self._gathering(*self._best)
@@ -245,6 +250,7 @@ class Session:
             left_out=held_out_frames(self._recipe, len(self._scan)),
             wild=np.empty(0, dtype=np.intp),
             stages_run={},
+            best=course.best,
             explained=course.explained,
         )
         self._begin_run()
@@ -296,6 +302,7 @@ def _plain(course: Course) -> dict[str, Any]:
         "left_out": course.left_out.tolist(),
         "wild": course.wild.tolist(),
         "stages_run": list(course.stages_run.items()),
+        "best": course.best,
         "explained": course.explained,
     }
 
@@ -309,6 +316,7 @@ def _course(values: dict[str, Any]) -> Course:
             left_out=np.array(values["left_out"], dtype=np.intp),
             wild=np.array(values["wild"], dtype=np.intp),
             stages_run={int(number): bool(run) for number, run in values["stages_run"]},
+            best=int(values["best"]),
             explained=float(values["explained"]),
         )
     except (KeyError, TypeError, ValueError) as error:

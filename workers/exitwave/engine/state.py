@@ -60,8 +60,9 @@ class EpochState:
         modelled once, at the first call.
     search : Search
         Where the run began, and what else was tried.
-    run : int
-        Number of the start in use, from 1 in the order of `search.candidates`.
+    run, runs : int
+        Number of the start that this picture comes from, in the order of `search.candidates`
+        from 1, and how many have been begun with.
     wild_frames : ndarray of int
         Frames that are left out of the fit since no picture of the others explains them.
     checkpoint : callable
@@ -82,6 +83,7 @@ class EpochState:
     evidence: Callable[[], Evidence]
     search: Search
     run: int
+    runs: int
     wild_frames: NDArray[np.intp]
     checkpoint: Callable[[], Checkpoint]
     checkpoint_bytes: int

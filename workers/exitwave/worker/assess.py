@@ -1,4 +1,4 @@
-"""How good a finished run is: every figure that needs no truth and no second run."""
+"""How good a finished run is, and whether there is a picture: all that needs no truth."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import numpy as np
 from exitwave.engine import Dataset, EpochState
 from exitwave.engine.evaluate import modelled_patterns
 from exitwave.files.reconstruction import Curve, QualityFigures, flat_numbers
+from exitwave.prepare import Prepared
+from exitwave.prepare.told import frames_left_out
 from exitwave.quality import grid_power, overlap, rectangle_of_centres, transfer_function
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.job import HeldOutFigures, Quality
 from exitwave.schema.recipe import SubPixel
+from exitwave.schema.verdict import Preparation, Start, StartTried, Verdict
+from exitwave.verdict import figures_of, judge_run
 
 PRTF_PATTERNS = 64
 """Evenly over the scan, for the transfer function."""
@@ -26,11 +30,18 @@ class Assessment:
     ----------
     quality : Quality
         For people and records.
+    verdict : Verdict
+    preparation : Preparation
+        With the frames that the run itself left out.
+    start : Start
     curves : dict of str to Curve
         By the names that `exitwave.files` knows.
     """
 
     quality: Quality
+    verdict: Verdict
+    preparation: Preparation
+    start: Start
     curves: dict[str, Curve] = field(default_factory=dict)
 
     def figures(self) -> QualityFigures:
@@ -41,13 +52,13 @@ class Assessment:
 
 
 def assess(
-    dataset: Dataset, last: EpochState, *, subpixel: SubPixel = "auto", device: str = "auto"
+    prepared: Prepared, last: EpochState, *, subpixel: SubPixel = "auto", device: str = "auto"
 ) -> Assessment:
     """Judge the last state of a run over a dataset.
 
     Parameters
     ----------
-    dataset : Dataset
+    prepared : Prepared
         What was reconstructed.
     last : EpochState
     subpixel : {"auto", "on", "off"}
@@ -55,6 +66,7 @@ def assess(
     device : str
         Where patterns are modelled.
     """
+    dataset = prepared.dataset
     object_MYX, probe_NHW = last.object_MYX(), last.probe_NHW()
     frames = len(dataset.frames)
     sample = np.unique(np.linspace(0, frames - 1, min(frames, PRTF_PATTERNS)).astype(np.intp))
@@ -81,7 +93,34 @@ def assess(
     table = np.stack([prtf.frequency_cycles_per_px, prtf.ratio], axis=1)
     return Assessment(
         quality=quality,
+        verdict=judge_run(figures_of(last, last.evidence())),
+        preparation=_with_wild_frames(prepared, last),
+        start=_start(last),
         curves={"prtf": Curve(columns=("frequency_cycles_per_px", "ratio"), values=table)},
+    )
+
+
+def _with_wild_frames(prepared: Prepared, last: EpochState) -> Preparation:
+    """What was left out before the fit, and what the fit itself found."""
+    told = prepared.preparation
+    if not len(last.wild_frames):
+        return told
+    line = frames_left_out("unexplained", prepared.frame_indices[last.wild_frames])
+    return told.model_copy(update={"left_out": [*told.left_out, line]})
+
+
+def _start(last: EpochState) -> Start:
+    tried = [
+        StartTried(
+            kind=one.kind,
+            defocus_y_px2=one.defocus_px2[0],
+            defocus_x_px2=one.defocus_px2[1],
+            loss=one.loss,
+        )
+        for one in last.search.candidates
+    ]
+    return Start(
+        chosen=tried[last.run - 1], tried=tried, runs=last.runs, seconds=last.search.seconds
     )
 
 

@@ -51,7 +51,7 @@ def reconstruction(
         cut_short = error
     if last is None:
         raise cut_short or _no_epoch(recipe)
-    assessed = assess(prepared.dataset, last, subpixel=recipe.subpixel, device=device)
+    assessed = assess(prepared, last, subpixel=recipe.subpixel, device=device)
     return FinalArrays(
         object_MYX=last.object_MYX(),
         probe_NHW=last.probe_NHW(),
@@ -61,6 +61,9 @@ def reconstruction(
         epochs=last.epoch,
         loss=last.loss.total,
         quality=assessed.quality,
+        verdict=assessed.verdict,
+        preparation=assessed.preparation,
+        start=assessed.start,
         curves=assessed.curves,
         diverged=str(cut_short) if isinstance(cut_short, Diverged) else "",
         stopped=isinstance(cut_short, JobStoppedError),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,13 @@ class Evidence:
         """Height and width of a frame, in pixels."""
         height, width = self.counts_nHW.shape[1:]
         return int(height), int(width)
+
+    def images(self, group: int) -> list[NDArray[np.float32]]:
+        """Sum, sum of squares, highest and lowest (H, W) of a group."""
+        return [
+            image_gHW[group]
+            for image_gHW in (self.sum_gHW, self.square_gHW, self.peak_gHW, self.low_gHW)
+        ]
 
     def frame(self, index: int) -> Floats:
         """One frame (H, W) in photons."""
@@ -178,25 +185,23 @@ def _look_at(evidence: Evidence, group: int) -> None:
         halves_n2W = upper_lower @ photons_nHW
         evidence.columns_n2W[low:high] = np.fft.fftshift(halves_n2W, axes=2)
     images = np.fft.fftshift(sums.images(), axes=(1, 2))
-    for image, kept in zip(
-        images,
-        (evidence.sum_gHW, evidence.square_gHW, evidence.peak_gHW, evidence.low_gHW),
-        strict=True,
-    ):
-        kept[group] = image
+    for kept, image in zip(evidence.images(group), images, strict=True):
+        kept[:] = image
 
 
 def first_maps(evidence: Evidence, valid_HW: Bools, *, photons: bool) -> PixelMaps:
-    """Of medians over the groups: before it is known which frames went wrong."""
-    members_g = np.diff(evidence.first_g).astype(float)[:, None, None]
+    """Means as medians over the groups, before it is known which frames went wrong.
+
+    Nothing else is known yet: noise and extremes are those of the means.
+    """
+    members_g = np.diff(evidence.first_g).astype(np.float32)[:, None, None]
     mean_HW = np.median(evidence.sum_gHW / members_g, axis=0).astype(np.float64)
-    square_HW = np.median(evidence.square_gHW / members_g, axis=0).astype(np.float64)
     return PixelMaps(
         frames=len(evidence),
         mean_HW=mean_HW,
-        variance_HW=np.maximum(square_HW - mean_HW**2, 0),
-        peak_HW=np.median(evidence.peak_gHW, axis=0).astype(np.float64),
-        low_HW=np.median(evidence.low_gHW, axis=0).astype(np.float64),
+        variance_HW=mean_HW,
+        peak_HW=mean_HW,
+        low_HW=np.zeros_like(mean_HW),
         valid_HW=valid_HW,
         photons=photons,
     )
@@ -206,29 +211,25 @@ def pixel_maps(
     evidence: Evidence, ordinary_n: Bools, valid_HW: Bools, *, photons: bool
 ) -> PixelMaps:
     """Of ordinary frames (n,) only; groups with others among them are looked at again."""
-    images = np.stack(
-        [evidence.sum_gHW, evidence.square_gHW, evidence.peak_gHW, evidence.low_gHW]
-    )
-    kept_g = np.ones(len(evidence.first_g) - 1, np.bool_)
-    for group in range(len(kept_g)):
-        members = np.arange(evidence.first_g[group], evidence.first_g[group + 1])
+    total = _Totals(evidence.shape_HW)
+    for group, (begin, end) in enumerate(itertools.pairwise(evidence.first_g)):
+        members = np.arange(begin, end)
         chosen = members[ordinary_n[members]]
         if len(chosen) == len(members):
-            continue
-        kept_g[group] = bool(len(chosen))
-        sums = _Sums(evidence.shape_HW)
-        for low, high in _slabs(0, len(chosen), valid_HW.size):
-            sums.add(evidence.counts_nHW[chosen[low:high]], evidence.unit)
-        images[:, group] = np.fft.fftshift(sums.images(), axes=(1, 2))
-    frames = int(ordinary_n.sum())
-    mean_HW = images[0].sum(axis=0, dtype=np.float64) / frames
-    square_HW = images[1].sum(axis=0, dtype=np.float64) / frames
+            total.add(evidence.images(group))
+        elif len(chosen):
+            sums = _Sums(evidence.shape_HW)
+            for low, high in _slabs(0, len(chosen), valid_HW.size):
+                sums.add(evidence.counts_nHW[chosen[low:high]], evidence.unit)
+            total.add(list(np.fft.fftshift(sums.images(), axes=(1, 2))))
+    frames = max(1, int(ordinary_n.sum()))
+    mean_HW = total.sum_HW / frames
     return PixelMaps(
         frames=frames,
         mean_HW=mean_HW,
-        variance_HW=np.maximum(square_HW - mean_HW**2, 0),
-        peak_HW=images[2][kept_g].max(axis=0).astype(np.float64),
-        low_HW=images[3][kept_g].min(axis=0).astype(np.float64),
+        variance_HW=np.maximum(total.square_HW / frames - mean_HW**2, 0),
+        peak_HW=total.peak_HW,
+        low_HW=np.where(np.isfinite(total.low_HW), total.low_HW, 0),
         valid_HW=valid_HW,
         photons=photons,
     )
@@ -246,6 +247,21 @@ def tiles_without(evidence: Evidence, bad_HW: Bools) -> Floats:
         for pixel in range(len(y)):
             tiles_nTT[:, tile_y[pixel], tile_x[pixel]] -= photons[:, pixel]
     return np.maximum(tiles_nTT, 0)
+
+
+class _Totals:
+    """Groups put together, DC at the centre."""
+
+    def __init__(self, shape_HW: tuple[int, int]) -> None:
+        self.sum_HW, self.square_HW, self.peak_HW = (np.zeros(shape_HW) for _ in range(3))
+        self.low_HW = np.full(shape_HW, np.inf)
+
+    def add(self, images: Sequence[NDArray[np.floating[Any]]]) -> None:
+        """Take in a group's sum, sum of squares, highest and lowest."""
+        self.sum_HW += images[0]
+        self.square_HW += images[1]
+        np.maximum(self.peak_HW, images[2], out=self.peak_HW)
+        np.minimum(self.low_HW, images[3], out=self.low_HW)
 
 
 class _Sums:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .evidence import Bools, Evidence, Floats, Indices, PixelMaps
 from .hot import outshining
-from .neighbours import AROUND, BESIDE, highest, spread
+from .neighbours import AROUND, BESIDE, highest_at, spread
 from .noise import too_noisy
 
 LEAST_PHOTONS = 25.0
@@ -50,9 +50,12 @@ def flashes(evidence: Evidence, maps: PixelMaps, looked_at_n: Bools) -> Flashes:
     bright_HW = outshining(peak_HW, maps, LEAST_PHOTONS) & maps.valid_HW
     noisy_HW = too_noisy(maps) & maps.valid_HW & ~bright_HW
     suspect_HW = bright_HW | noisy_HW
+    if not suspect_HW.any():
+        nothing = np.zeros(0, np.intp)
+        return Flashes(suspect_HW, suspect_HW, nothing, nothing)
     photons = evidence.series(suspect_HW)
     photons[~looked_at_n] = 0
-    usual = _usual(peak_HW, bright_HW)[suspect_HW]
+    usual = _usual(peak_HW, bright_HW, suspect_HW)
     if noisy_HW.any():
         own = np.percentile(photons[looked_at_n], 95, axis=0)
         alone = noisy_HW[suspect_HW]
@@ -68,11 +71,12 @@ def flashes(evidence: Evidence, maps: PixelMaps, looked_at_n: Bools) -> Flashes:
     return Flashes(often_HW, at_HW, frames, pixels)
 
 
-def _usual(peak_HW: Floats, bright_HW: Bools) -> Floats:
-    """What such pixels may hold: some times the highest count around, without each other."""
+def _usual(peak_HW: Floats, bright_HW: Bools, at_HW: Bools) -> Floats:
+    """What pixels may hold: some times the highest count around, without bright ones."""
     others_HW = np.where(bright_HW, 0, peak_HW)
-    around_HW = np.minimum(
-        highest(others_HW, BESIDE), np.maximum(highest(others_HW, AROUND, rank=3), 1)
+    around = np.minimum(
+        highest_at(others_HW, at_HW, BESIDE, rank=1),
+        np.maximum(highest_at(others_HW, at_HW, AROUND, rank=3), 1),
     )
-    usual_HW: Floats = TIMES_AROUND * around_HW + spread(around_HW) + LEAST_PHOTONS / 2
-    return usual_HW
+    usual: Floats = TIMES_AROUND * around + spread(around) + LEAST_PHOTONS / 2
+    return usual

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from .beam import protected
 from .evidence import Bools, Floats, PixelMaps
-from .neighbours import AROUND, BESIDE, highest, spread
+from .neighbours import AROUND, BESIDE, COMPASS, highest, highest_at, spread
 
 BESIDE_TIMES = 6.0
 """A pixel so much brighter than all eight beside it is none of the pattern's."""
@@ -62,16 +62,25 @@ def _outshining(image_HW: Floats, beam_HW: Bools, least: float) -> Bools:
     found_HW = np.zeros(image_HW.shape, np.bool_)
     for _ in range(ROUNDS):
         beside_HW = highest(image_HW, BESIDE)
-        around_HW = highest(image_HW, AROUND, rank=3)
         above_HW = image_HW > BESIDE_TIMES * beside_HW + spread(beside_HW) + least
-        above_HW |= image_HW > AROUND_TIMES * around_HW + spread(around_HW) + least
-        above_HW |= _clusters(image_HW, least)
+        above_HW |= _above_around(image_HW, least) | _clusters(image_HW, least)
         above_HW &= ~beam_HW
         if not above_HW.any():
             break
         found_HW |= above_HW
         image_HW[above_HW] = 0
     return found_HW
+
+
+def _above_around(image_HW: Floats, least: float) -> Bools:
+    """Pixels far above all but two of those two and three pixels away."""
+    few_HW = highest(image_HW, COMPASS, rank=3)  # no more than that of all
+    above_HW = image_HW > AROUND_TIMES * few_HW + spread(few_HW) + least
+    if above_HW.any():
+        around = highest_at(image_HW, above_HW, AROUND, rank=3)
+        limit = AROUND_TIMES * around + spread(around) + least
+        above_HW[above_HW] = image_HW[above_HW] > limit
+    return above_HW
 
 
 def _clusters(image_HW: Floats, least: float) -> Bools:

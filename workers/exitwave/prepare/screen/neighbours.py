@@ -10,50 +10,94 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .evidence import Bools, Floats
 
+Offsets = NDArray[np.intp]
 
-def _ring(inner: int, outer: int) -> Bools:
+
+def _offsets(inner: int, outer: int) -> Offsets:
+    """(y, x) of the pixels of a square ring."""
     y, x = np.mgrid[-outer : outer + 1, -outer : outer + 1]
-    ring: Bools = np.maximum(np.abs(y), np.abs(x)) >= inner
-    return ring
+    ring = np.maximum(np.abs(y), np.abs(x)) >= inner
+    return np.stack([y[ring], x[ring]], axis=1)
 
 
-BESIDE = _ring(1, 1)
+BESIDE = _offsets(1, 1)
 """The eight pixels around one."""
 
-AROUND = _ring(2, 3)
+AROUND = _offsets(2, 3)
 """Forty pixels around those."""
 
+COMPASS = 3 * BESIDE
+"""Eight of these forty."""
 
-def highest(image_HW: Floats, where: Bools, rank: int = 1) -> Floats:
+WINDOW = _offsets(0, 2)
+"""Five pixels square."""
+
+
+def highest(image_HW: Floats, where: Offsets, rank: int = 1) -> Floats:
     """The rank-th highest around each pixel; mirrored at the edges."""
-    found: Floats = ndimage.rank_filter(image_HW, rank=-rank, footprint=where, mode="mirror")
+    moved = _moved(image_HW, where)
+    if rank == 1:
+        found = moved[0].copy()
+        for other in moved[1:]:
+            np.maximum(found, other, out=found)
+        return found
+    ranked: Floats = np.partition(np.stack(moved), len(moved) - rank, axis=0)[-rank]
+    return ranked
+
+
+def highest_at(image_HW: Floats, at_HW: Bools, where: Offsets, rank: int) -> Floats:
+    """Likewise, of some pixels only, in the order of ``at_HW``."""
+    values = _around(image_HW, at_HW, where)
+    ranked: Floats = np.partition(values, len(where) - rank, axis=1)[:, -rank]
+    return ranked
+
+
+def lowest(image_HW: Floats, where: Offsets) -> Floats:
+    """The lowest around each pixel; mirrored at the edges."""
+    found = np.full(image_HW.shape, np.inf)
+    for other in _moved(image_HW, where):
+        np.minimum(found, other, out=found)
     return found
 
 
-def lowest(image_HW: Floats, where: Bools) -> Floats:
-    """The lowest around each pixel; infinite beyond the edges."""
-    found: Floats = ndimage.minimum_filter(
-        image_HW, footprint=where, mode="constant", cval=np.inf
-    )
+def middle_at(image_HW: Floats, at_HW: Bools, least: int = 8) -> Floats:
+    """Median of 5 x 5 pixels around some; NaN where less than `least` of them are known.
+
+    Pixels that are not known are NaN.
+    """
+    values = _around(image_HW, at_HW, WINDOW)
+    known = np.isfinite(values).sum(axis=1)
+    found = np.full(len(values), np.nan)
+    if (known >= least).any():
+        found[known >= least] = np.nanmedian(values[known >= least], axis=1)
     return found
 
 
-def middle(image_HW: Floats, known_HW: Bools, least: int = 8) -> Floats:
-    """Median of what is known in 5 x 5 pixels; NaN where that is less than `least`."""
+def _moved(image_HW: Floats, where: Offsets) -> list[Floats]:
+    """The image as each of these neighbours sees it."""
+    far = int(np.abs(where).max())
+    padded = _padded(image_HW, far)
     height, width = image_HW.shape
-    padded = np.pad(np.where(known_HW, image_HW, np.nan), 2, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (5, 5))
-    found = np.full((height, width), np.nan)
-    for row in range(height):
-        values = windows[row].reshape(width, -1)
-        enough = np.isfinite(values).sum(axis=1) >= least
-        if enough.any():
-            found[row, enough] = np.nanmedian(values[enough], axis=1)
-    return found
+    return [
+        padded[far + y : far + y + height, far + x : far + x + width] for y, x in where.tolist()
+    ]
+
+
+def _around(image_HW: Floats, at_HW: Bools, where: Offsets) -> Floats:
+    """Values (pixels, neighbours) around some pixels."""
+    far = int(np.abs(where).max())
+    y, x = np.nonzero(at_HW)
+    rows, columns = y[:, None] + where[:, 0] + far, x[:, None] + where[:, 1] + far
+    values: Floats = _padded(image_HW, far)[rows, columns]
+    return values
+
+
+def _padded(image_HW: Floats, far: int) -> Floats:
+    """With mirrored edges, or what there is of them in a small image."""
+    return np.pad(image_HW, far, mode="reflect")
 
 
 def spread(image: NDArray[np.float64]) -> Floats:

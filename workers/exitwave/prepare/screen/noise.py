@@ -6,7 +6,7 @@ import numpy as np
 
 from .beam import protected
 from .evidence import Bools, Floats, PixelMaps
-from .neighbours import middle
+from .neighbours import WINDOW, highest, lowest, middle_at
 
 LEAST_FRAMES = 16
 LEAST_PHOTONS = 30.0
@@ -21,23 +21,27 @@ NOISY_TIMES = 27.0
 
 def too_quiet(maps: PixelMaps) -> Bools:
     """Pixels (H, W) with far less variance over mean than those around them."""
-    ratio_HW, around_HW = _ratios(maps)
-    return ratio_HW * QUIET_TIMES < around_HW
+    ratio_HW, judged_HW = _ratios(maps)
+    # The median is no more than the highest: a quick look spares most pixels the median.
+    high_HW = highest(np.nan_to_num(ratio_HW, nan=0.0), WINDOW)
+    quiet_HW = judged_HW & (ratio_HW * QUIET_TIMES < high_HW)
+    quiet_HW[quiet_HW] = ratio_HW[quiet_HW] * QUIET_TIMES < middle_at(ratio_HW, quiet_HW)
+    return quiet_HW
 
 
 def too_noisy(maps: PixelMaps) -> Bools:
     """Pixels (H, W) with far more variance over mean than those around them."""
-    ratio_HW, around_HW = _ratios(maps)
-    return ratio_HW > NOISY_TIMES * around_HW
+    ratio_HW, judged_HW = _ratios(maps)
+    low_HW = lowest(np.nan_to_num(ratio_HW, nan=np.inf), WINDOW)
+    noisy_HW = judged_HW & (ratio_HW > NOISY_TIMES * low_HW)
+    noisy_HW[noisy_HW] = ratio_HW[noisy_HW] > NOISY_TIMES * middle_at(ratio_HW, noisy_HW)
+    return noisy_HW
 
 
-def _ratios(maps: PixelMaps) -> tuple[Floats, Floats]:
-    """Variance over mean of each pixel, and their median around it; NaN if not known."""
-    total_HW = maps.total_HW
-    known_HW = maps.valid_HW & (total_HW > LEAST_PHOTONS)
-    nothing_HW = np.full(total_HW.shape, np.nan)
-    if maps.frames < LEAST_FRAMES or not known_HW.any():
-        return nothing_HW, nothing_HW
-    ratio_HW = maps.variance_HW / np.maximum(maps.mean_HW, 1e-30)
-    judged_HW = known_HW & ~protected(maps.mean_HW, maps.valid_HW)
-    return np.where(judged_HW, ratio_HW, np.nan), middle(ratio_HW, known_HW)
+def _ratios(maps: PixelMaps) -> tuple[Floats, Bools]:
+    """Variance over mean of each pixel, NaN if not known, and which are to be judged."""
+    known_HW = maps.valid_HW & (maps.total_HW > LEAST_PHOTONS)
+    if maps.frames < LEAST_FRAMES:
+        known_HW = np.zeros_like(known_HW)
+    ratio_HW = np.where(known_HW, maps.variance_HW / np.maximum(maps.mean_HW, 1e-30), np.nan)
+    return ratio_HW, known_HW & ~protected(maps.mean_HW, maps.valid_HW)

@@ -136,7 +136,7 @@ def screen(
     maps = first_maps(evidence, valid_HW, photons=photons)
     # Only what is too bright can be told before odd frames are known; a median over groups
     # has zeros of its own.
-    bad_HW = ~valid_HW | hot(maps) | stuck(maps)
+    bad_HW = ~valid_HW | hot(maps)
     everything_n = np.ones(len(counts_nHW), np.bool_)
     maps = pixel_maps(evidence, everything_n, ~bad_HW, photons=photons)
     faults, valid_HW = _flashes(evidence, maps, everything_n, valid_HW)

@@ -61,7 +61,8 @@ def dark_level(values_nP: Floats) -> Level:
     dim_nP = _dimmest(values_nP, DIM_SHARE)
     dim = np.sort(dim_nP.ravel()[:: max(1, dim_nP.size // MOST_VALUES)])
     negative = dim[dim < 0]
-    if negative.size > NEGATIVE_SHARE * dim.size and np.unique(negative).size > 1:
+    spread = np.unique(negative).size > 1
+    if negative.size > (NEGATIVE_SHARE if spread else 0.5) * dim.size:
         return _about(dim, _mode(dim))
     if negative.size > EXACT_SHARE * dim.size:
         return Level()
