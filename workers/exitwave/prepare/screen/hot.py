@@ -114,21 +114,25 @@ def _lines(maps: PixelMaps) -> Bools:
 
 def _hot_columns(total_HW: Floats, beam_HW: Bools) -> Bools:
     length = max(8, round(LONGEST_LINE * total_HW.shape[0]))
-    # The middle one of three segments: a single bright pixel makes no line.
     sums_HW = ndimage.uniform_filter1d(total_HW, length, axis=0, mode="constant") * length
-    even_HW = ndimage.median_filter(total_HW, size=(length, 1), mode="constant") * length
     lines_HW = np.zeros(total_HW.shape, np.bool_)
     allowed: Bools = ~np.asarray(beam_HW.any(axis=0))
     for wide in (1, 2):
         side_HW = np.maximum.reduce([_moved(sums_HW, by) for by in (1, 2, -wide, -wide - 1)])
-        line_HW = np.minimum(even_HW, _moved(even_HW, 1 - wide))
         times = BESIDE_TIMES if wide == 1 else 2 * BESIDE_TIMES
-        above_HW = line_HW > times * side_HW + spread(side_HW) + LEAST_PHOTONS
-        above_HW &= allowed & (_moved(allowed[None], 1 - wide)[0] > 0)
-        if above_HW.any():
-            reached_HW = ndimage.maximum_filter1d(above_HW, length, axis=0)
-            for step in range(wide):
-                lines_HW |= _moved(reached_HW, step) > 0
+        limit_HW = times * side_HW + spread(side_HW) + LEAST_PHOTONS
+        above_HW = allowed & (_moved(allowed[None], 1 - wide)[0] > 0)
+        for step in range(wide):
+            above_HW = above_HW & (_moved(sums_HW, -step) > limit_HW)
+        columns = np.flatnonzero(above_HW.any(axis=0))
+        for step in range(wide):
+            # The middle one of its pixels, too: a single bright one makes no line.
+            line_HW = total_HW[:, np.minimum(columns + step, total_HW.shape[1] - 1)]
+            even_HW = ndimage.median_filter(line_HW, size=(length, 1), mode="constant")
+            above_HW[:, columns] &= even_HW * length > limit_HW[:, columns]
+        reached_HW = ndimage.maximum_filter1d(above_HW, length, axis=0)
+        for step in range(wide):
+            lines_HW |= _moved(reached_HW, step) > 0
     beside_HW = np.maximum(_moved(total_HW, 2), _moved(total_HW, -2))
     return lines_HW & (total_HW > beside_HW)
 
