@@ -47,7 +47,7 @@ def test_the_next_best_start_finds_the_picture(
     assert (first_of_second.run, states[-1].run) == (1, 2)
     assert first_of_second.epochs == states[-1].epochs == len(states) == 60
     assert cpcc(states[19], object_YX) < 0.7 < 0.95 < cpcc(states[-1], object_YX)
-    assert states[-1].evidence().explained() > 0.8
+    assert states[-1].evidence().explained() > 0.6
 
 
 def test_with_no_other_start_the_run_goes_on_to_its_end(

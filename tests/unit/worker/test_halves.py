@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,9 +12,11 @@ from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
 from exitwave.engine.evaluate import modelled_patterns
 from exitwave.files.reconstruction import Curve
+from exitwave.prepare import Prepared
 from exitwave.quality import RingCorrelation, transfer_function
 from exitwave.quality.frc import half_bit_threshold
 from exitwave.schema.errors import DataError, EngineError
+from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import halves_for
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.worker.assess import assess
@@ -141,6 +144,21 @@ def last_of(whole: Dataset, recipe: Recipe) -> EpochState:
     return last
 
 
+def prepared(whole: Dataset) -> Prepared:
+    count = len(whole.frames)
+    sources = dict.fromkeys(("energy_eV", "distance_m", "detector_pixel_m"), "made")
+    return Prepared(
+        dataset=whole,
+        geometry=Geometry(
+            energy_eV=9e3, distance_m=1.0, detector_pixel_m=55e-6, sources=sources
+        ),
+        pixel_size_m=1e-8,
+        frame_indices=np.arange(100, 100 + count),
+        positions_m=whole.positions_px * 1e-8,
+        origin_m=(0.0, 0.0),
+    )
+
+
 def test_what_is_told_of_a_run_without_raster_or_spared_patterns() -> None:
     whole = dataset()
     random = np.random.default_rng(0)
@@ -150,7 +168,7 @@ def test_what_is_told_of_a_run_without_raster_or_spared_patterns() -> None:
         mask_HW=whole.mask_HW,
     )
     last = last_of(free, RECIPE)
-    assessed = assess(free, last, device="cpu")
+    assessed = assess(prepared(free), last, device="cpu")
     assert assessed.quality.held_out is None
     assert assessed.quality.grid_power is None
     assert assessed.quality.overlap is not None
@@ -175,8 +193,19 @@ def test_patterns_left_out_are_told() -> None:
     )
     recipe = Recipe(stages=(Stage(epochs=12, batches=(8.0,)),))
     last = last_of(whole, recipe)
-    held_out = assess(whole, last, device="cpu").quality.held_out
+    held_out = assess(prepared(whole), last, device="cpu").quality.held_out
     assert held_out is not None and last.held_out is not None
     assert held_out.patterns == last.held_out.patterns >= 4
     assert held_out.poisson == last.held_out.poisson > 0
-    assert assess(whole, last, device="cpu").quality.grid_power is not None
+    assert assess(prepared(whole), last, device="cpu").quality.grid_power is not None
+
+
+def test_where_a_run_began_and_what_it_left_out_is_told() -> None:
+    whole = dataset()
+    last = replace(last_of(whole, RECIPE), wild_frames=np.array([3, 4, 9]), runs=2)
+    assessed = assess(prepared(whole), last, device="cpu")
+    (left_out,) = assessed.preparation.left_out
+    assert (left_out.what, left_out.count, left_out.first) == ("frames", 3, [103, 104, 109])
+    assert "103-104, 109" in left_out.text
+    assert assessed.start.chosen.kind == "autocorrelation" and assessed.start.runs == 2
+    assert assessed.verdict.figures["frames"] == 25

@@ -110,8 +110,8 @@ class Evidence:
 def held_out_pixels(scan: Scan, share: float, seed: int) -> Tensor | None:
     """Pixels (H, W) to leave out of the fit, True = left out; none where `share` is 0.
 
-    A share of the lit ones; dark ones tell nothing. Never a pixel that holds much of a
-    pattern's light: it would be missed.
+    A share of the lit ones, bright and dim ones alike; dark ones tell nothing. Never a pixel
+    that holds much of a pattern's light: it would be missed.
     """
     if share <= 0:
         return None
@@ -122,9 +122,10 @@ def held_out_pixels(scan: Scan, share: float, seed: int) -> Tensor | None:
     if count == 0:
         return None
     random = np.random.default_rng([seed, 0, 2])
-    chosen = torch.from_numpy(random.choice(choice, count, replace=False)).to(scan.device)
+    by_light = choice[np.argsort(mean_HW.flatten().cpu().numpy()[choice], kind="stable")]
+    chosen = np.array([random.choice(alike) for alike in np.array_split(by_light, count)])
     held_HW = torch.zeros(scan.window_HW, dtype=torch.bool, device=scan.device)
-    held_HW.view(-1)[chosen] = True
+    held_HW.view(-1)[torch.from_numpy(chosen).to(scan.device)] = True
     return held_HW
 
 

@@ -152,7 +152,7 @@ def search(scan: Scan, recipe: Recipe) -> Search:
         chosen = Candidate(kind="pupil") if kind == "pupil" else autocorrelation
         return Search(candidates=(chosen,), seconds=time.perf_counter() - began_s)
     bench = _Bench(scan, recipe, mean_HW)
-    found = bench.tried(_from_shadows(scan, bounds) or _grid(bounds))
+    found = bench.tried(from_shadows(scan, bounds) or grid(bounds))
     best = min(found, key=_loss)
     found += bench.tried(_finer(best, bounds))
     if kind == "auto":
@@ -218,7 +218,7 @@ class _Bench:
         return self._trials.run(self._object_MYX.clone(), probe_NHW)
 
 
-def _from_shadows(scan: Scan, bounds: Bounds) -> list[Candidate]:
+def from_shadows(scan: Scan, bounds: Bounds) -> list[Candidate]:
     """Pupils whose defocus the shadows speak for clearly."""
     positions_px = scan.corners_n2.double()
     if scan.shifts_n2 is not None:
@@ -242,7 +242,7 @@ def _form(defocus_px2: tuple[float, float]) -> str:
     return "alike" if alike else "astigmatic"
 
 
-def _grid(bounds: Bounds) -> list[Candidate]:
+def grid(bounds: Bounds) -> list[Candidate]:
     """Pupils of both signs over the whole range, alike along both axes."""
     low = max(least for least, _ in bounds)
     high = min(largest for _, largest in bounds)

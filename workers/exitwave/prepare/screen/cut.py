@@ -35,15 +35,18 @@ def _ends(lines_nL: NDArray[np.float32]) -> Bools:
     """Which frames are lit in a line and zero in those that follow, unlike their mean."""
     mean_L = np.median(lines_nL, axis=0)
     lit_nL = lines_nL > 0
-    scale_nL = lines_nL[:, :-1] / np.maximum(mean_L[:-1], 1e-30)
-    goes_on_L = mean_L[1:] > GOES_ON * mean_L[:-1]
-    ends_nL = (lines_nL[:, :-1] > LEAST_BESIDE) & ~lit_nL[:, 1:] & goes_on_L
+    # Light that fades from line to line by itself leads to less in the next one.
+    last_nL, before_nL = lines_nL[:, 1:-1], lines_nL[:, :-2]
+    leads_nL = last_nL * np.minimum(1, last_nL / np.maximum(before_nL, 1e-30))
+    goes_on_L = mean_L[2:] > GOES_ON * mean_L[1:-1]
+    ends_nL = (leads_nL > LEAST_BESIDE) & ~lit_nL[:, 2:] & goes_on_L
     found_n = np.zeros(len(lines_nL), np.bool_)
     for frame, line in np.argwhere(ends_nL):
-        behind = np.flatnonzero(lit_nL[frame, line + 1 :])
-        stop = line + 1 + behind[0] if behind.size else len(mean_L)
-        if stop - line - 1 < max(3, LEAST_LINES * len(mean_L)):
+        first = line + 2
+        behind = np.flatnonzero(lit_nL[frame, first:])
+        stop = first + behind[0] if behind.size else len(mean_L)
+        if stop - first < max(3, LEAST_LINES * len(mean_L)):
             continue
-        expected = scale_nL[frame, line] * mean_L[line + 1 : stop].sum()
-        found_n[frame] |= expected > LEAST_PHOTONS
+        scale = leads_nL[frame, line] / max(float(mean_L[line + 1]), 1e-30)
+        found_n[frame] |= scale * mean_L[first:stop].sum() > LEAST_PHOTONS
     return found_n

@@ -16,8 +16,11 @@ from .neighbours import BESIDE, lowest, spread
 DEAD_TIMES = 25.0
 """A pixel so much darker than all eight beside it is dead; 14 times was seen in rings."""
 
-LEAST_PHOTONS = 50.0
+LEAST_PHOTONS = 100.0
 """Expected in all frames together, along y and x, where none was counted."""
+
+EACH_PHOTON = 1.0
+"""Times as many for each one that was: 1/60 was seen between rings of a sharp pinhole."""
 
 ALONE_PHOTONS = 250.0
 """Likewise, where only one of both directions tells: rings of a sharp pinhole are dark, too."""
@@ -32,10 +35,14 @@ BAND_PHOTONS = 100.0
 """Expected in rows that are dark from edge to edge, together."""
 
 DARK_PHOTONS = 3.0
-"""So few in all frames together are noise, where forty and more are expected."""
+"""So few in all frames together may be noise in a dark pixel."""
 
 WIDEST = 0.25
 """Of the detector's side: no gap is wider."""
+
+DIM_SHARE = 0.05
+DIM_PERCENTILE = 95
+"""Of the light in bright pixels: darker areas are looked at as a whole."""
 
 THICK_PX = 3.5
 """Half of the width of a dark area that may be the optics', not the detector's."""
@@ -51,7 +58,7 @@ def gaps(maps: PixelMaps) -> Bools:
     along_x_HW = _across(total_HW, dark_HW, maps.valid_HW)
     along_y_HW = _across(total_HW.T, dark_HW.T, maps.valid_HW.T).T
     either_HW = np.maximum(along_x_HW, along_y_HW)
-    times_HW = np.where(total_HW > 0, 2, 1)
+    times_HW = 1 + EACH_PHOTON * total_HW
     sure_HW = np.minimum(along_x_HW, along_y_HW) > times_HW * LEAST_PHOTONS
     sure_HW |= either_HW > times_HW * ALONE_PHOTONS
     both_HW = np.where(dark_HW, np.minimum(along_x_HW, along_y_HW) / times_HW, 0)
@@ -122,32 +129,35 @@ def _bands(total_HW: Floats, dark_HW: Bools) -> Bools:
 
 
 def _without_optics(found_HW: Bools, total_HW: Floats, maps: PixelMaps) -> Bools:
-    """Without thick dark areas in the light's middle that need not be the detector's.
+    """Without what lies in a thick dark area in the light's middle, as a ring beam has one.
 
-    A ring beam is dark inside. A beamstop is, too, but light rises towards it.
+    A beamstop is dark, too, but light rises towards it.
     """
-    labels_HW, count = ndimage.label(found_HW, structure=np.ones((3, 3)))
-    if not count:
+    if not found_HW.any():
         return found_HW
-    depth_HW = ndimage.distance_transform_edt(np.pad(found_HW, 1))[1:-1, 1:-1]
+    soft_HW = ndimage.uniform_filter(total_HW, 3)
+    dim_HW = (soft_HW < DIM_SHARE * np.percentile(soft_HW, DIM_PERCENTILE)) | found_HW
+    labels_HW, count = ndimage.label(dim_HW)
+    depth_HW = ndimage.distance_transform_edt(np.pad(dim_HW, 1))[1:-1, 1:-1]
     centre_y, centre_x = light_centre(maps.mean_HW, maps.valid_HW)
+    edge = np.concatenate([labels_HW[0], labels_HW[-1], labels_HW[:, 0], labels_HW[:, -1]])
     kept_HW = found_HW.copy()
     for label in range(1, count + 1):
         area_HW = labels_HW == label
-        if depth_HW[area_HW].max() <= THICK_PX:
+        if label in edge or depth_HW[area_HW].max() <= THICK_PX:
             continue
         y, x = np.nonzero(area_HW)
         inside = y.min() <= centre_y <= y.max() and x.min() <= centre_x <= x.max()
-        if inside and not _rises(area_HW, total_HW, found_HW):
+        if inside and not _rises(area_HW, total_HW):
             kept_HW &= ~area_HW
     return kept_HW
 
 
-def _rises(area_HW: Bools, total_HW: Floats, found_HW: Bools) -> bool:
+def _rises(area_HW: Bools, total_HW: Floats) -> bool:
     """Whether light rises towards a dark area."""
     distance_HW = ndimage.distance_transform_edt(~area_HW)
-    near = total_HW[(distance_HW > 1) & (distance_HW <= 3) & ~found_HW]
-    far = total_HW[(distance_HW > 5) & (distance_HW <= 8) & ~found_HW]
+    near = total_HW[(distance_HW > 1) & (distance_HW <= 3)]
+    far = total_HW[(distance_HW > 5) & (distance_HW <= 8)]
     if not near.size or not far.size:
         return False
     return bool(near.mean() > RISING_TIMES * far.mean())

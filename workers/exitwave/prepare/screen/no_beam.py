@@ -17,12 +17,13 @@ DARK = 0.1
 DIM = 0.6
 """... or less than this, where its photons are surely not the beam's."""
 
-FLAT = -0.5
-"""Log-likelihood ratio a photon, of the mean pattern against an even one: -2 to -4 without
-beam, -0.1 and more behind opaque samples."""
+FLAT = 0.25
+"""Of the way from an even pattern to the mean pattern: what scatter lies below. Behind opaque
+samples 0.4 and more was seen."""
 
 LEAST_PHOTONS = 5.0
 SURE_PHOTONS = 30.0
+"""Of a run of dark frames, and of a frame that is only dim, before its shape is believed."""
 
 ABRUPT = 0.65
 """Light of a run's neighbours over that of theirs: 0.7 to 1.3 where the beam was away, 0.3 to
@@ -41,7 +42,7 @@ def no_beam(signs: FrameSigns) -> Bools:
     lit_n = totals_n > DARK * usual
     shape_n = _shape(signs.tiles_nTT, lit_n)
     dark_n = ~lit_n | (
-        (totals_n < DIM * usual) & (totals_n > SURE_PHOTONS) & (shape_n < 2 * FLAT)
+        (totals_n < DIM * usual) & (totals_n > SURE_PHOTONS) & (shape_n < FLAT / 2)
     )
     runs_n = runs_of(dark_n)
     found_n = np.zeros_like(dark_n)
@@ -56,14 +57,19 @@ def no_beam(signs: FrameSigns) -> Bools:
 
 
 def _shape(tiles_nTT: Floats, lit_n: Bools) -> Floats:
-    """How much better than an even pattern the mean pattern explains each photon (n,)."""
+    """How far each frame (n,) is on the way from an even pattern, 0, to the mean one, 1.
+
+    Measured by what the mean pattern gains over an even one in log-likelihood, a photon.
+    """
     lit_nTT = tiles_nTT[lit_n]
     # Each frame counts alike, however bright: one that went wrong must not be the mean.
     mean_TT = (lit_nTT / lit_nTT.sum(axis=(1, 2), keepdims=True)).mean(axis=0) + _FLOOR
-    gain_TT = np.log(mean_TT / mean_TT.mean())
-    gains_n: Floats = np.einsum("nyx,yx->n", tiles_nTT, gain_TT)
-    gains_n /= np.maximum(tiles_nTT.sum(axis=(1, 2)), 1e-30)
-    return gains_n
+    mean_TT /= mean_TT.sum()
+    gain_TT = np.log(mean_TT * mean_TT.size)
+    even, like_mean = float(gain_TT.mean()), float((gain_TT * mean_TT).sum())
+    photons_n = np.maximum(tiles_nTT.sum(axis=(1, 2)), 1e-30)
+    gains_n: Floats = np.einsum("nyx,yx->n", tiles_nTT, gain_TT) / photons_n
+    return (gains_n - even) / max(like_mean - even, 1e-30)
 
 
 def _abrupt(
