@@ -4,7 +4,8 @@ A wrong picture of few views can fit its patterns perfectly; what it has not see
 foretell. So a few of the detector's pixels are left out of the fit, the same in all patterns
 and chosen by the seed. After a run the half Poisson deviance (`noise`) of every pattern is
 summed over the fitted pixels and over those left out, beside what the model's own noise would
-give, and beside what no model at all foretells: the mean pattern with the frame's light.
+give, and beside what no model at all foretells: the mean pattern with the frame's light
+(docs/method.md, eqs. 22 to 24).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a Poisson deviance is expected to be where a model is right and only counts are noisy.
 
-Half the deviance of a count I from a model D is d = D - I + I log(I / D). For large D its mean
+Half the deviance of a count I from a model D is d = D - I + I log(I / D) (docs/method.md,
+eq. 22). For large D its mean
 is 1/2; for small D it is far less, so that patterns of few counts cannot be compared with a
 constant: with the model's own noise they can. Mean and variance are tabled over log D
 (McCullagh & Nelder, Generalized Linear Models, 1989, ch. 2.3, for the deviance).
