@@ -149,8 +149,20 @@ def _without_optics(found_HW: Bools, total_HW: Floats, maps: PixelMaps) -> Bools
         y, x = np.nonzero(area_HW)
         inside = y.min() <= centre_y <= y.max() and x.min() <= centre_x <= x.max()
         if inside and not _rises(area_HW, total_HW):
-            kept_HW &= ~area_HW
+            # Optics are dark on both sides of the middle; what is not is the detector's.
+            kept_HW &= ~(area_HW & _mirrored(area_HW, centre_y, centre_x))
     return kept_HW
+
+
+def _mirrored(area_HW: Bools, centre_y: float, centre_x: float) -> Bools:
+    """The same area, a little wider, on the other side of a middle."""
+    mirrored_HW = np.zeros_like(area_HW)
+    at_y, at_x = np.nonzero(area_HW)
+    y, x = np.rint(2 * centre_y - at_y).astype(int), np.rint(2 * centre_x - at_x).astype(int)
+    inside = (y >= 0) & (x >= 0) & (y < area_HW.shape[0]) & (x < area_HW.shape[1])
+    mirrored_HW[y[inside], x[inside]] = True
+    wider_HW: Bools = ndimage.binary_dilation(mirrored_HW, np.ones((5, 5)))
+    return wider_HW
 
 
 def _rises(area_HW: Bools, total_HW: Floats) -> bool:
