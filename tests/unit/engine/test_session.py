@@ -9,7 +9,7 @@ import pytest
 from tests.unit.engine.test_search import RING, SIDE, scan_of
 
 import exitwave.engine.session as session
-from exitwave.engine import Checkpoint, Dataset, EpochState, reconstruct
+from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.engine.start import Candidate, Search
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.recipe import Recipe, Stage
@@ -97,3 +97,34 @@ def test_a_short_run_is_not_blamed_on_its_start(
     first_wrong(monkeypatch)
     short = replace(RECIPE, stages=(Stage(epochs=5, batches=(6.0,)),))
     assert len(list(reconstruct(ring[0], short))) == 5
+
+
+def foggy(dataset: Dataset, frames: list[int]) -> Dataset:
+    counts = dataset.frames.read(np.arange(len(dataset.frames))).copy()
+    counts[frames] += (
+        np.random.default_rng(1)
+        .poisson(20 * counts.mean(), counts[frames].shape)
+        .astype(counts.dtype)
+    )
+    return replace(dataset, frames=ArrayFrames(counts))
+
+
+def test_frames_that_nothing_explains_are_left_out_and_told(
+    ring: tuple[Dataset, np.ndarray],
+) -> None:
+    dataset, object_YX = ring
+    longer = replace(RECIPE, stages=(Stage(epochs=40, batches=(2.0, 4.0, 8.0)),))
+    *_, last = reconstruct(foggy(dataset, [5, 20]), longer)
+    assert last.wild_frames.tolist() == [5, 20]
+    assert (last.epoch, last.runs, last.run) == (80, 2, 1)
+    assert not last.evidence().fitted_n[[5, 20]].any()
+    assert cpcc(last, object_YX) > 0.93
+    *_, clean = reconstruct(dataset, longer)
+    assert clean.wild_frames.size == 0 and clean.runs == 1
+
+
+def test_where_many_frames_lie_none_is_called_wild(ring: tuple[Dataset, np.ndarray]) -> None:
+    frames = np.flatnonzero(np.arange(36) % 3 == 0).tolist()
+    longer = replace(RECIPE, stages=(Stage(epochs=40, batches=(2.0, 4.0, 8.0)),))
+    for state in reconstruct(foggy(ring[0], frames), longer):
+        assert state.wild_frames.size == 0

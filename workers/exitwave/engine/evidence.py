@@ -96,16 +96,56 @@ class Evidence:
         model_n: Floats = self.held_mixes_nK[:, 0]
         return model_n
 
+    def signal(self) -> float:
+        """How much there is to explain: the mean pattern's deviance on fitted pixels.
+
+        Beyond noise and in units of the noise; infinite where noise is not known.
+        """
+        if not self.counted:
+            return math.inf
+        return _sum(self.fit_mean_n) / max(_sum(self.fit_noise_n), _TINY) - 1
+
+    def unexplained_n(self) -> Floats:
+        """Of what the mean pattern leaves to explain on fitted pixels, what is left, (n,)."""
+        noise_n = self.fit_noise_n if self.counted else np.zeros_like(self.fit_noise_n)
+        room_n = np.maximum(self.fit_mean_n - noise_n, 1e-3 * self.fit_mean_n)
+        left_n: Floats = (self.fit_n - noise_n) / np.maximum(room_n, _TINY)
+        return left_n
+
+    def unexplained(self) -> float:
+        """The same of all fitted frames together, from 0 on."""
+        chosen = self.fitted_n
+        fit, noise, mean = (
+            _sum(values[chosen]) for values in (self.fit_n, self.fit_noise_n, self.fit_mean_n)
+        )
+        known = noise if self.counted else 0.0
+        return max(0.0, fit - known) / max(mean - known, 1e-3 * mean, _TINY)
+
     def explained(self) -> float:
         """Share of what a perfect model would foretell on pixels left out, 0 to 1.
 
         Of the mean pattern's deviance beyond noise, how much the best mixture takes away. 0:
-        the picture foretells no more than no model at all.
+        the picture foretells no more than no model at all. Frames that were not fitted are
+        not asked: they may be so since nothing explains them.
         """
-        noise = float(self.held_noise_n.sum()) if self.counted else 0.0
-        mean = float(self.held_mean_n.sum())
-        best = min(mean, float(self.held_mixes_nK.sum(axis=0).min()))
-        return (mean - best) / max(mean - noise, 1e-3 * mean, 1e-30)
+        chosen = self.fitted_n
+        noise = _sum(self.held_noise_n[chosen]) if self.counted else 0.0
+        mean = _sum(self.held_mean_n[chosen])
+        best = min(mean, float(self.held_mixes_nK[chosen].sum(axis=0).min()))
+        return (mean - best) / max(mean - noise, 1e-3 * mean, _TINY)
+
+    def less(self, frames: NDArray[np.intp]) -> Evidence:
+        """The same with these frames counted as not fitted."""
+        fitted_n = self.fitted_n.copy()
+        fitted_n[frames] = False
+        return replace(self, fitted_n=fitted_n)
+
+
+_TINY = 1e-30
+
+
+def _sum(values: Floats) -> float:
+    return float(values.sum())
 
 
 def held_out_pixels(scan: Scan, share: float, seed: int) -> Tensor | None:
@@ -159,7 +199,8 @@ def gather_evidence(
         Frames that were left out of the fit.
     epoch : int
     """
-    mean_HW = scan.mean_light()
+    fitted = np.setdiff1d(np.arange(len(scan), dtype=np.intp), left_out)
+    mean_HW = (scan.only(fitted) if 0 < len(fitted) < len(scan) else scan).mean_light()
     lit_HW = _lit(scan, mean_HW)
     held_HW = torch.zeros_like(lit_HW) if held_HW is None else held_HW
     sets = torch.stack([lit_HW & ~held_HW, lit_HW & held_HW]).to(mean_HW.dtype)

@@ -152,6 +152,47 @@ class Resident:
         return self.meaning.counts(chosen_BHW, own=True)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Some of a scan's patterns, numbered anew.
+
+    Attributes
+    ----------
+    patterns : Patterns
+    numbers : ndarray of int
+        Of the chosen ones.
+    """
+
+    patterns: Patterns
+    numbers: Indices
+
+    @property
+    def device(self) -> torch.device:
+        """Where counts are handed out."""
+        return self.patterns.device
+
+    @property
+    def window_HW(self) -> tuple[int, int]:
+        """Height and width of a pattern."""
+        return self.patterns.window_HW
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def counts(self, chosen: Indices) -> Tensor:
+        """Counts (B, H, W) of the chosen patterns, float32, invalid pixels zero."""
+        return self.patterns.counts(self.numbers[chosen])
+
+    def feed(self, batches: Sequence[Indices]) -> Iterator[Batch]:
+        """The batches one after the other."""
+        named = zip(_uploaded(batches, self.device), self._fed(batches), strict=True)
+        for (chosen, index_B), batch in named:
+            yield Batch(chosen, index_B, batch.counts)
+
+    def _fed(self, batches: Sequence[Indices]) -> Iterator[Batch]:
+        return self.patterns.feed([self.numbers[chosen] for chosen in batches])
+
+
 class Streamed:
     """Patterns that come to the device part by part.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .feed import Resident
@@ -26,22 +25,16 @@ def connected_views(positions_px: NDArray[np.float64], wanted: int) -> NDArray[n
 
 def part_of(scan: Scan, chosen: NDArray[np.intp]) -> Scan:
     """The chosen views alone, their light on the device as single precision."""
-    index = torch.from_numpy(chosen).to(scan.device)
-    corners_n2 = scan.corners_n2[index]
-    corners_n2 = corners_n2 - corners_n2.min(0).values
+    part = scan.only(chosen)
+    corners_n2 = part.corners_n2 - part.corners_n2.min(0).values
     height, width = scan.window_HW
-    rows, columns = (corners_n2.max(0).values + torch.tensor([height, width])).tolist()
-    light_BHW = scan.light(chosen)
-    masks = scan.frame_masks
+    rows, columns = corners_n2.max(0).values.tolist()
     return replace(
-        scan,
-        patterns=Resident(light_BHW),
+        part,
+        patterns=Resident(scan.light(chosen)),
         corners_n2=corners_n2,
-        shifts_n2=None if scan.shifts_n2 is None else scan.shifts_n2[index],
-        scale_n=None if scan.scale_n is None else scan.scale_n[index],
-        frame_masks=None if masks is None else masks.chosen(chosen),
-        object_shape_YX=(rows, columns),
+        object_shape_YX=(rows + height, columns + width),
         pedestal=0.0,
-        work_bytes=None if scan.work_bytes is None else scan.work_bytes // 2,
         background=0.0,
+        work_bytes=None if scan.work_bytes is None else scan.work_bytes // 2,
     )

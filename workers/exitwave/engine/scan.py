@@ -14,7 +14,7 @@ from exitwave.schema.errors import EngineError
 from exitwave.schema.recipe import Recipe
 
 from .dataset import Dataset
-from .feed import Batch, Meaning, Patterns, Resident, Streamed
+from .feed import Batch, Chosen, Meaning, Patterns, Resident, Streamed
 from .frame_masks import FrameMasks
 from .host import HostPatterns
 from .illuminate import split_positions
@@ -131,6 +131,19 @@ class Scan:
             chosen = np.arange(begin, min(begin + MEAN_SLAB, len(self)), dtype=np.intp)
             total_HW += self.light(chosen).sum(0) / len(self)
         return total_HW
+
+    def only(self, chosen: NDArray[np.intp]) -> Scan:
+        """The chosen views alone, in the same object."""
+        index = torch.from_numpy(chosen).to(self.device)
+        masks = self.frame_masks
+        return replace(
+            self,
+            patterns=Chosen(self.patterns, chosen),
+            corners_n2=self.corners_n2[index],
+            shifts_n2=None if self.shifts_n2 is None else self.shifts_n2[index],
+            scale_n=None if self.scale_n is None else self.scale_n[index],
+            frame_masks=None if masks is None else masks.chosen(chosen),
+        )
 
     def bad_pixels(self, chosen: NDArray[np.intp]) -> Tensor | None:
         """Flat indices into (B, H, W) of pixels that only these frames do not have."""

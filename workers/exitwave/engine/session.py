@@ -43,6 +43,8 @@ class Course:
     ----------
     run : int
         From 1; the one under way.
+    candidate : int
+        Which start it began with, from 1 in the order of the search.
     before : int
         Epochs of the runs before it.
     done : int
@@ -54,12 +56,13 @@ class Course:
     stages_run : dict
         Whether each stage so far was run, by number.
     best : int
-        Of the runs before, the one with the best picture, which is kept; 0: there is none.
+        The start of the run before that has the best picture, which is kept; 0: none has.
     explained : float
         By that picture.
     """
 
     run: int = 1
+    candidate: int = 1
     before: int = 0
     done: int = 0
     left_out: NDArray[np.intp]
@@ -97,7 +100,7 @@ class Session:
         self._dataset, self._asked = dataset, recipe
         self._recipe = for_counts(recipe, whole=scan.counted)
         self._held_out: HeldOut | None = None
-        self._best: tuple[Tensor, Tensor] | None = None  # of the run `course.best`
+        self._best: tuple[Tensor, Tensor] | None = None  # of the start `course.best`
         self._given = start if isinstance(start, StartingPoint) else None
         self._course = Course(
             left_out=held_out_frames(self._recipe, len(scan)),
@@ -129,11 +132,18 @@ class Session:
         given = self._given
         if given is not None and given.probe_NHW is not None:
             return Search(candidates=(Candidate(kind="given"),))
-        return search(self._scan, self._recipe)
+        return search(self._seen(), self._recipe)
+
+    def _seen(self) -> Scan:
+        """The scan without frames that lie: what a start is made from."""
+        wild = self._course.wild
+        if not len(wild):
+            return self._scan
+        return self._scan.only(np.setdiff1d(np.arange(len(self._scan), dtype=np.intp), wild))
 
     def _begin_run(self) -> None:
-        candidate = self._search.candidates[self._course.run - 1]
-        variables = begin(self._scan, self._recipe, self._given, candidate)
+        candidate = self._search.candidates[self._course.candidate - 1]
+        variables = begin(self._seen(), self._recipe, self._given, candidate)
         self._algorithm = make_algorithm(self._scan, self._recipe, *variables)
 
     def _fitted(self) -> NDArray[np.intp]:
@@ -193,7 +203,7 @@ class Session:
             held_out=self._held_out,
             evidence=gather,
             search=self._search,
-            run=now.best if kept and now is course else course.run,
+            run=now.best if kept and now is course else course.candidate,
             runs=now.run,
             wild_frames=now.wild.copy(),
             object_on_device_MYX=object_MYX,
@@ -227,32 +237,41 @@ class Session:
         probe_NHW: Tensor,
         gather: Callable[[], Evidence],
     ) -> tuple[Tensor, Tensor, Callable[[], Evidence]]:
-        """Begin again where there is no picture; at the very end the best run's picture."""
+        """Begin again where frames lie or there is no picture; at the end keep the best one."""
         course, evidence = self._course, gather()
-        if not epoch.last:
-            course.wild = np.union1d(course.wild, wild_frames(evidence)).astype(np.intp)
-        explained = evidence.explained()
-        another = course.run < min(MOST_RUNS, self._search.worth)
-        if another and course.done >= LEAST_EPOCHS and finds_no_picture(evidence):
-            if epoch.last and explained > course.explained:
-                self._best = object_MYX, probe_NHW
-                course.best, course.explained = course.run, explained
-            self._begin_again()
+        if course.run == MOST_RUNS or course.done < LEAST_EPOCHS:
+            wild = np.empty(0, dtype=np.intp)
+            another = False
+        else:
+            wild = wild_frames(evidence) if epoch.last else np.empty(0, dtype=np.intp)
+            another = course.candidate < self._search.worth
+            another = another and finds_no_picture(evidence.less(wild))
+        explained = evidence.less(wild).explained()
+        if epoch.last and (another or len(wild)) and explained > course.explained:
+            self._best = object_MYX, probe_NHW
+            course.best, course.explained = course.candidate, explained
+        if len(wild):
+            self._begin_again(1, np.union1d(course.wild, wild))
+        elif another:
+            self._begin_again(course.candidate + 1, course.wild)
         elif epoch.last and self._best is not None and explained < course.explained:
             return *self._best, self._gathering(*self._best)
         return object_MYX, probe_NHW, gather
 
-    def _begin_again(self) -> None:
+    def _begin_again(self, candidate: int, wild: NDArray[Any]) -> None:
         course = self._course
         self._course = Course(
             run=course.run + 1,
+            candidate=candidate,
             before=course.epoch,
             left_out=held_out_frames(self._recipe, len(self._scan)),
-            wild=np.empty(0, dtype=np.intp),
+            wild=wild.astype(np.intp),
             stages_run={},
             best=course.best,
             explained=course.explained,
         )
+        if len(self._course.wild) > len(course.wild):
+            self._search = self._find_start()
         self._begin_run()
 
     def _probe_known_after(self) -> int:
@@ -297,6 +316,7 @@ _BEST = ("best_object", "best_probe")
 def _plain(course: Course) -> dict[str, Any]:
     return {
         "run": course.run,
+        "candidate": course.candidate,
         "before": course.before,
         "done": course.done,
         "left_out": course.left_out.tolist(),
@@ -311,6 +331,7 @@ def _course(values: dict[str, Any]) -> Course:
     try:
         return Course(
             run=int(values["run"]),
+            candidate=int(values["candidate"]),
             before=int(values["before"]),
             done=int(values["done"]),
             left_out=np.array(values["left_out"], dtype=np.intp),

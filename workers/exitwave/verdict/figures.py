@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.engine import EpochState, Evidence
-from exitwave.quality import overlap
+from exitwave.engine.checks import wild_frames
+from exitwave.quality import overlap, rectangle_of_centres
 
 RIM_SHARE = 0.06
 """Width of the window's rim, in which a beam has no light."""
@@ -39,8 +40,14 @@ class Figures:
         Of the same on pixels left out, the share that the picture foretells.
     explained_patterns : float
         Of the same on whole patterns left out; nan where there are none.
-    worst_frames : float
-        Share of the frames whose deviance is far beyond that of all others.
+    wild_frames : float
+        Share of the frames that no picture of the others explains.
+    uneven : float
+        Share left unexplained in the frame that 90 % of the frames are better than.
+    photons, dose : float
+        In all, and per lit pixel of the object; nan where counts are none.
+    roughness : float
+        Of the picture: mean square of its steps from pixel to pixel over its variance.
     overlap : float
         Linear overlap of neighbouring views; nan where it is not defined.
     hidden_light : float
@@ -60,12 +67,16 @@ class Figures:
     unexplained: float
     explained: float
     explained_patterns: float
-    worst_frames: float
+    wild_frames: float
+    uneven: float
     overlap: float
     hidden_light: float
     rim_light: float
     wild_object: float
     epochs_share: float
+    photons: float
+    dose: float
+    roughness: float
 
     def numbers(self) -> dict[str, float]:
         """Those that are known, by name."""
@@ -75,33 +86,32 @@ class Figures:
 
 def figures_of(state: EpochState, evidence: Evidence) -> Figures:
     """The figures of a run's last state."""
-    fitted_n = evidence.fitted_n
-    fit, noise, mean = (
-        float(values[fitted_n].sum())
-        for values in (evidence.fit_n, evidence.fit_noise_n, evidence.fit_mean_n)
-    )
-    known = noise if evidence.counted else 0.0
-    held_noise, held_mean = (
-        float(values.sum()) for values in (evidence.held_noise_n, evidence.held_mean_n)
+    wild = wild_frames(evidence)
+    others = evidence.less(wild)
+    fitted_n = others.fitted_n
+    fit, noise = (
+        float(values[fitted_n].sum()) for values in (evidence.fit_n, evidence.fit_noise_n)
     )
     probe_NHW = state.probe_NHW()
     overlapping = overlap(state.positions_px, probe_NHW)
     modelled = float(evidence.model_light_n.sum())
     hidden = float(evidence.hidden_light_n.sum())
     return Figures(
-        frames=int(fitted_n.sum()),
+        frames=int(evidence.fitted_n.sum()),
         counted=evidence.counted,
-        signal=held_mean / max(held_noise, 1e-30) - 1 if evidence.counted else math.nan,
+        signal=evidence.signal() if evidence.counted else math.nan,
         fit=fit / max(noise, 1e-30) if evidence.counted else math.nan,
-        unexplained=max(0.0, fit - known) / max(mean - known, 1e-3 * mean, 1e-30),
-        explained=evidence.explained(),
+        unexplained=others.unexplained(),
+        explained=others.explained(),
         explained_patterns=_of_patterns(evidence),
-        worst_frames=_worst(evidence),
+        wild_frames=len(wild) / max(1, int(evidence.fitted_n.sum())),
+        uneven=_uneven(others),
         overlap=math.nan if overlapping is None else overlapping,
         hidden_light=hidden / max(modelled + hidden, 1e-30),
         rim_light=_rim_light(probe_NHW),
         wild_object=_wild(state),
         epochs_share=state.epoch / max(1, state.epochs),
+        **_dose(state, evidence),
     )
 
 
@@ -117,14 +127,29 @@ def _of_patterns(evidence: Evidence) -> float:
     return (mean - min(off, mean)) / max(mean - known, 1e-3 * mean, 1e-30)
 
 
-def _worst(evidence: Evidence) -> float:
-    """Share of the fitted frames that stand out by far more than frames differ."""
-    fitted_n = evidence.fitted_n
-    excess = (evidence.fit_n / np.maximum(evidence.fit_noise_n, 1e-30))[fitted_n]
-    logs = np.log(np.maximum(excess, 1e-6))
-    middle = float(np.median(logs))
-    spread = 1.4826 * float(np.median(np.abs(logs - middle)))
-    return float((logs > middle + max(5 * spread, math.log(2.5))).mean())
+def _uneven(evidence: Evidence) -> float:
+    """Share left unexplained in the frame that 90 % of the frames are better than."""
+    left_n = evidence.unexplained_n()[evidence.fitted_n]
+    return float(np.quantile(left_n, 0.9)) if left_n.size else math.nan
+
+
+def _dose(state: EpochState, evidence: Evidence) -> dict[str, float]:
+    """Photons in all and per lit object pixel, and how rough the picture is."""
+    nothing = {"photons": math.nan, "dose": math.nan, "roughness": math.nan}
+    if not evidence.counted:
+        return nothing
+    lit_YX = state.illumination_YX().astype(np.float64)
+    area = lit_YX.sum() ** 2 / max((lit_YX**2).sum(), 1e-30)
+    photons = float(evidence.light_n.sum())
+    y0, y1, x0, x1 = rectangle_of_centres(state.positions_px, state.probe_NHW().shape[-2:])
+    seen_YX = state.object_MYX()[0][y0 : max(y1, y0 + 8), x0 : max(x1, x0 + 8)]
+    spread = float((np.abs(seen_YX - seen_YX.mean()) ** 2).mean())
+    steps = [float((np.abs(np.diff(seen_YX, axis=axis)) ** 2).mean()) for axis in (0, 1)]
+    return {
+        "photons": photons,
+        "dose": photons / max(area, 1.0),
+        "roughness": sum(steps) / 2 / max(spread, 1e-30),
+    }
 
 
 def _rim_light(probe_NHW: NDArray[np.complex64]) -> float:
