@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 from tests.bench import away, pictures, real, tables
-from tests.bench.jobs import Job, all_jobs, quick
+from tests.bench.jobs import Job
 from tests.bench.launch import Launcher, Place
+from tests.bench.plan import all_jobs, quick
 from tests.bench.rows import Row, Store, publish
 from tests.bench.sets import Sets
 from tests.bench.venvs import versions

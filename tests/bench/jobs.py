@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -26,7 +26,6 @@ OTHER_PEERS = ("pty-chi LSQML", "phaser AD + TV")
 BASELINES = ("epie", "dm", "admm")
 LOSSES = ("poisson", "amplitude", "gaussian")
 MIXED_SETS = {"mll-5800": "mll", "mll-385000": "mll", "fzp-100000": "fzp"}
-QUICK_METHODS = ("phaser AD + TV", "pty-chi LSQML", "exitwave epie", "exitwave default")
 SPEED_EPOCHS = 5
 SMALL_EPOCHS = 100
 """Of scans whose epochs take milliseconds: a processor needs a while to run at its speed."""
@@ -78,7 +77,7 @@ class Job:
     part, set, method : str
         What the row is called.
     runner : str
-        exitwave, ptychi or phaser.
+        exitwave, ptychi or phaser; or command, which is all of `exitwave reconstruct`.
     options : mapping
         What the runner understands.
     start : bool
@@ -245,33 +244,3 @@ def speed_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
         yield timed(f"n{frames}", 64, 1, "exitwave, batch 64", SMALL_EPOCHS)
     smallest, *larger = (f"n{frames}" for frames in FRAME_COUNTS)
     yield timed(smallest, 64, 1, "exitwave, sizes in turn", SMALL_EPOCHS, beside=larger)
-
-
-def quick(jobs: Iterator[Job]) -> Iterator[Job]:
-    """A few rows of every part, to see in minutes that all works."""
-    kept: dict[str, Callable[[Job], bool]] = {
-        "a": lambda job: job.seed == 1 and job.set.startswith(("o50-1e4", "o25-1e4")),
-        "b": lambda job: job.set.startswith("o50-1e4") and job.method in QUICK_METHODS,
-        "c": lambda job: job.set.startswith("o50-1e4"),
-        "d": lambda job: False,
-        "e": lambda job: (
-            job.set in {"big-2025", "n128", "n1024"}
-            and job.method != "pty-chi autodiff, batch 64"
-        ),
-    }
-    return (job for job in jobs if kept[job.part](job))
-
-
-def all_jobs(parts: str, device: str, versions: Mapping[str, str]) -> Iterator[Job]:
-    """The jobs of the wanted parts (letters); the longest runs come last."""
-    made: list[tuple[str, Callable[[], Iterator[Job]]]] = [
-        ("e", lambda: speed_jobs(device, versions)),
-        ("a", lambda: quality_jobs(device)),
-        ("b", lambda: peer_jobs(device, versions)),
-        ("c", lambda: paper_jobs(device)),
-        ("d", lambda: star_jobs(device, versions)),
-        ("c", lambda: mixed_jobs(device)),
-    ]
-    for part, jobs in made:
-        if part in parts:
-            yield from jobs()

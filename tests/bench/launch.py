@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.bench import real, score
+from tests.bench import command, real, score
 from tests.bench.company import Company, disturbed
 from tests.bench.jobs import Job
 from tests.bench.rows import Row, Store, circumstances, row_key
@@ -88,6 +88,8 @@ class Launcher:
         return row
 
     def _run(self, job: Job, key: str) -> dict[str, Any]:
+        if job.runner == "command":
+            return self._command(job, self._place.results / f"{key}.npz")
         python = python_of(job.runner, self._place.venvs)
         scan = self._sets.get(job.set, job.states)
         for name in job.options.get("beside", []):
@@ -117,6 +119,21 @@ class Launcher:
         finally:
             snapshots.unlink(missing_ok=True)
             asked.unlink()
+
+    def _command(self, job: Job, out: Path) -> dict[str, Any]:
+        told = command.reconstruct_file(
+            self._sets.scan(job.set),
+            out,
+            job.options,
+            seed=job.seed,
+            env=environment(self._place.threads),
+            limit_s=LIMIT_S,
+        )
+        device = job.options["device"]
+        return told | {
+            "threads": self._place.threads,
+            "device": "" if device == "cpu" else device,
+        }
 
     def _figures(self, job: Job, scan: Path, out: Path, snapshots: Path) -> dict[str, Any]:
         with np.load(out) as result:

@@ -9,6 +9,8 @@
 ``star``                  the measured Siemens star without the patterns held out
 ``star-even``, ``-odd``   its two halves
 ``big-2025``, ``n512``    sizes for timing: 128^2 and 64^2 pixels
+``beam_wide-60_…``        beams out of focus (see `beam_sets`)
+``case_hot``              files as people bring them (see `case_files`)
 ========================  ======================================================
 """
 
@@ -20,12 +22,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.bench import beam_sets, case_files
 from tests.bench.mixed import SHAPES, Kind, simulate_mixed
 
 from exitwave.beamline.simulate import (
     DETECTOR_PIXEL_M,
     DIAMETER_PX,
     ENERGY_EV,
+    PIXEL_SIZE_M,
     ProbeKind,
     simulate,
 )
@@ -71,11 +75,18 @@ class Sets:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, name: str, states: int = 1) -> Part:
-        """The set, written now if it is not there; `states` of the starting probe."""
+    def scan(self, name: str) -> Path:
+        """The set's file, written now if it is not there."""
         scan = self._folder / f"{name}.cxi"
-        if not scan.exists():
+        if not scan.exists() and name.startswith(case_files.PREFIX):
+            case_files.write_case(name.removeprefix(case_files.PREFIX), scan)
+        elif not scan.exists():
             write_measurement(scan, make(name))
+        return scan
+
+    def get(self, name: str, states: int = 1) -> Part:
+        """The set and `states` of its starting probe."""
+        scan = self.scan(name)
         start = self._folder / f"{name}-start{states}.npy"
         if not start.exists():
             np.save(start, starting_probe(name, read_measurement(scan), states))
@@ -91,6 +102,8 @@ def photons_of(dose: str) -> float | None:
 def make(name: str) -> Measurement:
     """The measurement of that name."""
     kind, _, rest = name.partition("-")
+    if name.startswith(beam_sets.PREFIX):
+        return beam(name)
     if kind == "star":
         return star(rest)
     if kind in SHAPES:
@@ -112,6 +125,13 @@ def make(name: str) -> Measurement:
 def series_of(name: str) -> str:
     """The letters a set's name begins with: o of o50-1e4-n1."""
     return name.partition("-")[0].rstrip("0123456789")
+
+
+def beam(name: str) -> Measurement:
+    scan = beam_sets.simulate_beam(beam_sets.BeamScan.named(name))
+    return measurement(
+        scan.counts_nHW, scan.positions_px, PIXEL_SIZE_M, scan.object_YX, scan.probe_NHW[0]
+    )
 
 
 def mixed(kind: Kind, photons: float, grid: int) -> Measurement:

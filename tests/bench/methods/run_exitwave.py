@@ -44,7 +44,7 @@ def main(settings_path: str, out: str) -> None:
         state.probe_NHW(),
         packages=PACKAGES,
         threads=torch.get_num_threads(),
-        **measured(settings, recorder),
+        **measured(settings, recorder, state),
     )
 
 
@@ -117,15 +117,22 @@ def run_all(jobs: list[dict[str, Any]], folder: Path, out: str) -> None:
                     recorder,
                     PACKAGES,
                     torch.get_num_threads(),
-                    **measured(job, recorder),
+                    **measured(job, recorder, state),
                 )
             )
             print(job["name"], f"{sum(recorder.epoch_s):.1f} s", flush=True)
 
 
-def measured(settings: dict[str, Any], recorder: Recorder) -> dict[str, Any]:
+def measured(settings: dict[str, Any], recorder: Recorder, last: EpochState) -> dict[str, Any]:
     """Facts of a run for its row."""
+    chosen = last.search.candidates[last.run - 1]
     facts: dict[str, Any] = {
+        "search_s": last.search.seconds,
+        "search_share": last.search.seconds / (recorder.setup_s + sum(recorder.epoch_s)),
+        "chosen": chosen.kind,
+        "chosen_px2": list(chosen.defocus_px2),
+        "tried": len(last.search.candidates),
+        "runs": last.runs,
         "device": device_name(settings["options"]["device"]),
         "memory_peak_device_bytes": device_peak_bytes(),
     }

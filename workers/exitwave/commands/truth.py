@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.files.stored import AnyMeasurement
-from exitwave.quality import align, rectangle_of_centres
+from exitwave.quality import Alignment, align, rectangle_of_centres
 from exitwave.schema.errors import InvalidInput
 
 LEAST_PX = 8
@@ -36,7 +36,12 @@ def told_truth(
 
 
 def compare_with_truth(result: Reconstruction, truth: Truth) -> float:
-    """|cPCC| on the rectangle spanned by the view centres.
+    """|cPCC| as `align_with_truth` finds it."""
+    return align_with_truth(result, truth).cpcc
+
+
+def align_with_truth(result: Reconstruction, truth: Truth) -> Alignment:
+    """The result brought onto the truth, on the rectangle spanned by the view centres.
 
     In a simulated file the positions in metres are the views' corners in the true object. A
     scan of one line spans no rectangle: there the rows are compared that the beam lights.
@@ -61,7 +66,7 @@ def compare_with_truth(result: Reconstruction, truth: Truth) -> float:
     if x1 - x0 < LEAST_PX:
         x0, x1 = _lit(power_HW.sum(axis=0), first[1], last[1])
     found_YX = result.object_MYX[0, here_y:, here_x:]
-    return align(found_YX, truth.object_YX[true_y:, true_x:], (y0, y1, x0, x1)).cpcc
+    return align(found_YX, truth.object_YX[true_y:, true_x:], (y0, y1, x0, x1))
 
 
 def _lit(light: NDArray[np.float32], first_px: float, last_px: float) -> tuple[int, int]:

@@ -1,0 +1,64 @@
+"""Which jobs are run, of which parts and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from tests.bench.beam_jobs import (
+    beam_jobs,
+    case_jobs,
+    harder_jobs,
+    mixed_beam_jobs,
+    sample_jobs,
+)
+from tests.bench.jobs import (
+    Job,
+    mixed_jobs,
+    paper_jobs,
+    peer_jobs,
+    quality_jobs,
+    speed_jobs,
+    star_jobs,
+)
+
+QUICK_METHODS = ("phaser AD + TV", "pty-chi LSQML", "exitwave epie", "exitwave default")
+
+
+def quick(jobs: Iterator[Job]) -> Iterator[Job]:
+    """A few rows of every part, to see in minutes that all works."""
+    kept: dict[str, Callable[[Job], bool]] = {
+        "a": lambda job: job.seed == 1 and job.set.startswith(("o50-1e4", "o25-1e4")),
+        "b": lambda job: job.set.startswith("o50-1e4") and job.method in QUICK_METHODS,
+        "c": lambda job: job.set.startswith("o50-1e4"),
+        "d": lambda job: False,
+        "f": lambda job: job.seed == 1 and job.set.startswith("beam_square"),
+        "g": lambda job: job.seed == 1 and job.set.startswith("beam_narrow"),
+        "h": lambda job: job.seed == 1 and "-75_star" in job.set,
+        "i": lambda job: job.seed == 1 and job.set.startswith("beam_stopped"),
+        "j": lambda job: True,
+        "e": lambda job: (
+            job.set in {"big-2025", "n128", "n1024"}
+            and job.method != "pty-chi autodiff, batch 64"
+        ),
+    }
+    return (job for job in jobs if kept[job.part](job))
+
+
+def all_jobs(parts: str, device: str, versions: Mapping[str, str]) -> Iterator[Job]:
+    """The jobs of the wanted parts (letters); the longest runs come last."""
+    made: list[tuple[str, Callable[[], Iterator[Job]]]] = [
+        ("e", lambda: speed_jobs(device, versions)),
+        ("a", lambda: quality_jobs(device)),
+        ("b", lambda: peer_jobs(device, versions)),
+        ("c", lambda: paper_jobs(device)),
+        ("d", lambda: star_jobs(device, versions)),
+        ("j", lambda: case_jobs(device)),
+        ("f", lambda: beam_jobs(device)),
+        ("g", lambda: harder_jobs(device)),
+        ("h", lambda: sample_jobs(device)),
+        ("i", lambda: mixed_beam_jobs(device)),
+        ("c", lambda: mixed_jobs(device)),
+    ]
+    for part, jobs in made:
+        if part in parts:
+            yield from jobs()
