@@ -12,7 +12,7 @@ from .reading import slabs_of
 from .values import Unit
 
 SAMPLED_FRAMES = 64
-SAMPLED_VALUES = 1 << 19
+SAMPLED_VALUES = 1 << 18
 
 LOST_SHARE = 0.5
 """Of a frame's pixels that are no counts: the frame was not recorded."""

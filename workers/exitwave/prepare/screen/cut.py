@@ -23,9 +23,8 @@ GOES_ON = 0.2
 
 def cut(signs: FrameSigns) -> Bools:
     """Frames (n,) with rows or columns, or halves of them, that were not written."""
-    evidence = signs.evidence
     found_n = np.zeros(len(signs), np.bool_)
-    for lines_n2L in (evidence.rows_n2H, evidence.columns_n2W):
+    for lines_n2L in (signs.rows_n2H, signs.columns_n2W):
         for lines_nL in (lines_n2L[:, 0] + lines_n2L[:, 1], lines_n2L[:, 0], lines_n2L[:, 1]):
             found_n |= _ends(lines_nL) | _ends(lines_nL[:, ::-1])
     return found_n & signs.whole_n

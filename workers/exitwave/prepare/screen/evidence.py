@@ -27,6 +27,9 @@ TILES = 16
 
 SLAB_BYTES = 1 << 24
 
+ROUNDING = 4e-7
+"""Of the brightest pixel, that sums in single precision are off."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
@@ -235,18 +238,31 @@ def pixel_maps(
     )
 
 
-def tiles_without(evidence: Evidence, bad_HW: Bools) -> Floats:
-    """Tile sums (n, T, T) without what bad pixels hold."""
+def sums_without(
+    evidence: Evidence, bad_HW: Bools
+) -> tuple[Floats, NDArray[np.float32], NDArray[np.float32]]:
+    """Sums over tiles, rows and columns of each frame without what bad pixels hold.
+
+    Those over rows and columns are taken from the evidence's own: a copy may be large.
+    """
     tiles_nTT = evidence.tiles_nTT.astype(np.float64)
+    rows_n2H, columns_n2W = evidence.rows_n2H, evidence.columns_n2W
     if bad_HW.any():
         edges_y, edges_x = evidence.tile_edges()
-        y, x = np.nonzero(bad_HW)
-        tile_y = np.searchsorted(edges_y, y, side="right") - 1
-        tile_x = np.searchsorted(edges_x, x, side="right") - 1
+        height, width = evidence.shape_HW
         photons = evidence.series(bad_HW)
-        for pixel in range(len(y)):
-            tiles_nTT[:, tile_y[pixel], tile_x[pixel]] -= photons[:, pixel]
-    return np.maximum(tiles_nTT, 0)
+        for pixel, (y, x) in enumerate(np.argwhere(bad_HW)):
+            tile_y = np.searchsorted(edges_y, y, side="right") - 1
+            tile_x = np.searchsorted(edges_x, x, side="right") - 1
+            tiles_nTT[:, tile_y, tile_x] -= photons[:, pixel]
+            rows_n2H[:, int(x >= width // 2), y] -= photons[:, pixel]
+            columns_n2W[:, int(y >= height // 2), x] -= photons[:, pixel]
+    # Sums were made in single precision: what it left of a bright pixel is no light.
+    least = max(0.5, ROUNDING * float(evidence.peak_gHW.max()))
+    tiles_nTT[tiles_nTT < least] = 0
+    for sums in (rows_n2H, columns_n2W):
+        sums[sums < least] = 0
+    return tiles_nTT, rows_n2H, columns_n2W
 
 
 class _Totals:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .evidence import Bools, Evidence, Floats, Indices, PixelMaps
-from .hot import outshining
+from .hot import hot, outshining
 from .neighbours import AROUND, BESIDE, highest_at, spread
 from .noise import too_noisy
 
@@ -48,17 +48,18 @@ def flashes(evidence: Evidence, maps: PixelMaps, looked_at_n: Bools) -> Flashes:
     """Look for flashes in some frames (n,)."""
     peak_HW = np.where(maps.valid_HW, maps.peak_HW, 0)
     bright_HW = outshining(peak_HW, maps, LEAST_PHOTONS) & maps.valid_HW
-    noisy_HW = too_noisy(maps) & maps.valid_HW & ~bright_HW
-    suspect_HW = bright_HW | noisy_HW
+    # One frame may make a pixel noisy or hot altogether: that tells against itself alone.
+    alone_HW = (too_noisy(maps) | hot(maps)) & maps.valid_HW & ~bright_HW
+    suspect_HW = bright_HW | alone_HW
     if not suspect_HW.any():
         nothing = np.zeros(0, np.intp)
         return Flashes(suspect_HW, suspect_HW, nothing, nothing)
     photons = evidence.series(suspect_HW)
     photons[~looked_at_n] = 0
     usual = _usual(peak_HW, bright_HW, suspect_HW)
-    if noisy_HW.any():
+    if alone_HW.any():
         own = np.percentile(photons[looked_at_n], 95, axis=0)
-        alone = noisy_HW[suspect_HW]
+        alone = alone_HW[suspect_HW]
         usual[alone] = (TIMES_ITSELF * own + spread(own) + LEAST_PHOTONS)[alone]
     flash = photons > usual
     times = flash.sum(axis=0)

@@ -6,11 +6,14 @@ by itself fades over some pixels, and does not stop from one pixel to the next o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
 from .beam import light_centre
 from .evidence import Bools, Floats, PixelMaps
+from .hot import hot
 from .neighbours import BESIDE, lowest, spread
 
 DEAD_TIMES = 25.0
@@ -53,6 +56,8 @@ RISING_TIMES = 1.5
 
 def gaps(maps: PixelMaps) -> Bools:
     """Pixels (H, W) that never count amid others that do."""
+    # Between two hot pixels nothing need be lit.
+    maps = replace(maps, valid_HW=maps.valid_HW & ~hot(maps))
     total_HW = maps.total_HW
     dark_HW = maps.valid_HW & (total_HW <= DARK_PHOTONS)
     along_x_HW = _across(total_HW, dark_HW, maps.valid_HW)

@@ -7,7 +7,8 @@ from scipy import ndimage
 
 from .beam import protected
 from .evidence import Bools, Floats, PixelMaps
-from .neighbours import AROUND, BESIDE, COMPASS, highest, highest_at, spread
+from .lines import hot_lines
+from .neighbours import AROUND, BESIDE, COMPASS, highest, highest_at, how_many, spread
 
 BESIDE_TIMES = 6.0
 """A pixel so much brighter than all eight beside it is none of the pattern's."""
@@ -21,9 +22,6 @@ LEAST_PHOTONS = 60.0
 LEAST_RATE = 0.05
 """... nor do so few in each frame."""
 
-LONGEST_LINE = 0.125
-"""Of the detector's side: lines at least so long are looked for."""
-
 CLIFF_TIMES = 30.0
 """The brightest pixel of a hot cluster over the brightest one that touches it."""
 
@@ -36,11 +34,15 @@ FLAT = 0.25
 ROUNDS = 6
 
 
+LEAST_KNOWN = (4, 20, 0.8)
+"""Valid pixels that must be seen beside one, around one, and on the rim of a cluster."""
+
+
 def hot(maps: PixelMaps) -> Bools:
     """Pixels (H, W) that outshine what is around them as no pattern does."""
     least = max(LEAST_PHOTONS, LEAST_RATE * maps.frames)
     found_HW = outshining(maps.total_HW, maps, least)
-    return (found_HW | _lines(maps)) & maps.valid_HW
+    return (found_HW | hot_lines(maps, LEAST_PHOTONS)) & maps.valid_HW
 
 
 def outshining(image_HW: Floats, maps: PixelMaps, least: float) -> Bools:
@@ -50,20 +52,23 @@ def outshining(image_HW: Floats, maps: PixelMaps, least: float) -> Bools:
     other, and the ends of a track hide its middle.
     """
     nothing_HW = np.zeros(image_HW.shape, np.bool_)
-    suspects_HW = _outshining(image_HW, nothing_HW, least)
+    suspects_HW = _outshining(image_HW, maps.valid_HW, nothing_HW, least)
     if not suspects_HW.any():
         return suspects_HW
     # They must not draw the middle of the light towards themselves.
-    return _outshining(image_HW, protected(maps.mean_HW, maps.valid_HW & ~suspects_HW), least)
+    beam_HW = protected(maps.mean_HW, maps.valid_HW & ~suspects_HW)
+    return _outshining(image_HW, maps.valid_HW, beam_HW, least)
 
 
-def _outshining(image_HW: Floats, beam_HW: Bools, least: float) -> Bools:
-    image_HW = image_HW.copy()
+def _outshining(image_HW: Floats, valid_HW: Bools, beam_HW: Bools, least: float) -> Bools:
+    image_HW = np.where(valid_HW, image_HW, 0)
     found_HW = np.zeros(image_HW.shape, np.bool_)
+    seen_HW = how_many(valid_HW, BESIDE) >= LEAST_KNOWN[0]
     for _ in range(ROUNDS):
         beside_HW = highest(image_HW, BESIDE)
-        above_HW = image_HW > BESIDE_TIMES * beside_HW + spread(beside_HW) + least
-        above_HW |= _above_around(image_HW, least) | _clusters(image_HW, least)
+        above_HW = seen_HW & (image_HW > BESIDE_TIMES * beside_HW + spread(beside_HW) + least)
+        above_HW |= _above_around(image_HW, valid_HW, least)
+        above_HW |= _clusters(image_HW, valid_HW, least)
         above_HW &= ~beam_HW
         if not above_HW.any():
             break
@@ -72,18 +77,19 @@ def _outshining(image_HW: Floats, beam_HW: Bools, least: float) -> Bools:
     return found_HW
 
 
-def _above_around(image_HW: Floats, least: float) -> Bools:
+def _above_around(image_HW: Floats, valid_HW: Bools, least: float) -> Bools:
     """Pixels far above all but two of those two and three pixels away."""
     few_HW = highest(image_HW, COMPASS, rank=3)  # no more than that of all
     above_HW = image_HW > AROUND_TIMES * few_HW + spread(few_HW) + least
     if above_HW.any():
         around = highest_at(image_HW, above_HW, AROUND, rank=3)
+        seen = how_many(valid_HW, AROUND)[above_HW] >= LEAST_KNOWN[1]
         limit = AROUND_TIMES * around + spread(around) + least
-        above_HW[above_HW] = image_HW[above_HW] > limit
+        above_HW[above_HW] = seen & (image_HW[above_HW] > limit)
     return above_HW
 
 
-def _clusters(image_HW: Floats, least: float) -> Bools:
+def _clusters(image_HW: Floats, valid_HW: Bools, least: float) -> Bools:
     """Small areas with a flat top that end in a cliff all around."""
     top_HW = ndimage.maximum_filter(image_HW, CLUSTER_PX)
     flat_HW = (image_HW > FLAT * top_HW) & (image_HW > least)
@@ -92,52 +98,12 @@ def _clusters(image_HW: Floats, least: float) -> Bools:
     rim_HW = np.where(flat_HW, 0, ndimage.maximum_filter(labels_HW, 3))
     rim = np.nan_to_num(ndimage.maximum(image_HW, rim_HW, every))
     top = ndimage.maximum(image_HW, labels_HW, every)
-    pixels = ndimage.sum_labels(flat_HW, labels_HW, every)
+    pixels = np.bincount(labels_HW.ravel(), minlength=count + 1)
     hot: Bools = (top > CLIFF_TIMES * rim + spread(rim) + least) & (pixels <= CLUSTER_PX**2)
+    seen = np.bincount(rim_HW.ravel(), valid_HW.ravel(), count + 1)
+    hot &= seen >= LEAST_KNOWN[2] * np.bincount(rim_HW.ravel(), minlength=count + 1)
     # At the edge the cliff is not seen all around. Label 0 is what lies between clusters.
     for edge in (labels_HW[0], labels_HW[-1], labels_HW[:, 0], labels_HW[:, -1], 0):
         hot[edge] = False
     found: Bools = hot[labels_HW]
     return found
-
-
-def _lines(maps: PixelMaps) -> Bools:
-    """Rows and columns, or parts of them, one or two pixels wide."""
-    total_HW = maps.total_HW
-    beam_HW = np.zeros(total_HW.shape, np.bool_)
-    suspects_HW = _hot_columns(total_HW, beam_HW) | _hot_columns(total_HW.T, beam_HW.T).T
-    if not suspects_HW.any():
-        return suspects_HW
-    beam_HW = protected(maps.mean_HW, maps.valid_HW & ~suspects_HW)
-    return _hot_columns(total_HW, beam_HW) | _hot_columns(total_HW.T, beam_HW.T).T
-
-
-def _hot_columns(total_HW: Floats, beam_HW: Bools) -> Bools:
-    length = max(8, round(LONGEST_LINE * total_HW.shape[0]))
-    sums_HW = ndimage.uniform_filter1d(total_HW, length, axis=0, mode="constant") * length
-    lines_HW = np.zeros(total_HW.shape, np.bool_)
-    allowed: Bools = ~np.asarray(beam_HW.any(axis=0))
-    for wide in (1, 2):
-        side_HW = np.maximum.reduce([_moved(sums_HW, by) for by in (1, 2, -wide, -wide - 1)])
-        times = BESIDE_TIMES if wide == 1 else 2 * BESIDE_TIMES
-        limit_HW = times * side_HW + spread(side_HW) + LEAST_PHOTONS
-        above_HW = allowed & (_moved(allowed[None], 1 - wide)[0] > 0)
-        for step in range(wide):
-            above_HW = above_HW & (_moved(sums_HW, -step) > limit_HW)
-        columns = np.flatnonzero(above_HW.any(axis=0))
-        for step in range(wide):
-            # The middle one of its pixels, too: a single bright one makes no line.
-            line_HW = total_HW[:, np.minimum(columns + step, total_HW.shape[1] - 1)]
-            even_HW = ndimage.median_filter(line_HW, size=(length, 1), mode="constant")
-            above_HW[:, columns] &= even_HW * length > limit_HW[:, columns]
-        reached_HW = ndimage.maximum_filter1d(above_HW, length, axis=0)
-        for step in range(wide):
-            lines_HW |= _moved(reached_HW, step) > 0
-    beside_HW = np.maximum(_moved(total_HW, 2), _moved(total_HW, -2))
-    return lines_HW & (total_HW > beside_HW)
-
-
-def _moved(image_HW: Floats | Bools, columns: int) -> Floats:
-    """Moved to the right; mirrored at the edges."""
-    moved: Floats = ndimage.shift(image_HW, (0, columns), order=0, mode="mirror")
-    return moved

@@ -8,6 +8,8 @@ eight, in the direct beam; 2 elsewhere.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ def highest(image_HW: Floats, where: Offsets, rank: int = 1) -> Floats:
     """The rank-th highest around each pixel; mirrored at the edges."""
     moved = _moved(image_HW, where)
     if rank == 1:
-        found = moved[0].copy()
+        found: Floats = moved[0].copy()
         for other in moved[1:]:
             np.maximum(found, other, out=found)
         return found
@@ -63,6 +65,14 @@ def lowest(image_HW: Floats, where: Offsets) -> Floats:
     return found
 
 
+def how_many(at_HW: Bools, where: Offsets) -> NDArray[np.intp]:
+    """How many around each pixel are True."""
+    found = np.zeros(at_HW.shape, np.intp)
+    for other in _moved(at_HW, where):
+        found += other
+    return found
+
+
 def middle_at(image_HW: Floats, at_HW: Bools, least: int = 8) -> Floats:
     """Median of 5 x 5 pixels around some; NaN where less than `least` of them are known.
 
@@ -76,7 +86,7 @@ def middle_at(image_HW: Floats, at_HW: Bools, least: int = 8) -> Floats:
     return found
 
 
-def _moved(image_HW: Floats, where: Offsets) -> list[Floats]:
+def _moved(image_HW: NDArray[Any], where: Offsets) -> list[NDArray[Any]]:
     """The image as each of these neighbours sees it."""
     far = int(np.abs(where).max())
     padded = _padded(image_HW, far)
@@ -95,7 +105,7 @@ def _around(image_HW: Floats, at_HW: Bools, where: Offsets) -> Floats:
     return values
 
 
-def _padded(image_HW: Floats, far: int) -> Floats:
+def _padded(image_HW: NDArray[Any], far: int) -> NDArray[Any]:
     """With mirrored edges, or what there is of them in a small image."""
     return np.pad(image_HW, far, mode="reflect")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -43,8 +43,8 @@ FRAME_CHECKS: dict[str, Callable[[FrameSigns], Bools]] = {
 
 PIXEL_CHECKS: dict[str, Callable[[PixelMaps], Bools]] = {
     "stuck": stuck,
-    "hot": hot,
     "gap": gaps,
+    "hot": hot,
     "too quiet": too_quiet,
     "too noisy": too_noisy,
 }
@@ -194,14 +194,14 @@ def _odd_frames(signs: FrameSigns, with_blocks: list[int]) -> tuple[list[Fault],
 
 
 def _odd_pixels(maps: PixelMaps) -> tuple[list[Fault], Bools]:
-    valid_HW = maps.valid_HW.copy()
+    """Pixels that are left out: each check looks at what those before it have left."""
     faults = []
     for why, check in PIXEL_CHECKS.items():
-        found_HW = check(maps) & valid_HW
+        found_HW = check(maps) & maps.valid_HW
         if found_HW.any():
             faults.append(Fault(what="pixels", why=why, pixels=np.flatnonzero(found_HW)))
-            valid_HW &= ~found_HW
-    return faults, valid_HW
+            maps = replace(maps, valid_HW=maps.valid_HW & ~found_HW)
+    return faults, maps.valid_HW
 
 
 def _flashes(

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from .evidence import Bools, Evidence, Floats, Indices, tiles_without
+from .evidence import Bools, Evidence, Floats, Indices, sums_without
 
 NEIGHBOURS = 8
 CLOSE = 1.5
@@ -30,6 +31,8 @@ class FrameSigns:
         Pixels left out of the sums.
     tiles_nTT : ndarray (n, T, T)
         Photons in each tile.
+    rows_n2H, columns_n2W : ndarray
+        Photons along both halves of each row and column.
     whole_n : bool array (n,)
         Nothing in the frame was marked as bad by the detector.
     near_nk, close_nk : ndarray (n, k)
@@ -41,6 +44,8 @@ class FrameSigns:
     evidence: Evidence
     bad_HW: Bools
     tiles_nTT: Floats
+    rows_n2H: NDArray[np.float32]
+    columns_n2W: NDArray[np.float32]
     whole_n: Bools
     near_nk: Indices
     close_nk: Bools
@@ -73,10 +78,13 @@ def signs_of(
 ) -> FrameSigns:
     """Of all frames, taken at positions (n, 2)."""
     near_nk, close_nk = neighbours_of(positions)
+    tiles_nTT, rows_n2H, columns_n2W = sums_without(evidence, bad_HW)
     return FrameSigns(
         evidence=evidence,
         bad_HW=bad_HW,
-        tiles_nTT=tiles_without(evidence, bad_HW),
+        tiles_nTT=tiles_nTT,
+        rows_n2H=rows_n2H,
+        columns_n2W=columns_n2W,
         whole_n=whole_n,
         near_nk=near_nk,
         close_nk=close_nk,
