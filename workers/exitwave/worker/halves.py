@@ -40,23 +40,26 @@ class HalfState:
     half : int
         0 or 1.
     state : EpochState
+    before : int
+        Epochs of the first half's run, for the second.
     shape_YX : (int, int)
         Of the object of the whole scan: pictures of both halves have it.
     """
 
     half: int
     state: EpochState
+    before: int
     shape_YX: tuple[int, int]
 
     @property
     def epoch(self) -> int:
         """From 1 over both halves."""
-        return self.half * self.state.epochs + self.state.epoch
+        return self.before + self.state.epoch
 
     @property
     def epochs(self) -> int:
-        """Of both halves."""
-        return 2 * self.state.epochs
+        """Of both halves, as far as that is known: the second may begin again, too."""
+        return self.before + (2 - self.half) * self.state.epochs
 
     @property
     def seconds(self) -> float:
@@ -133,11 +136,14 @@ def reconstruct_halves(
         As `half_of` and `reconstruct`.
     """
     both: tuple[Part, Part] = (0, 1)
+    before = epoch = 0
     for half in both:
         own = replace(recipe, seed=(recipe.seed + half) % 2**31)
         part = half_of(dataset, halves, half, recipe.seed)
         for state in engine(part, own):
-            yield HalfState(half, state, dataset.object_shape_YX)
+            epoch = state.epoch
+            yield HalfState(half, state, before, dataset.object_shape_YX)
+        before = epoch
 
 
 class Pair:
