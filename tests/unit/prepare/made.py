@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,7 @@ def thing(kind: str, side: int, seed: int) -> NDArray[np.complex128]:
     return wave
 
 
+@cache
 def made_scan(
     photons: float | None = 2e4,
     *,
@@ -113,6 +115,7 @@ def made_scan(
     else:
         power *= photons / power.sum(axis=(1, 2)).max()
         counts = rng.poisson(power).astype(np.uint32)
+    counts.setflags(write=False)  # one scan is shared by many tests
     return MadeScan(counts, corners * PIXEL_M)
 
 

@@ -42,7 +42,7 @@ HOT = {
 }
 
 
-@pytest.mark.parametrize("beam", ["round", "ring", "square"])
+@pytest.mark.parametrize("beam", ["round", "ring"])
 @pytest.mark.parametrize("level", [10, 300, 60_000])
 @pytest.mark.parametrize("shape", HOT)
 def test_hot_pixels(scans: dict[str, MadeScan], beam: str, level: float, shape: str) -> None:
@@ -115,7 +115,7 @@ GAPS = {
 }
 
 
-@pytest.mark.parametrize("photons", [2e3, 2e4, 1e6])
+@pytest.mark.parametrize("photons", [2e3, 2e4, 5e5])
 @pytest.mark.parametrize("shape", GAPS)
 def test_gaps_that_read_zero(photons: float, shape: str) -> None:
     at, scan = GAPS[shape], made_scan(photons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,9 @@ NEGATIVE_SHARE = 0.05
 
 EXACT_SHARE = 0.002
 """Fewer values below a level are faults of single pixels."""
+
+ALIKE = 3.0
+"""So many times more or fewer values below zero than noise about a level above it makes."""
 
 QUIET = 0.5
 """Variance over mean of the dimmest pixels: photons have 1, a pedestal has less."""
@@ -65,7 +69,10 @@ def dark_level(values_nP: Floats) -> Level:
     if negative.size > (NEGATIVE_SHARE if spread else 0.5) * dim.size:
         return _about(dim, _mode(dim))
     if negative.size > EXACT_SHARE * dim.size:
-        return Level()
+        level = _about(dim, _mode(dim))
+        expected = _below_zero(level)
+        alike = expected / ALIKE < negative.size / dim.size < ALIKE * expected
+        return level if spread and alike else Level()
     lowest = np.sort(_dimmest(values_nP, DIMMEST_SHARE).ravel())
     if lowest[int(EXACT_SHARE * lowest.size)] > 0:
         return replace(_about(lowest, _mode(lowest)), sure=False)
@@ -121,6 +128,13 @@ def _about(ascending: Floats, mode: float) -> Level:
         away = mode - ascending[(ascending < mode) & (ascending > mode - 5 * noise)]
         noise = float(np.sqrt((away**2).mean())) if away.size else noise
     return Level(0.0 if abs(mode) < 0.1 * noise else mode, noise)
+
+
+def _below_zero(level: Level) -> float:
+    """Share of values below zero that noise about a level makes."""
+    if level.noise == 0:
+        return 0.0
+    return 0.5 * math.erfc(level.pedestal / (level.noise * math.sqrt(2)))
 
 
 def _cut_at_zero(dim: Floats) -> Level:
