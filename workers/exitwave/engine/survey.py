@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 
+from .corner import zero_is_in_the_middle
 from .dataset import Counts, Dataset
 
 SLAB_BYTES = 1 << 24
@@ -68,13 +69,15 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
     ------
     DataError
         A pattern has the wrong shape or type, holds negative or non-finite counts, is dark
-        among lit ones or saturated, a pixel is hot, or all counts are next to nothing.
+        among lit ones or saturated, a pixel is hot, all counts are next to nothing, or zero
+        frequency is in the middle.
     """
     count, shape_HW = len(dataset.frames), dataset.frames.shape_HW
     valid_HW = dataset.mask_HW
     valid_pixels = shape_HW[0] * shape_HW[1] if valid_HW is None else int(valid_HW.sum())
     totals_n = np.zeros(count)
     highest_HW = np.zeros(shape_HW)
+    summed_HW = np.zeros(shape_HW)
     dtype: np.dtype[Any] | None = None
     whole = True
     for begin, slab_nHW in _slabs(dataset):
@@ -92,6 +95,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
         end = begin + len(slab_nHW)
         totals_n[begin:end] = slab_nHW.reshape(len(slab_nHW), -1).sum(axis=1, dtype=np.float64)
         np.maximum(highest_HW, slab_nHW.max(axis=0), out=highest_HW)
+        summed_HW += slab_nHW.sum(axis=0, dtype=np.float64)
     if dtype is None:
         raise DataError("frames", "no frame", "at least one")
     _check_light(totals_n)
@@ -103,6 +107,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
             f"at most {MOST_COUNTS:g}; pixels that do not count belong into mask_HW as False",
         )
     _check_hot(highest_HW)
+    _check_corner(summed_HW / count - dataset.pedestal, valid_HW)
     patterns_hold = float(totals_n.mean())
     if not whole and patterns_hold < LEAST_LIGHT:
         raise DataError(
@@ -259,6 +264,15 @@ def hot_pixels(highest_HW: NDArray[np.float64]) -> NDArray[np.bool_]:
         hot_HW = highest_HW >= falling[gaps[-1]]
         hot_HW[0, 0] = False
     return hot_HW
+
+
+def _check_corner(mean_HW: NDArray[np.float64], valid_HW: NDArray[np.bool_] | None) -> None:
+    if zero_is_in_the_middle(np.maximum(mean_HW, 0.0), valid_HW):
+        raise DataError(
+            "frames",
+            "zero frequency at the middle of the arrays",
+            "zero frequency at [0, 0]: np.fft.ifftshift(counts, axes=(1, 2))",
+        )
 
 
 def _check_hot(highest_HW: NDArray[np.float64]) -> None:
