@@ -1,23 +1,25 @@
 """Short runs of a few patterns, one for each idea of where they were taken.
 
-An idea is a part of a scan with the positions that it stands for. In a first round every beam
-that it could have makes a very short run; in a second one the best of them makes a longer one
-with a few pixels left out, and all patterns are compared with their models.
+In a first round every beam that an idea could have makes a very short run; in a second one the
+best of them makes a longer one with a few pixels left out, and all patterns are compared with
+their models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from exitwave.schema.recipe import Recipe, Stage
 
 from ..algorithms import make_algorithm
 from ..evidence import Evidence, gather_evidence, held_out_pixels, without_pixels
+from ..part import connected_views, part_of
 from ..scan import Scan
 from ..schedule import epochs
 from ..start.begin import begin
@@ -25,16 +27,20 @@ from ..start.search import CLEARLY, Candidate
 from ..start.trial import Trials
 
 PART_VIEWS = 64
-"""Of an idea's part, at most."""
+"""Of an idea, at most."""
 
-PART_PIXELS = 2**24
-"""Of their patterns together, at most, but for the fewest views."""
+PART_PIXELS = 2**23
+"""Of its patterns together, at most, but for the fewest views."""
 
 FEWEST_VIEWS = 24
 
+FIRST_VIEWS = 36
 FIRST_EPOCHS = 8
 FIRST_BATCH = 4.0
 """Views per update."""
+
+HOPELESS = 1.25
+"""Times the lowest loss of the first round: such an idea has no second round."""
 
 HELD_SHARE = 0.05
 """Of the lit pixels that are left out in the second round."""
@@ -47,12 +53,16 @@ NEAR_FOCUS = (
     Stage(method="difference_map", epochs=30),
     Stage(epochs=8, batches=(4.0, 8.0), object_rate=0.1, final_rate=0.1),
 )
-"""Of the second round: descent alone would stay in wrong minima for long."""
+"""The second round: descent alone would stay in wrong minima, and so in all ideas alike."""
 
 OUT_OF_FOCUS = (Stage(epochs=24, batches=(4.0,), final_rate=0.1),)
 """Likewise for a pupil, which begins near the truth."""
 
 AUTOCORRELATION = Candidate(kind="autocorrelation")
+
+
+class OutOfTimeError(Exception):
+    """No more runs: the time that was given is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +93,9 @@ class Tried:
     candidate : Candidate
         The best beam.
     loss : float
-        Amplitude loss per pixel of its run over the light of a pixel.
+        Amplitude loss per pixel of its longest run over the light of a pixel.
     evidence : Evidence, optional
-        Of the second round's end; none = it was hopeless after the first.
+        Of the second round's end; none = it had no second round.
     """
 
     name: str
@@ -94,74 +104,105 @@ class Tried:
     evidence: Evidence | None = None
 
 
+class Bench:
+    """Makes the runs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives seed, start, clamps and states; all else is the default.
+    until_s : float, optional
+        Of `time.perf_counter`, after which no run begins: `OutOfTimeError` is raised.
+    """
+
+    def __init__(self, recipe: Recipe, until_s: float | None = None) -> None:
+        self._recipe = Recipe(
+            seed=recipe.seed,
+            start=recipe.start,
+            clamp=recipe.clamp,
+            subpixel=recipe.subpixel,
+            probe_states=min(MOST_STATES, recipe.probe_states),
+        )
+        self._until_s = until_s
+
+    def compare(self, ideas: Sequence[Idea]) -> list[Tried]:
+        """Both rounds, in the order of the ideas; the hopeless ones end after the first."""
+        tried = self.first_round(ideas)
+        lowest = min(one.loss for one in tried)
+        return [
+            self.second_round(idea, one.candidate) if one.loss <= HOPELESS * lowest else one
+            for idea, one in zip(ideas, tried, strict=True)
+        ]
+
+    def first_round(self, ideas: Sequence[Idea]) -> list[Tried]:
+        """Each idea with its best beam, by very short runs; the device is read once."""
+        runs = [
+            (idea.name, candidate, self._first_loss(part, candidate))
+            for idea, part in ((idea, _middle_of(idea.scan)) for idea in ideas)
+            for candidate in (AUTOCORRELATION, *idea.candidates)
+        ]
+        losses = torch.stack([loss for _, _, loss in runs]).tolist()
+        best: dict[str, Tried] = {}
+        for (name, candidate, _), loss in zip(runs, losses, strict=True):
+            one = Tried(name=name, candidate=candidate, loss=_finite(loss))
+            if name not in best or _handicapped(one) < _handicapped(best[name]):
+                best[name] = one
+        return [best[idea.name] for idea in ideas]
+
+    def second_round(self, idea: Idea, candidate: Candidate) -> Tried:
+        """A longer run of an idea with one beam."""
+        self._check_time()
+        near = candidate.kind == "autocorrelation"
+        recipe = replace(self._recipe, stages=NEAR_FOCUS if near else OUT_OF_FOCUS)
+        held_HW = held_out_pixels(idea.scan, HELD_SHARE, recipe.seed)
+        fitted = without_pixels(idea.scan, held_HW)
+        every = np.arange(len(fitted), dtype=np.intp)
+        loss = 0.0
+        with torch.no_grad():
+            algorithm = make_algorithm(fitted, recipe, *begin(fitted, recipe, None, candidate))
+            for epoch in epochs(recipe, len(fitted), lambda: every):
+                loss = algorithm.epoch(epoch).data
+            evidence = gather_evidence(
+                idea.scan,
+                held_HW,
+                algorithm.object_MYX,
+                algorithm.probe_NHW,
+                every[:0],
+                recipe.epochs,
+            )
+        light = max(float(fitted.light(every).mean()), 1e-30)
+        return Tried(
+            name=idea.name, candidate=candidate, loss=_finite(loss / light), evidence=evidence
+        )
+
+    def _first_loss(self, part: Scan, candidate: Candidate) -> Tensor:
+        """Relative to the light; 0-dim, on the device."""
+        self._check_time()
+        with torch.no_grad():
+            variables = begin(part, self._recipe, None, candidate)
+            loss = Trials(part, self._recipe, FIRST_EPOCHS, FIRST_BATCH).run(*variables)
+            light = part.light(np.arange(len(part), dtype=np.intp)).mean()
+            return loss / light.clamp_min(1e-30)
+
+    def _check_time(self) -> None:
+        if self._until_s is not None and time.perf_counter() > self._until_s:
+            raise OutOfTimeError
+
+
 def views_for(window_HW: tuple[int, int]) -> int:
-    """How many views a part has."""
+    """How many views an idea has."""
     return max(FEWEST_VIEWS, min(PART_VIEWS, PART_PIXELS // (window_HW[0] * window_HW[1])))
 
 
-def first_round(ideas: Sequence[Idea], recipe: Recipe) -> list[Tried]:
-    """Each idea with its best beam, by very short runs; the device is read once."""
-    recipe = trial_recipe(recipe)
-    runs = [
-        (idea, candidate, _first_loss(idea, candidate, recipe))
-        for idea in ideas
-        for candidate in (AUTOCORRELATION, *idea.candidates)
-    ]
-    losses = torch.stack([loss for _, _, loss in runs]).tolist()
-    best: dict[str, Tried] = {}
-    for (idea, candidate, _), loss in zip(runs, losses, strict=True):
-        tried = Tried(name=idea.name, candidate=candidate, loss=loss)
-        if idea.name not in best or _handicapped(tried) < _handicapped(best[idea.name]):
-            best[idea.name] = tried
-    return [best[idea.name] for idea in ideas]
+def _middle_of(scan: Scan) -> Scan:
+    """What the first round takes: fewer views, on whole pixels."""
+    chosen = connected_views(scan.corners_n2.double().cpu().numpy(), FIRST_VIEWS)
+    return replace(part_of(scan, chosen), shifts_n2=None)
 
 
-def second_round(idea: Idea, candidate: Candidate, recipe: Recipe) -> Tried:
-    """A longer run of an idea from one beam."""
-    near = candidate.kind == "autocorrelation"
-    recipe = replace(trial_recipe(recipe), stages=NEAR_FOCUS if near else OUT_OF_FOCUS)
-    held_HW = held_out_pixels(idea.scan, HELD_SHARE, recipe.seed)
-    fitted = without_pixels(idea.scan, held_HW)
-    every = np.arange(len(fitted), dtype=np.intp)
-    with torch.no_grad():
-        algorithm = make_algorithm(fitted, recipe, *begin(fitted, recipe, None, candidate))
-        loss = 0.0
-        for epoch in epochs(recipe, len(fitted), lambda: every):
-            loss = algorithm.epoch(epoch).data
-        evidence = gather_evidence(
-            idea.scan,
-            held_HW,
-            algorithm.object_MYX,
-            algorithm.probe_NHW,
-            every[:0],
-            recipe.epochs,
-        )
-    light = float(fitted.light(every).mean())
-    return Tried(
-        name=idea.name, candidate=candidate, loss=loss / max(light, 1e-30), evidence=evidence
-    )
-
-
-def trial_recipe(recipe: Recipe) -> Recipe:
-    """What short runs take from a recipe: seed, start, clamps, states; the rest is default."""
-    return Recipe(
-        seed=recipe.seed,
-        start=recipe.start,
-        clamp=recipe.clamp,
-        subpixel=recipe.subpixel,
-        probe_states=min(MOST_STATES, recipe.probe_states),
-    )
-
-
-def _first_loss(idea: Idea, candidate: Candidate, recipe: Recipe) -> torch.Tensor:
-    """Relative to the light; 0-dim, on the device."""
-    with torch.no_grad():
-        variables = begin(idea.scan, recipe, None, candidate)
-        trials = Trials(idea.scan, recipe, FIRST_EPOCHS, FIRST_BATCH)
-        light = idea.scan.light(np.arange(len(idea.scan), dtype=np.intp)).mean()
-        return trials.run(*variables) / light.clamp_min(1e-30)
+def _finite(loss: float) -> float:
+    return loss if np.isfinite(loss) else float("inf")
 
 
 def _handicapped(tried: Tried) -> float:
-    loss = tried.loss if np.isfinite(tried.loss) else np.inf
-    return loss * (CLEARLY if tried.candidate.kind == "autocorrelation" else 1.0)
+    return tried.loss * (CLEARLY if tried.candidate.kind == "autocorrelation" else 1.0)

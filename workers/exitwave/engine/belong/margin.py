@@ -1,7 +1,9 @@
-"""Whether one idea of a scan fits its patterns clearly better than another."""
+"""Whether one idea of a scan fits its patterns clearly better than others."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,16 @@ from numpy.typing import NDArray
 
 from ..evidence import Evidence
 from .bench import Tried
+
+LEAST_EXPLAINED = 0.1
+"""Of what there is to foretell: below it even the best idea has found no picture yet."""
+
+LEAST_SIGMA_FIT = 4.0
+LEAST_SIGMA = 6.0
+"""Of an idea that foretells something: on fitted pixels, and with those left out together."""
+
+LEAST_SIGMA_ALONE = 8.0
+"""Of another one, on fitted pixels. Among wrong ideas alone, chance gave up to 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,26 +41,61 @@ class Margin:
     sigma_held: float
 
 
+def ranked(tried: Sequence[Tried]) -> list[Tried]:
+    """The best one first; those without a second round last, by their losses."""
+    judged = [one for one in tried if one.evidence is not None]
+    rest = [one for one in tried if one.evidence is None]
+    figures = np.array([_figures(one.evidence) for one in judged if one.evidence is not None])
+    figures = figures.reshape(-1, 2)
+    together = (figures / figures.mean(axis=0).clip(min=1e-30)).sum(axis=1)
+    order = np.argsort(together, kind="stable")
+    return [judged[i] for i in order] + sorted(rest, key=lambda one: one.loss)
+
+
 def margin(one: Tried, other: Tried) -> Margin:
-    """Of the one over the other; both have been through the second round."""
+    """Of the one over the other; the other may have been hopeless."""
     here, there = one.evidence, other.evidence
-    assert here is not None and there is not None
+    if here is None or there is None:
+        return Margin(ratio=np.inf, sigma_fit=np.inf, sigma_held=np.inf)
     return Margin(
         ratio=float(there.fit_n.sum() / max(here.fit_n.sum(), 1e-30)),
         sigma_fit=_sigma(there.fit_n - here.fit_n),
-        sigma_held=_sigma(_foretold_n(there) - _foretold_n(here)),
+        sigma_held=_sigma(foretold_n(there) - foretold_n(here)),
     )
 
 
-def _foretold_n(evidence: Evidence) -> NDArray[np.float64]:
-    """Deviance on pixels left out, of the model as far as it tells more than no model, (n,)."""
+def clearly_best(one: Tried, others: Sequence[Tried]) -> bool:
+    """Whether an idea fits so much better than all others that it is no chance."""
+    if one.evidence is None:
+        return False
+    foretells = one.evidence.explained() >= LEAST_EXPLAINED
+    for gain in (margin(one, other) for other in others):
+        both = gain.sigma_fit + gain.sigma_held
+        enough = gain.sigma_fit >= LEAST_SIGMA_FIT and both >= LEAST_SIGMA
+        if not (gain.sigma_fit >= LEAST_SIGMA_ALONE or (foretells and enough)):
+            return False
+    return True
+
+
+def foretold_n(evidence: Evidence) -> NDArray[np.float64]:
+    """Deviance on pixels left out, (n,), of what foretells them best.
+
+    That is the model, or its best mixture with the mean pattern, or the mean pattern alone.
+    """
     mixes_K = evidence.held_mixes_nK.sum(axis=0)
-    if mixes_K.min() >= evidence.held_mean_n.sum():
+    if not mixes_K.min() < evidence.held_mean_n.sum():
         return evidence.held_mean_n
     best_n: NDArray[np.float64] = evidence.held_mixes_nK[:, int(mixes_K.argmin())]
     return best_n
 
 
+def _figures(evidence: Evidence) -> tuple[float, float]:
+    fit, held = float(evidence.fit_n.sum()), float(foretold_n(evidence).sum())
+    return (fit, held) if np.isfinite(fit + held) else (1e300, 1e300)
+
+
 def _sigma(differences_n: NDArray[np.float64]) -> float:
-    error = float(differences_n.std()) / np.sqrt(len(differences_n))
+    if len(differences_n) < 2:
+        return 0.0
+    error = float(differences_n.std()) / math.sqrt(len(differences_n) - 1)
     return float(differences_n.mean()) / max(error, 1e-30)
