@@ -50,7 +50,15 @@ SHADOW_BYTES = 64
 PART_VIEWS = 36
 PART_BYTES = 64
 """Of device memory for each pixel of a part's patterns, with a step's buffers beside them."""
-TRIAL_EPOCHS = 8
+TRIAL_EPOCHS = (4, 8)
+"""Fewest and most epochs of a short run; as many as the search's share of the run allows."""
+
+MOST_SHARE = 0.1
+"""Of the recipe's work that the short runs may take."""
+
+TRIED = 8
+"""Short runs of a search, about; finer ones are left out where they would be too many."""
+
 TRIAL_VIEWS = 6.0
 """Views per update of a short run, of a part of 36."""
 
@@ -154,7 +162,8 @@ def search(scan: Scan, recipe: Recipe) -> Search:
     bench = _Bench(scan, recipe, mean_HW)
     found = bench.tried(from_shadows(scan, bounds) or grid(bounds))
     best = min(found, key=_loss)
-    found += bench.tried(_finer(best, bounds))
+    if not bench.hurried:
+        found += bench.tried(_finer(best, bounds))
     if kind == "auto":
         found += bench.tried([autocorrelation])
     ordered = _ordered(found)
@@ -190,7 +199,11 @@ class _Bench:
         chosen = connected_views(positions_px, views)
         self._part = part_of(scan, chosen)
         per_update = TRIAL_VIEWS * len(chosen) / PART_VIEWS
-        self._trials = Trials(self._part, recipe, TRIAL_EPOCHS, per_update)
+        least, most = TRIAL_EPOCHS
+        allowed = MOST_SHARE * recipe.epochs * len(scan) / (len(chosen) * TRIED)
+        self.hurried = allowed < least
+        epochs = int(np.clip(allowed, least, most))
+        self._trials = Trials(self._part, recipe, epochs, per_update)
         self._light = self._part.light(np.arange(len(chosen), dtype=np.intp)).mean()
         self._object_MYX = object_from_autocorrelation(
             self._part, recipe, np.random.default_rng([recipe.seed, 3])
