@@ -80,6 +80,12 @@ def wanted(part: str, scan: BeamScan) -> Wanted:
     return Wanted(0.98 if scan.beam.endswith("a") else 0.985, 0.99)
 
 
+def is_among_samples(set_name: str) -> bool:
+    """Whether a set of (f) is one of (h), too."""
+    scan = BeamScan.named(set_name)
+    return scan.beam in SAMPLED and scan.sample in SAMPLES
+
+
 def through_command(
     part: str, set_name: str, recipe: str, *, device: str, seed: int, **options: str
 ) -> Job:

@@ -2,6 +2,7 @@
 
     make bench                     all parts; rows that are there already are not run again
     make bench ARGS="--only ab"    some parts; --fresh runs their rows again
+    make bench ARGS="--only v"     the verdict's collection, in as many processes as threads
     make bench QUICK=1             a few rows of each, under ten minutes; nothing is published
     .venv/bin/python -m tests.bench.size --publish     two epochs at the size of an MLL scan
 
@@ -17,17 +18,17 @@ import os
 from pathlib import Path
 
 import numpy as np
-from tests.bench import away, pictures, real, tables
+from tests.bench import away, beam_pictures, pictures, real, tables, verdict_runs
 from tests.bench.jobs import Job
 from tests.bench.launch import Launcher, Place
-from tests.bench.plan import all_jobs, quick
+from tests.bench.plan import all_jobs, is_planned, quick
 from tests.bench.rows import Row, Store, publish
 from tests.bench.sets import Sets
 from tests.bench.venvs import versions
 
 ROOT = Path(".bench")
 DOCS = Path("docs")
-PARTS = "abcde"
+PARTS = "abcdefghijv"
 
 
 def main() -> None:
@@ -50,8 +51,9 @@ def main() -> None:
     if asked.quick:
         print(tables.page(rows))
         return
-    published = publish(rows, DOCS / "benchmarks")
+    published = publish(rows, DOCS / "benchmarks", is_planned)
     pictures.write_all(published, place.results, sets, DOCS / "images/bench")
+    beam_pictures.write_all(published, place.results, DOCS / "images/bench")
     page = tables.page(published)
     (DOCS / "benchmarks.md").write_text(page)
     print(page)
@@ -69,7 +71,11 @@ def run_all(asked: argparse.Namespace, place: Place) -> list[Row]:
         row = launcher.row(job)
         rows.append(row)
         print(f"[{number}/{len(wanted)}] {tables.line(row)}", flush=True)
-    return rows + halves(launcher, wanted, place)
+    rows += halves(launcher, wanted, place)
+    if verdict_runs.PART in asked.only:
+        desk = verdict_runs.Desk(ROOT / "rows", asked.fresh)
+        rows += verdict_runs.run_all(desk, asked.threads, match=asked.match, quick=asked.quick)
+    return rows
 
 
 def halves(launcher: Launcher, jobs: list[Job], place: Place) -> list[Row]:
@@ -105,7 +111,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default=PARTS, help="parts by letter (default: abcde)")
+    parser.add_argument("--only", default=PARTS, help=f"parts by letter (default: {PARTS})")
     parser.add_argument("--match", default="", help="only jobs whose set and method hold this")
     parser.add_argument("--fresh", action="store_true", help="run rows again that are there")
     parser.add_argument("--quick", action="store_true", help="a few rows, nothing published")

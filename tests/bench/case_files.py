@@ -64,13 +64,13 @@ class Kind:
     write : callable
         From the scan to the datasets of the file; None leaves one of a plain file out.
     least : float, optional
-        |cPCC| that is right, at the size of `SCENE`.
+        |cPCC| that is right, at the size of `SCENE`; none: any result or reason is.
     refused : str
         Refusing the file is right, with a message that holds this.
     doubted : bool
         The result must not be called good.
     tells : str
-        What is left out or noted must hold this.
+        Kind of what must be left out or noted.
     units : mapping
         Attributes ``units`` by dataset.
     scene : Scene
@@ -282,14 +282,14 @@ KINDS: dict[str, Kind] = {
     "clean": Kind(_clean, 0.985),
     "swapped": Kind(_swapped, doubted=True),
     "hot": Kind(_hot, 0.98, tells="hot"),
-    "beam-lost": Kind(_beam_lost, 0.98, tells="frames"),
-    "wild": Kind(_wild, 0.98, tells="frames"),
-    "mask-bits": Kind(_mask_bits, 0.98),
-    "gain": Kind(_gain, 0.983, tells="18"),
+    "beam-lost": Kind(_beam_lost, 0.98, tells="no beam"),
+    "wild": Kind(_wild, 0.98, tells="fog"),
+    "mask-bits": Kind(_mask_bits, 0.98, tells="mask"),
+    "gain": Kind(_gain, 0.983, tells="gain"),
     "dark-subtracted": Kind(_dark_subtracted, 0.98),
-    "gaps-zero": Kind(_gaps(0, np.uint16), 0.98, tells="pixels"),
-    "gaps-maxint": Kind(_gaps(2**32 - 1, np.uint32), 0.98, tells="pixels"),
-    "gaps-nan": Kind(_gaps(np.nan, np.float64), 0.98, tells="pixels"),
+    "gaps-zero": Kind(_gaps(0, np.uint16), 0.98, tells="gap"),
+    "gaps-maxint": Kind(_gaps(2**32 - 1, np.uint32), 0.98, tells="bad"),
+    "gaps-nan": Kind(_gaps(np.nan, np.float64), 0.98, tells="bad"),
     "units": Kind(
         _units,
         0.985,
@@ -297,15 +297,15 @@ KINDS: dict[str, Kind] = {
     ),
     "detector-paths": Kind(_detector_paths, 0.985),
     "four-dimensional": Kind(_four_dimensional, 0.985),
-    "basis-vectors": Kind(_basis_vectors, 0.985),
+    "basis-vectors": Kind(_basis_vectors, 0.985, tells="orientation"),
     "missing-source": Kind(_missing_source, refused="moved_elsewhere.h5"),
     "surplus": Kind(_surplus, refused="data.frames"),
-    "line": Kind(_clean, 0.9, scene=replace(SCENE, grid=(1, 40), step_px=6)),
-    "off-centre": Kind(_off_centre, 0.98),
+    "line": Kind(_clean, scene=replace(SCENE, grid=(1, 40), step_px=6)),
+    "off-centre": Kind(_off_centre, 0.98, tells="centre"),
     "scaled": Kind(_scaled, 0.98),
-    "pedestal": Kind(_pedestal, 0.98),
-    "flux-steps": Kind(_flux_steps, 0.98),
-    "lost-positions": Kind(_lost_positions, 0.98, tells="positions"),
+    "pedestal": Kind(_pedestal, 0.98, tells="gain"),
+    "flux-steps": Kind(_flux_steps, 0.98, tells="flux"),
+    "lost-positions": Kind(_lost_positions, 0.98, tells="no position"),
     "near-field": Kind(_near_field, refused="field"),
 }
 
@@ -316,8 +316,9 @@ def is_right(kind: Kind, row: Mapping[str, Any], verdict: str) -> bool:
         return bool(kind.refused) and kind.refused in row["error"]
     if kind.refused:
         return False
-    told = " ".join([*row["left_out"], *row["notes"]])
-    reached = kind.least is None or (row["cpcc"] or 0.0) >= kind.least
     if kind.doubted:
         return verdict != "good"
-    return reached and kind.tells in told and verdict == "good"
+    if kind.least is None:
+        return True
+    told = not kind.tells or kind.tells in row["kinds"]
+    return (row["cpcc"] or 0.0) >= kind.least and told and verdict == "good"

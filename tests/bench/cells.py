@@ -62,3 +62,13 @@ def row_cells(row: Row) -> list[str]:
 
 def mark_of(rows: list[Row]) -> str:
     return "\\*" if any(row.get("loaded") for row in rows) else ""
+
+
+def missed(kept: bool, text: str) -> str:
+    """A figure, marked where it is not what is demanded."""
+    return text if kept else f"**{text} (missed)**"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent."""
+    return f"{100 * share:.{digits}f} %"

@@ -95,6 +95,10 @@ def told_row(told: Mapping[str, Any]) -> Row:
         "findings": extra_findings(told["rules"], figures),
         "left_out": [line["text"] for line in told["left_out"]],
         "notes": [note["text"] for note in told["notes"]],
+        "kinds": [
+            *(line["why"] for line in told["left_out"]),
+            *(note["code"] for note in told["notes"]),
+        ],
         "epochs": told["epochs"],
         "run_s": told["seconds"],
         "search_s": start["seconds"],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 
+from tests.bench import verdict_runs
 from tests.bench.beam_jobs import (
     beam_jobs,
     case_jobs,
@@ -20,8 +22,31 @@ from tests.bench.jobs import (
     speed_jobs,
     star_jobs,
 )
+from tests.bench.rows import Row
 
+BEAM_PARTS: Mapping[str, Callable[[str], Iterator[Job]]] = {
+    "f": beam_jobs,
+    "g": harder_jobs,
+    "h": sample_jobs,
+    "i": mixed_beam_jobs,
+    "j": case_jobs,
+}
 QUICK_METHODS = ("phaser AD + TV", "pty-chi LSQML", "exitwave epie", "exitwave default")
+
+
+def is_planned(row: Row) -> bool:
+    """Whether a row is still asked for; of parts that were chosen before this one, each is."""
+    if row["part"] == verdict_runs.PART:
+        return row["set"] in verdict_runs.names()
+    known = row["part"] not in BEAM_PARTS
+    return known or (row["part"], row["set"], row["method"], row["seed"]) in _planned()
+
+
+@cache
+def _planned() -> frozenset[tuple[str, str, str, int]]:
+    """Of the parts on beams and files: part, set, method and seed of each row."""
+    every = [job for jobs in BEAM_PARTS.values() for job in jobs("cpu")]
+    return frozenset((job.part, job.set, job.method, job.seed) for job in every)
 
 
 def quick(jobs: Iterator[Job]) -> Iterator[Job]:
@@ -52,11 +77,7 @@ def all_jobs(parts: str, device: str, versions: Mapping[str, str]) -> Iterator[J
         ("b", lambda: peer_jobs(device, versions)),
         ("c", lambda: paper_jobs(device)),
         ("d", lambda: star_jobs(device, versions)),
-        ("j", lambda: case_jobs(device)),
-        ("f", lambda: beam_jobs(device)),
-        ("g", lambda: harder_jobs(device)),
-        ("h", lambda: sample_jobs(device)),
-        ("i", lambda: mixed_beam_jobs(device)),
+        *((part, partial(jobs, device)) for part, jobs in BEAM_PARTS.items()),
         ("c", lambda: mixed_jobs(device)),
     ]
     for part, jobs in made:

@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -63,14 +63,20 @@ def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     return [found[identity] for identity in sorted(found, key=str)]
 
 
-def publish(rows: Iterable[Row], folder: Path) -> list[Row]:
-    """Merge rows into the published files, part by part; returns all that is published."""
+def publish(
+    rows: Iterable[Row], folder: Path, wanted: Callable[[Row], bool] = lambda _: True
+) -> list[Row]:
+    """Merge rows into the published files, part by part; returns all that is published.
+
+    Rows that are no longer wanted are dropped.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     published: list[Row] = []
     old = [
         row for path in sorted(folder.glob("*.json")) for row in json.loads(path.read_text())
     ]
-    everything = merged(old, sorted(rows, key=lambda row: str(row["date"])))
+    newest = merged(old, sorted(rows, key=lambda row: str(row["date"])))
+    everything = [row for row in newest if wanted(row)]
     for part in sorted({row["part"] for row in everything}):
         of_part = [row for row in everything if row["part"] == part]
         lines = ",\n".join(json.dumps(row) for row in of_part)

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from statistics import mean
 
 import numpy as np
+from tests.bench import beam_tables, case_tables, verdict_tables
+from tests.bench.beam_jobs import is_among_samples
 from tests.bench.cells import ROW_HEADS, mark_of, number, row_cells, table
+from tests.bench.changes import changes
 from tests.bench.cited import CITED, DEMANDED
 from tests.bench.jobs import PEER_SETS
 from tests.bench.rows import Row
@@ -26,10 +29,23 @@ PICTURED = ("o50-1e3-n1", "o25-1e4-n1", "mll-5800", "mll-385000", "fzp-100000")
 
 def page(rows: Sequence[Row]) -> str:
     """The whole page."""
-    sections = (_quality, _peers, _paper, _star, speed, size)
+    sections = {
+        "f": beam_tables.beams,
+        "g": beam_tables.harder,
+        "h": beam_tables.samples,
+        "i": beam_tables.mixed,
+        "j": case_tables.cases,
+        "v": verdict_tables.collection,
+        "a": _quality,
+        "b": _peers,
+        "c": _paper,
+        "d": _star,
+        "e": speed,
+        "size": size,
+    }
     written = [
         section([row for row in rows if _belongs(row, part)])
-        for part, section in zip([*"abcde", "size"], sections, strict=True)
+        for part, section in sections.items()
     ]
     return "\n\n".join([HEAD.strip(), *filter(None, written), _conditions(rows)]) + "\n"
 
@@ -37,14 +53,16 @@ def page(rows: Sequence[Row]) -> str:
 def _belongs(row: Row, part: str) -> bool:
     """Whether a part shows a row.
 
-    ePIE and ADMM of (b) stand beside the paper's losses, too, and `default` from its own
-    start beside the peers.
+    ePIE and ADMM of (b) stand beside the paper's losses, too, `default` from its own start
+    beside the peers, and beams of (f) among the samples.
     """
     in_paper = part == "c" and row["method"] in BESIDE_PAPER and row["set"].startswith("o50-")
     with_peers = part == "b" and row["part"] == "a" and row["set"] in PEER_SETS
+    sampled = part == "h" and row["part"] == "f" and is_among_samples(row["set"])
     return (
         row["part"] == part
         or in_paper
+        or sampled
         or (with_peers and row["seed"] == 1 and not row["device"])
     )
 
@@ -54,7 +72,7 @@ HEAD = """
 
 Made by `make bench`; the rows behind the tables are in [benchmarks/](benchmarks/). The sets
 are simulated from photographs (15 x 15 views of 64 x 64 pixels, a probe of 36 px) unless a
-section says otherwise.
+section says otherwise. What misses a demand is marked.
 
 - *cPCC*: magnitude of the complex Pearson correlation with the truth on the rectangle of the
   view centres, after shift, phase ramp and factor are removed. *Grid*: share of the error's
@@ -75,6 +93,8 @@ def line(row: Row) -> str:
     for name, form in (
         ("cpcc", "cPCC {:.4f}"),
         ("held_out_poisson", "held out {:.4f}"),
+        ("verdict", "{}"),
+        ("run_s", "{:.1f} s"),
         ("epochs_s", "{:.1f} s"),
         ("fft_ratio", "{:.1f} x FFTs"),
     ):
@@ -124,6 +144,8 @@ Mean cPCC of three noise seeds ± half the spread, and in brackets what is deman
 Median epochs and seconds to 0.95 and to 0.97:
 
 {table(heads, _levels(rows))}
+
+{"" if device else changes(counted)}
 
 {table(SHORT_HEADS, [["all", *figures]]) if counted else ""}
 
