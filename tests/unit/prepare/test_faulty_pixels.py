@@ -146,6 +146,21 @@ def test_gaps_across_beams_out_of_focus(scans: dict[str, MadeScan], beam: str) -
     assert masked(made) == pixels(at) and set(left_out(made)) == {"gap"}
 
 
+@pytest.mark.parametrize("side", [5, 9])
+@pytest.mark.parametrize("photons", [2e4, 5e5])
+def test_a_beamstop_in_a_flat_beam(photons: float, side: int) -> None:
+    """Dark in the middle as a ring beam is, but with an edge that no optics has."""
+    half = side // 2
+    at = places(np.s_[MIDDLE - half : MIDDLE + half + 1, MIDDLE - half : MIDDLE + half + 1])
+
+    def blank(counts: Any) -> Any:
+        counts[:, at] = 0
+        return counts
+
+    made = prepared(made_scan(photons, beam="square").spoiled(blank))
+    assert masked(made) == pixels(at) and set(left_out(made)) == {"gap"}
+
+
 def test_faults_of_many_kinds_together(scans: dict[str, MadeScan]) -> None:
     rng = np.random.default_rng(6)
 

@@ -50,6 +50,9 @@ DIM_PERCENTILE = 95
 THICK_PX = 3.5
 """Half of the width of a dark area that may be the optics', not the detector's."""
 
+OPTICS_PHOTONS = 1000.0
+"""Expected in a pixel of such an area, and none counted: the edge is no optics'."""
+
 RISING_TIMES = 1.5
 """By so much the light rises towards a beamstop that hides its middle."""
 
@@ -70,7 +73,7 @@ def gaps(maps: PixelMaps) -> Bools:
     joined_HW = dark_HW & (either_HW > times_HW * JOINED_PHOTONS)
     sure_HW = (dark_HW & sure_HW) | _areas(both_HW)
     found_HW = ndimage.binary_propagation(sure_HW, np.ones((3, 3)), joined_HW | sure_HW)
-    found_HW = _without_optics(found_HW, total_HW, maps)
+    found_HW = _without_optics(found_HW, either_HW, total_HW, maps)
     found_HW |= _bands(total_HW, dark_HW) | _bands(total_HW.T, dark_HW.T).T
     return found_HW | (_dead(total_HW, maps.valid_HW) & maps.valid_HW)
 
@@ -133,10 +136,13 @@ def _bands(total_HW: Floats, dark_HW: Bools) -> Bools:
     return found
 
 
-def _without_optics(found_HW: Bools, total_HW: Floats, maps: PixelMaps) -> Bools:
+def _without_optics(
+    found_HW: Bools, expected_HW: Floats, total_HW: Floats, maps: PixelMaps
+) -> Bools:
     """Without what lies in a thick dark area in the light's middle, as a ring beam has one.
 
-    A beamstop is dark, too, but light rises towards it.
+    A beamstop is dark, too; but light rises towards it, or its edge is so sharp that much was
+    expected behind it: optics let some light through to there.
     """
     if not found_HW.any():
         return found_HW
@@ -153,21 +159,12 @@ def _without_optics(found_HW: Bools, total_HW: Floats, maps: PixelMaps) -> Bools
             continue
         y, x = np.nonzero(area_HW)
         inside = y.min() <= centre_y <= y.max() and x.min() <= centre_x <= x.max()
-        if inside and not _rises(area_HW, total_HW):
-            # Optics are dark on both sides of the middle; what is not is the detector's.
-            kept_HW &= ~(area_HW & _mirrored(area_HW, centre_y, centre_x))
+        rises = inside and _rises(area_HW, total_HW)
+        area_HW &= found_HW
+        faint = not area_HW.any() or np.quantile(expected_HW[area_HW], 0.9) < OPTICS_PHOTONS
+        if inside and faint and not rises:
+            kept_HW &= ~area_HW
     return kept_HW
-
-
-def _mirrored(area_HW: Bools, centre_y: float, centre_x: float) -> Bools:
-    """The same area, a little wider, on the other side of a middle."""
-    mirrored_HW = np.zeros_like(area_HW)
-    at_y, at_x = np.nonzero(area_HW)
-    y, x = np.rint(2 * centre_y - at_y).astype(int), np.rint(2 * centre_x - at_x).astype(int)
-    inside = (y >= 0) & (x >= 0) & (y < area_HW.shape[0]) & (x < area_HW.shape[1])
-    mirrored_HW[y[inside], x[inside]] = True
-    wider_HW: Bools = ndimage.binary_dilation(mirrored_HW, np.ones((5, 5)))
-    return wider_HW
 
 
 def _rises(area_HW: Bools, total_HW: Floats) -> bool:
