@@ -151,3 +151,57 @@ def test_a_part_models_as_the_whole_does() -> None:
     assert int(part.corners_n2.min()) == 0
     far = (part.corners_n2.max(0).values + SIDE).tolist()
     assert tuple(far) == part.object_shape_YX
+
+
+def scanned(
+    beam_HW: np.ndarray, step: tuple[float, float], grid: tuple[int, int]
+) -> tuple[Dataset, np.ndarray]:
+    """A dataset of this beam on a raster of particles, and the object."""
+    random = np.random.default_rng(2)
+    corners = np.argwhere(np.ones(grid)) * step
+    corners = np.round(corners + random.uniform(-0.5, 0.5, corners.shape))
+    corners = (corners - corners.min(axis=0)).astype(int) + 4
+    object_YX = draw_sample("particles", int(corners.max()) + SIDE + 4, 2)
+    patterns = np.stack(
+        [
+            np.abs(np.fft.fft2(beam_HW * object_YX[y : y + SIDE, x : x + SIDE], norm="ortho"))
+            ** 2
+            for y, x in corners
+        ]
+    )
+    counts = random.poisson(patterns * 1e5 / patterns.sum(axis=(1, 2)).max())
+    frames = ArrayFrames(counts.astype(np.uint32))
+    return Dataset(frames=frames, positions_px=corners.astype(float)), object_YX
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_line_focus_is_found_where_steps_across_it_are_small(axis: int) -> None:
+    c = (70.0, 2.0) if axis == 0 else (2.0, 70.0)
+    step, grid = ((12, 2), (6, 12)) if axis == 0 else ((2, 12), (12, 6))
+    dataset, _ = scanned(defocused_beam(SQUARE, c, SIDE), step, grid)
+    with torch.no_grad():
+        chosen = search(load(dataset, Recipe(), CPU), Recipe()).candidates[0]
+    assert chosen.defocus_px2[1 - axis] == 0
+    assert chosen.defocus_px2[axis] == pytest.approx(70, rel=0.15)
+
+
+def test_a_pupil_beside_the_middle_makes_a_beam_in_the_middle() -> None:
+    k = np.fft.fftfreq(SIDE)
+    y, x = np.meshgrid(k - 0.1, k + 0.05, indexing="ij")
+    opened = (np.hypot(y, x) < 0.16) & (np.hypot(y, x) > 0.05)
+    wave = opened * np.exp(-1j * np.pi * 90 * (y**2 + x**2))
+    beam_HW = np.fft.fftshift(np.fft.ifft2(wave))
+    beam_HW /= np.sqrt((np.abs(beam_HW) ** 2).sum())
+    dataset, object_YX = scanned(beam_HW, (10, 10), (6, 6))
+    scan = load(dataset, Recipe(), CPU)
+    with torch.no_grad():
+        chosen = search(scan, Recipe()).candidates[0]
+        probe_HW = defocused(pupil_modulus(scan.mean_light()), chosen.defocus_px2).numpy()
+    assert chosen.defocus_px2 == pytest.approx((90, 90), rel=0.15)
+    power = np.abs(probe_HW) ** 2
+    middle = [(power.sum(axis=1 - a) * np.arange(SIDE)).sum() / power.sum() for a in (0, 1)]
+    assert middle == pytest.approx([SIDE / 2, SIDE / 2], abs=2)
+    recipe = Recipe(stages=(Stage(epochs=30, batches=(2.0, 4.0)),))
+    *_, last = reconstruct(dataset, recipe)
+    region = rectangle_of_centres(dataset.positions_px, (SIDE, SIDE))
+    assert align(last.object_MYX()[0], object_YX, region).cpcc > 0.9

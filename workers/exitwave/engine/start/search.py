@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
@@ -34,7 +35,7 @@ from .autocorrelation import (
     probe_from_autocorrelation,
 )
 from .pupil import defocused, extent_cycles, pupil_modulus
-from .shadow import Bounds, neighbour_pairs, shadow_peaks
+from .shadow import Bounds, line_peak, neighbour_pairs, shadow_peaks, usual_step
 from .states import with_further_states
 from .trial import Trials
 
@@ -65,7 +66,7 @@ TRIAL_VIEWS = 6.0
 WIDEST = 1.0
 """Times the window: as wide as a beam may be."""
 
-LEAST_FRESNEL = (0.4, 1.0)
+LEAST_FRESNEL = (0.4, 1.5)
 """c k^2 at the pupil's rim, below which there is no shadow: along each axis, along one."""
 
 PEAKS = 3
@@ -155,12 +156,14 @@ def search(scan: Scan, recipe: Recipe) -> Search:
     if kind == "autocorrelation":
         return Search(candidates=(autocorrelation,))
     mean_HW = scan.mean_light()
-    bounds = defocus_bounds(scan, extent_cycles(mean_HW))
+    extent = extent_cycles(mean_HW)
+    bounds = defocus_bounds(scan, extent)
     if bounds is None:
         chosen = Candidate(kind="pupil") if kind == "pupil" else autocorrelation
         return Search(candidates=(chosen,), seconds=time.perf_counter() - began_s)
     bench = _Bench(scan, recipe, mean_HW)
-    found = bench.tried(from_shadows(scan, bounds) or grid(bounds))
+    beams = [*from_shadows(scan, bounds), *line_foci(scan, bounds, extent)]
+    found = bench.tried(beams or grid(bounds))
     best = min(found, key=_loss)
     if not bench.hurried:
         found += bench.tried(_finer(best, bounds))
@@ -233,6 +236,30 @@ class _Bench:
 
 def from_shadows(scan: Scan, bounds: Bounds) -> list[Candidate]:
     """Pupils whose defocus the shadows speak for clearly."""
+    light_BHW, positions_B2, pairs_P2 = _neighbours(scan)
+    return [
+        Candidate(kind="pupil", defocus_px2=peak.defocus_px2)
+        for peak in shadow_peaks(light_BHW, positions_B2, pairs_P2, bounds, PEAKS)
+        if peak.strength >= LEAST_STRENGTH[_form(peak.defocus_px2)]
+    ]
+
+
+def line_foci(scan: Scan, bounds: Bounds, extent: tuple[float, float]) -> list[Candidate]:
+    """Pupils in focus along one axis, where steps along it are as small as such a beam."""
+    light_BHW, positions_B2, pairs_P2 = _neighbours(scan)
+    found = []
+    for axis in (0, 1):
+        step_px = usual_step(positions_B2, pairs_P2, 1 - axis)
+        if step_px * extent[1 - axis] > 1:
+            continue
+        peak = line_peak(light_BHW, positions_B2, pairs_P2, bounds[axis], axis)
+        if peak is not None and peak.strength >= LEAST_STRENGTH["astigmatic"]:
+            found.append(Candidate(kind="pupil", defocus_px2=peak.defocus_px2))
+    return found
+
+
+def _neighbours(scan: Scan) -> tuple[Tensor, NDArray[np.float64], NDArray[np.intp]]:
+    """Patterns and positions around the middle of the scan, and pairs of neighbours."""
     positions_px = scan.corners_n2.double()
     if scan.shifts_n2 is not None:
         positions_px = positions_px + scan.shifts_n2
@@ -240,13 +267,7 @@ def from_shadows(scan: Scan, bounds: Bounds) -> list[Candidate]:
     pixels = math.prod(scan.window_HW)
     views = int(np.clip(SHADOW_PIXELS // pixels, *SHADOW_VIEWS))
     chosen = connected_views(all_px, scan.views_at_once(SHADOW_BYTES * pixels, views))
-    pairs_P2 = neighbour_pairs(all_px[chosen])
-    peaks = shadow_peaks(scan.light(chosen), all_px[chosen], pairs_P2, bounds, PEAKS)
-    return [
-        Candidate(kind="pupil", defocus_px2=peak.defocus_px2)
-        for peak in peaks
-        if peak.strength >= LEAST_STRENGTH[_form(peak.defocus_px2)]
-    ]
+    return scan.light(chosen), all_px[chosen], neighbour_pairs(all_px[chosen])
 
 
 def _form(defocus_px2: tuple[float, float]) -> str:
@@ -277,7 +298,10 @@ def _finer(best: Candidate, bounds: Bounds) -> list[Candidate]:
     return [
         Candidate(kind="pupil", defocus_px2=both)
         for both in around
-        if all(low <= abs(c) <= high for c, (low, high) in zip(both, bounds, strict=True))
+        if both != best.defocus_px2
+        and all(
+            c == 0 or low <= abs(c) <= high for c, (low, high) in zip(both, bounds, strict=True)
+        )
     ]
 
 

@@ -31,6 +31,9 @@ LARGEST_SIGMA = 4.0
 LEAST_SHARED = 0.08
 """Share of the lit pixels that two shifted patterns must have in common."""
 
+ALONG = 0.25
+"""A pair lies along an axis where it differs across it by less than so much."""
+
 PEAK_WIDTH = 4
 """Grid points around a peak that belong to it."""
 
@@ -93,7 +96,7 @@ def shadow_peaks(
     contrast_BHW, lit_HW = _contrast(light_BHW)
     height, width = lit_HW.shape
     steps_P2 = positions_B2[pairs_P2[:, 1]] - positions_B2[pairs_P2[:, 0]]
-    scale = [_usual_step(steps_P2[:, axis]) for axis in (0, 1)]
+    scale = [usual_step(positions_B2, pairs_P2, axis) for axis in (0, 1)]
     inverse = [
         np.arange(-size + 1, size) / step
         for size, step in zip((height, width), scale, strict=True)
@@ -107,6 +110,39 @@ def shadow_peaks(
     ]
     return _peaks(
         strength.cpu().numpy(), allowed[0][:, None] & allowed[1][None], inverse, wanted
+    )
+
+
+def line_peak(
+    light_BHW: Tensor,
+    positions_B2: NDArray[np.float64],
+    pairs_P2: NDArray[np.intp],
+    bounds_px2: tuple[float, float],
+    axis: int,
+) -> ShadowPeak | None:
+    """The defocus along one axis of a beam that is in focus along the other.
+
+    Pairs that differ along `axis` alone are compared: across it a focus casts no shadow.
+    Parameters as in `shadow_peaks`.
+    """
+    apart = np.abs(positions_B2[pairs_P2[:, 1]] - positions_B2[pairs_P2[:, 0]])
+    pairs_P2 = pairs_P2[apart[:, 1 - axis] <= ALONG * apart[:, axis]]
+    if not len(pairs_P2):
+        return None
+    contrast_BHW, lit_HW = _contrast(light_BHW)
+    steps_P2 = positions_B2[pairs_P2[:, 1]] - positions_B2[pairs_P2[:, 0]]
+    size = lit_HW.shape[axis]
+    along = np.arange(-size + 1, size) / usual_step(positions_B2, pairs_P2, axis)
+    inverse = [along, np.zeros(1)] if axis == 0 else [np.zeros(1), along]
+    strength = _strengths(contrast_BHW, lit_HW, steps_P2, pairs_P2, inverse).cpu().numpy()
+    line = strength.ravel()
+    along = along / light_BHW.shape[1 + axis]
+    low, high = bounds_px2
+    inside = (np.abs(along) >= 1 / high) & (np.abs(along) <= 1 / low)
+    best = int(np.where(inside, line, 0).argmax())
+    c = 1 / _refined(line[:, None], (best, 0), 0, along)
+    return ShadowPeak(
+        defocus_px2=(c, 0.0) if axis == 0 else (0.0, c), strength=float(line[best])
     )
 
 
@@ -129,9 +165,11 @@ def _contrast(light_BHW: Tensor) -> tuple[Tensor, Tensor]:
     return (rest_BHW / sigma).clamp_(-LARGEST_SIGMA, LARGEST_SIGMA), lit_HW
 
 
-def _usual_step(steps_P: NDArray[np.float64]) -> float:
-    """Along one axis, of the pairs that differ along it."""
-    sizes = np.abs(steps_P)
+def usual_step(
+    positions_B2: NDArray[np.float64], pairs_P2: NDArray[np.intp], axis: int
+) -> float:
+    """Step in pixels along one axis, of the pairs that differ along it."""
+    sizes = np.abs(positions_B2[pairs_P2[:, 1], axis] - positions_B2[pairs_P2[:, 0], axis])
     return max(float(np.median(sizes[sizes >= 0.5 * sizes.max()])), 0.5)
 
 
