@@ -58,6 +58,18 @@ def test_hot_pixels(scans: dict[str, MadeScan], beam: str, level: float, shape: 
     assert set(left_out(made)) == {"hot"}
 
 
+@pytest.mark.parametrize("beam", ["round", "ring", "square"])
+def test_a_hot_pixel_beside_the_direct_beam(scans: dict[str, MadeScan], beam: str) -> None:
+    rng = np.random.default_rng(3)
+
+    def heat(counts: Any) -> Any:
+        counts[:, MIDDLE + 2, MIDDLE + 1] = rng.poisson(60_000, len(counts))
+        return counts
+
+    made = prepared(scans[beam].spoiled(heat))
+    assert masked(made) == {(MIDDLE + 2, MIDDLE + 1)} and set(left_out(made)) == {"hot"}
+
+
 @pytest.mark.parametrize("share", [0.25, 0.4, 0.7])
 @pytest.mark.parametrize("level", [40, 300, 20_000])
 def test_flickering_pixels(scans: dict[str, MadeScan], share: float, level: float) -> None:

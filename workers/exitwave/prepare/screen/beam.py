@@ -7,7 +7,10 @@ import numpy as np
 from .evidence import Bools, Floats
 
 PROTECTED_PX = 2
-"""So near to the middle nothing is called hot: the direct beam may be one sharp pixel."""
+"""So near to the middle the direct beam may be one sharp pixel."""
+
+SURE_PX = 1
+"""There nothing is called hot at all."""
 
 _BRIGHT_SHARE = 0.1
 _CLIP_PERCENTILE = 99.5
@@ -31,11 +34,11 @@ def light_centre(mean_HW: Floats, valid_HW: Bools) -> tuple[float, float]:
     return float((weight_HW * y).sum() / total), float((weight_HW * x).sum() / total)
 
 
-def protected(mean_HW: Floats, valid_HW: Bools) -> Bools:
+def protected(mean_HW: Floats, valid_HW: Bools, within_px: int = PROTECTED_PX) -> Bools:
     """Pixels (H, W) in the direct beam: about the array's middle and that of the light."""
     height, width = mean_HW.shape
     y, x = np.mgrid[:height, :width]
     found_HW = np.zeros(mean_HW.shape, np.bool_)
     for at in ((height // 2, width // 2), light_centre(mean_HW, valid_HW)):
-        found_HW |= (np.abs(y - at[0]) <= PROTECTED_PX) & (np.abs(x - at[1]) <= PROTECTED_PX)
+        found_HW |= (np.abs(y - at[0]) <= within_px) & (np.abs(x - at[1]) <= within_px)
     return found_HW

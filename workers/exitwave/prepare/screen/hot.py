@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .beam import protected
+from .beam import SURE_PX, protected
 from .evidence import Bools, Floats, PixelMaps
 from .lines import hot_lines
 from .neighbours import AROUND, BESIDE, COMPASS, highest, highest_at, how_many, spread
@@ -15,6 +15,9 @@ BESIDE_TIMES = 6.0
 
 AROUND_TIMES = 40.0
 """Likewise for what lies two and three pixels away: clusters of up to 3 x 3 pixels."""
+
+BEAM_TIMES = 24.0
+"""Over all beside it, for a pixel that may be in the direct beam."""
 
 LEAST_PHOTONS = 60.0
 """In all frames together: less does no harm, ..."""
@@ -56,8 +59,13 @@ def outshining(image_HW: Floats, maps: PixelMaps, least: float) -> Bools:
     if not suspects_HW.any():
         return suspects_HW
     # They must not draw the middle of the light towards themselves.
-    beam_HW = protected(maps.mean_HW, maps.valid_HW & ~suspects_HW)
-    return _outshining(image_HW, maps.valid_HW, beam_HW, least)
+    others_HW = maps.valid_HW & ~suspects_HW
+    beam_HW = protected(maps.mean_HW, others_HW)
+    found_HW = _outshining(image_HW, maps.valid_HW, beam_HW, least)
+    beside_HW = highest(np.where(others_HW, image_HW, 0), BESIDE)
+    far_above_HW = image_HW > BEAM_TIMES * beside_HW + spread(beside_HW) + least
+    sure_HW = protected(maps.mean_HW, others_HW, SURE_PX)
+    return found_HW | (suspects_HW & beam_HW & ~sure_HW & far_above_HW)
 
 
 def _outshining(image_HW: Floats, valid_HW: Bools, beam_HW: Bools, least: float) -> Bools:

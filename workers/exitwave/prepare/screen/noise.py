@@ -21,7 +21,7 @@ NOISY_TIMES = 27.0
 
 def too_quiet(maps: PixelMaps) -> Bools:
     """Pixels (H, W) with far less variance over mean than those around them."""
-    ratio_HW, judged_HW = _ratios(maps)
+    ratio_HW, judged_HW = _ratios(maps)  # also in the direct beam: light is never so quiet
     # The median is no more than the highest: a quick look spares most pixels the median.
     high_HW = highest(np.nan_to_num(ratio_HW, nan=0.0), WINDOW)
     quiet_HW = judged_HW & (ratio_HW * QUIET_TIMES < high_HW)
@@ -32,6 +32,7 @@ def too_quiet(maps: PixelMaps) -> Bools:
 def too_noisy(maps: PixelMaps) -> Bools:
     """Pixels (H, W) with far more variance over mean than those around them."""
     ratio_HW, judged_HW = _ratios(maps)
+    judged_HW &= ~protected(maps.mean_HW, maps.valid_HW)
     low_HW = lowest(np.nan_to_num(ratio_HW, nan=np.inf), WINDOW)
     noisy_HW = judged_HW & (ratio_HW > NOISY_TIMES * low_HW)
     noisy_HW[noisy_HW] = ratio_HW[noisy_HW] > NOISY_TIMES * middle_at(ratio_HW, noisy_HW)
@@ -44,4 +45,4 @@ def _ratios(maps: PixelMaps) -> tuple[Floats, Bools]:
     if maps.frames < LEAST_FRAMES:
         known_HW = np.zeros_like(known_HW)
     ratio_HW = np.where(known_HW, maps.variance_HW / np.maximum(maps.mean_HW, 1e-30), np.nan)
-    return ratio_HW, known_HW & ~protected(maps.mean_HW, maps.valid_HW)
+    return ratio_HW, known_HW
