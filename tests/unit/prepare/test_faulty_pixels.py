@@ -113,6 +113,19 @@ def test_a_pixel_with_its_own_noise_instead_of_light(scans: dict[str, MadeScan])
     assert masked(made) == {(35, 31)} and set(left_out(made)) == {"too quiet"}
 
 
+@pytest.mark.parametrize("level", [150, 190])
+def test_a_pixel_that_comes_and_goes(scans: dict[str, MadeScan], level: int) -> None:
+    """No brighter than light may be beside the others, but restless."""
+    on = np.random.default_rng(5).random(81) < 0.5
+
+    def replace(counts: Any) -> Any:
+        counts[:, 40, 25] = level * on
+        return counts
+
+    made = prepared(scans["square"].spoiled(replace))
+    assert masked(made) == {(40, 25)} and set(left_out(made)) == {"too noisy"}
+
+
 GAPS = {
     "column": places(np.s_[:, MIDDLE + 4]),
     "columns": places(np.s_[:, MIDDLE + 4 : MIDDLE + 8]),
