@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 
 from tests.bench.beam_sets import BeamScan
@@ -96,11 +97,16 @@ def through_command(
         TRUE_PROBE if options else f"exitwave {recipe}",
         "command",
         {"recipe": recipe, "device": device, **options},
-        resolve_recipe(recipe, {}).epochs,
+        _epochs(recipe),
         start=False,
         seed=seed,
         code=product_code(),
     )
+
+
+@cache
+def _epochs(recipe: str) -> int:
+    return resolve_recipe(recipe, {}).epochs
 
 
 def beam_jobs(device: str) -> Iterator[Job]:

@@ -88,17 +88,28 @@ class Kind:
 def write_case(name: str, path: Path, grid: tuple[int, int] | None = None) -> None:
     """Write the file of a kind, where asked for with fewer views."""
     kind = KINDS[name]
-    scene = kind.scene if grid is None else replace(kind.scene, grid=grid)
+    brought = _brought(kind.scene if grid is None else replace(kind.scene, grid=grid))
+    _write(path, {**_plain(brought), **kind.write(brought)}, kind.units or {})
+
+
+def write_scene(scene: Scene, path: Path) -> None:
+    """Write a plain file of a scene."""
+    _write(path, _plain(_brought(scene)), {})
+
+
+def _brought(scene: Scene) -> Brought:
     scan, power_nHW = simulate_scene(scene)
-    brought = Brought(scan, power_nHW)
-    values = {**_plain(brought), **kind.write(brought)}
+    return Brought(scan, power_nHW)
+
+
+def _write(path: Path, values: Values, units: Mapping[str, str]) -> None:
     with h5py.File(path, "w") as file:
         for key, value in values.items():
             if isinstance(value, h5py.VirtualLayout):
                 file.create_virtual_dataset(key, value, fillvalue=0)
             elif value is not None:
                 file[key] = value
-        for key, unit in (kind.units or {}).items():
+        for key, unit in units.items():
             file[key].attrs["units"] = unit
 
 
@@ -255,8 +266,8 @@ def _scaled(brought: Brought) -> Values:
 
 def _pedestal(brought: Brought) -> Values:
     """A dark level with noise of its own under every value."""
-    noise = brought.random().normal(100, 1.5, brought.counts_nHW.shape)
-    return {DATA: np.rint(20 * brought.counts_nHW + noise).astype(np.uint16)}
+    noise = brought.random().normal(100, 1.0, brought.counts_nHW.shape)
+    return {DATA: np.rint(12.0 * brought.counts_nHW + noise).astype(np.uint16)}
 
 
 def _flux_steps(brought: Brought) -> Values:
