@@ -87,6 +87,13 @@ def test_what_is_not_plain_passes(name: str) -> None:
     assert not zero_is_in_the_middle(light.astype(float), valid)
 
 
+@pytest.mark.parametrize("unit", [1e-100, 1e100])
+def test_the_unit_of_light_does_not_matter(unit: float) -> None:
+    light = unit * (RADIUS < 0.25)
+    assert zero_is_in_the_middle(middle(light), None)
+    assert not zero_is_in_the_middle(light, None)
+
+
 def both_ways(counts: Any, positions: Any, mask: Any = None) -> None:
     """Patterns as files have them, DC at the centre: refused so, taken when put right."""
     right = Dataset(

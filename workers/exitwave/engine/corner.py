@@ -6,6 +6,8 @@ would be fitted well, with a probe that alternates from pixel to pixel, by no pi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,7 +42,7 @@ def zero_is_in_the_middle(
         light_HW = np.minimum(light_HW, np.partition(light_HW.ravel(), -FEW - 1)[-FEW - 1])
     if not light_HW.any():
         return False
-    return _nearness(light_HW) < PLAINLY * min(1.0, _nearness(even_HW))
+    return _nearness(light_HW / light_HW.max()) < PLAINLY * min(1.0, _nearness(even_HW))
 
 
 def _nearness(weights_HW: NDArray[np.float64]) -> float:
@@ -52,4 +54,4 @@ def _nearness(weights_HW: NDArray[np.float64]) -> float:
         float((weights_HW * distance_HW).sum())
         for distance_HW in (from_middle_HW, from_corner_HW)
     )
-    return middle / max(corner, 1e-30)
+    return middle / corner if corner > 0 else math.inf
