@@ -178,11 +178,15 @@ def scanned(
 def test_a_line_focus_is_found_where_steps_across_it_are_small(axis: int) -> None:
     c = (70.0, 2.0) if axis == 0 else (2.0, 70.0)
     step, grid = ((12, 2), (6, 12)) if axis == 0 else ((2, 12), (12, 6))
-    dataset, _ = scanned(defocused_beam(SQUARE, c, SIDE), step, grid)
+    dataset, object_YX = scanned(defocused_beam(SQUARE, c, SIDE), step, grid)
     with torch.no_grad():
         chosen = search(load(dataset, Recipe(), CPU), Recipe()).candidates[0]
-    assert chosen.defocus_px2[1 - axis] == 0
+    assert abs(chosen.defocus_px2[1 - axis]) < 20
     assert chosen.defocus_px2[axis] == pytest.approx(70, rel=0.15)
+    recipe = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))
+    *_, last = reconstruct(dataset, recipe)
+    region = rectangle_of_centres(dataset.positions_px, (SIDE, SIDE))
+    assert align(last.object_MYX()[0], object_YX, region).cpcc > 0.9
 
 
 def test_a_pupil_beside_the_middle_makes_a_beam_in_the_middle() -> None:

@@ -74,8 +74,14 @@ LEAST_STRENGTH = {"alike": 4.4, "astigmatic": 5.0}
 """Of a shadow, where both axes have about one defocus or not: the highest of the some thousand
 values of noise is about 4.2, and few of them lie where both axes are alike."""
 
+FAINTER = (1, 3)
+"""Neighbours in each direction that are compared; more where these show no clear shadow."""
+
 ASTIGMATIC = 1.35
 """Times the smaller c is the larger one."""
+
+FOCUS_STEP = 1.5
+"""Steps across a line focus times the pupil's extent: such a beam is about 1/k wide."""
 
 GRID_RATIO = 1.4
 """Between neighbouring values of a coarse search."""
@@ -83,7 +89,7 @@ GRID_RATIO = 1.4
 FINE_STEPS = (0.88, 1.14)
 """Times the best value's c along one axis, in the second round."""
 
-CLEARLY = 0.9
+CLEARLY = 0.97
 """A pupil's loss must be lower than so much of the autocorrelation's."""
 
 ALIKE = 0.1
@@ -236,21 +242,24 @@ class _Bench:
 
 def from_shadows(scan: Scan, bounds: Bounds) -> list[Candidate]:
     """Pupils whose defocus the shadows speak for clearly."""
-    light_BHW, positions_B2, pairs_P2 = _neighbours(scan)
-    return [
-        Candidate(kind="pupil", defocus_px2=peak.defocus_px2)
-        for peak in shadow_peaks(light_BHW, positions_B2, pairs_P2, bounds, PEAKS)
-        if peak.strength >= LEAST_STRENGTH[_form(peak.defocus_px2)]
-    ]
+    light_BHW, positions_B2 = _middle_views(scan)
+    for each in FAINTER:
+        pairs_P2 = neighbour_pairs(positions_B2, each)
+        peaks = shadow_peaks(light_BHW, positions_B2, pairs_P2, bounds, PEAKS)
+        clear = [p for p in peaks if p.strength >= LEAST_STRENGTH[_form(p.defocus_px2)]]
+        if clear:
+            break
+    return [Candidate(kind="pupil", defocus_px2=peak.defocus_px2) for peak in clear]
 
 
 def line_foci(scan: Scan, bounds: Bounds, extent: tuple[float, float]) -> list[Candidate]:
     """Pupils in focus along one axis, where steps along it are as small as such a beam."""
-    light_BHW, positions_B2, pairs_P2 = _neighbours(scan)
+    light_BHW, positions_B2 = _middle_views(scan)
+    pairs_P2 = neighbour_pairs(positions_B2)
     found = []
     for axis in (0, 1):
         step_px = usual_step(positions_B2, pairs_P2, 1 - axis)
-        if step_px * extent[1 - axis] > 1:
+        if step_px * extent[1 - axis] > FOCUS_STEP:
             continue
         peak = line_peak(light_BHW, positions_B2, pairs_P2, bounds[axis], axis)
         if peak is not None and peak.strength >= LEAST_STRENGTH["astigmatic"]:
@@ -258,8 +267,8 @@ def line_foci(scan: Scan, bounds: Bounds, extent: tuple[float, float]) -> list[C
     return found
 
 
-def _neighbours(scan: Scan) -> tuple[Tensor, NDArray[np.float64], NDArray[np.intp]]:
-    """Patterns and positions around the middle of the scan, and pairs of neighbours."""
+def _middle_views(scan: Scan) -> tuple[Tensor, NDArray[np.float64]]:
+    """Patterns and positions around the middle of the scan."""
     positions_px = scan.corners_n2.double()
     if scan.shifts_n2 is not None:
         positions_px = positions_px + scan.shifts_n2
@@ -267,7 +276,7 @@ def _neighbours(scan: Scan) -> tuple[Tensor, NDArray[np.float64], NDArray[np.int
     pixels = math.prod(scan.window_HW)
     views = int(np.clip(SHADOW_PIXELS // pixels, *SHADOW_VIEWS))
     chosen = connected_views(all_px, scan.views_at_once(SHADOW_BYTES * pixels, views))
-    return scan.light(chosen), all_px[chosen], neighbour_pairs(all_px[chosen])
+    return scan.light(chosen), all_px[chosen]
 
 
 def _form(defocus_px2: tuple[float, float]) -> str:

@@ -19,8 +19,10 @@ from torch import Tensor
 from .pupil import brightness
 
 MOST_PAIRS = 1000
-NEAREST = 2.4
-"""Views so many times the median distance of neighbours apart are paired."""
+SECTORS = 8
+
+FARTHEST = 2.5
+"""Times the usual distance of neighbours in a direction: beyond it no pair is made."""
 
 LIT_SHARE = 0.03
 """Of the pupil's light: dimmer pixels say nothing but noise."""
@@ -57,12 +59,33 @@ class ShadowPeak:
     strength: float
 
 
-def neighbour_pairs(positions_px: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Pairs (p, 2) of neighbouring views, those near the middle of the scan first."""
-    apart = np.hypot(*(positions_px[:, None] - positions_px[None]).transpose(2, 0, 1))
-    np.fill_diagonal(apart, np.inf)
-    reach_px = NEAREST * float(np.median(apart.min(axis=1)))
-    pairs = np.argwhere(np.triu(apart <= reach_px))
+def neighbour_pairs(positions_px: NDArray[np.float64], each: int = 1) -> NDArray[np.intp]:
+    """Pairs (p, 2) of neighbouring views in all directions, those near the middle first.
+
+    The nearest views in each of eight directions: where steps along one axis are far longer
+    than along the other, the nearest of all would lie in one direction only.
+
+    Parameters
+    ----------
+    positions_px : ndarray (n, 2)
+    each : int
+        Views in each direction. The nearest alone tell the defocus best; more of them make
+        faint shadows stand out of the noise.
+    """
+    apart_px = positions_px[None] - positions_px[:, None]
+    distance = np.hypot(apart_px[..., 0], apart_px[..., 1])
+    turn = np.arctan2(apart_px[..., 0], apart_px[..., 1]) / (2 * np.pi)
+    sector = np.rint(SECTORS * turn).astype(int) % SECTORS
+    near = np.zeros(distance.shape, np.bool_)
+    for part in range(SECTORS):
+        within = np.where((sector == part) & (distance > 0), distance, np.inf)
+        ordered = np.sort(within, axis=1)[:, :each]
+        nearest = ordered[:, 0][np.isfinite(ordered[:, 0])]
+        if not nearest.size:
+            continue
+        reach = np.minimum(ordered[:, -1], FARTHEST * np.median(nearest))
+        near |= within <= reach[:, None]
+    pairs = np.argwhere(np.triu(near | near.T))
     middle = positions_px.mean(axis=0)
     off_px = np.hypot(*(positions_px[pairs].mean(axis=1) - middle).T)
     chosen: NDArray[np.intp] = pairs[np.argsort(off_px, kind="stable")][:MOST_PAIRS]
@@ -168,9 +191,12 @@ def _contrast(light_BHW: Tensor) -> tuple[Tensor, Tensor]:
 def usual_step(
     positions_B2: NDArray[np.float64], pairs_P2: NDArray[np.intp], axis: int
 ) -> float:
-    """Step in pixels along one axis, of the pairs that differ along it."""
-    sizes = np.abs(positions_B2[pairs_P2[:, 1], axis] - positions_B2[pairs_P2[:, 0], axis])
-    return max(float(np.median(sizes[sizes >= 0.5 * sizes.max()])), 0.5)
+    """Step in pixels along one axis, of the pairs that lie along it, or of all."""
+    apart = np.abs(positions_B2[pairs_P2[:, 1]] - positions_B2[pairs_P2[:, 0]])
+    sizes = apart[:, axis][apart[:, 1 - axis] <= ALONG * apart[:, axis]]
+    if not sizes.size:
+        sizes = apart[:, axis]
+    return max(float(np.median(sizes[sizes >= 0.5 * np.median(sizes)])), 0.5)
 
 
 def _strengths(
