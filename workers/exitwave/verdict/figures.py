@@ -43,6 +43,9 @@ class Figures:
     wild_frames : float
         Share of the frames that no picture of the others explains.
     uneven : float
+        Deviance over noise of the frame that 97 % of the frames are better than, over that of
+        the usual frame.
+    left_in_frames : float
         Share left unexplained in the frame that 90 % of the frames are better than.
     photons, dose : float
         In all, and per lit pixel of the object; nan where counts are none.
@@ -69,6 +72,7 @@ class Figures:
     explained_patterns: float
     wild_frames: float
     uneven: float
+    left_in_frames: float
     overlap: float
     hidden_light: float
     rim_light: float
@@ -105,7 +109,7 @@ def figures_of(state: EpochState, evidence: Evidence) -> Figures:
         explained=others.explained(),
         explained_patterns=_of_patterns(evidence),
         wild_frames=len(wild) / max(1, int(evidence.fitted_n.sum())),
-        uneven=_uneven(others),
+        **_frames(others),
         overlap=math.nan if overlapping is None else overlapping,
         hidden_light=hidden / max(modelled + hidden, 1e-30),
         rim_light=_rim_light(probe_NHW),
@@ -127,10 +131,17 @@ def _of_patterns(evidence: Evidence) -> float:
     return (mean - min(off, mean)) / max(mean - known, 1e-3 * mean, 1e-30)
 
 
-def _uneven(evidence: Evidence) -> float:
-    """Share left unexplained in the frame that 90 % of the frames are better than."""
-    left_n = evidence.unexplained_n()[evidence.fitted_n]
-    return float(np.quantile(left_n, 0.9)) if left_n.size else math.nan
+def _frames(evidence: Evidence) -> dict[str, float]:
+    """How much worse the worst frames are than the usual one."""
+    chosen = evidence.fitted_n
+    if not chosen.any():
+        return {"uneven": math.nan, "left_in_frames": math.nan}
+    ratio_n = (evidence.fit_n / np.maximum(evidence.fit_noise_n, 1e-30))[chosen]
+    usual = max(float(np.median(ratio_n)), 1e-30)
+    return {
+        "uneven": float(np.quantile(ratio_n, 0.97)) / usual,
+        "left_in_frames": float(np.quantile(evidence.unexplained_n()[chosen], 0.9)),
+    }
 
 
 def _dose(state: EpochState, evidence: Evidence) -> dict[str, float]:

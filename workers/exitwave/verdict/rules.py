@@ -1,22 +1,229 @@
 """The rules: each looks at the figures and speaks, or is silent where all is well.
 
-Thresholds come from a collection of runs with truth (docs/decisions/0014, docs/benchmarks.md).
+A rule is one function and one line in `RULES`. Thresholds come from a collection of runs with
+truth (docs/decisions/0014-a-verdict-without-a-truth.md, docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
-from exitwave.schema.verdict import Finding
+from exitwave.schema.verdict import Finding, Judgement
 
 from .figures import Figures
 
 Rule = Callable[[Figures], Finding | None]
 
+NOTHING_FOUND = 0.6
+MOST_LEFT = (0.12, 0.45)
+"""Share left unexplained on fitted pixels, a + b / signal: where noise hides most of what there
+is, a share of it is told badly. Above the first number there is no picture."""
+
+LEAST_FORETOLD = (0.62, -0.7)
+"""Share foretold on pixels left out, a + b / signal."""
+
+LEAST_SIGNAL = 0.1
+"""Below it patterns hold nothing that their mean does not."""
+
+MOST_UNEVEN = (1.6, 0.03)
+"""Deviance of the frame that 97 % are better than over the usual one, a + b x signal: the
+better the light, the more the smallest fault of a model shows."""
+
+MOST_LEFT_IN_FRAMES, TOLD_FROM = 0.52, 3.0
+"""Share left unexplained in the frame that 90 % are better than, from this signal on."""
+
+LEAST_DOSE, LEAST_PHOTONS, MOST_ROUGH = 4.0, 4.5e4, 0.05
+LEAST_OVERLAP = 0.12
+MOST_HIDDEN = 0.3
+MOST_AT_RIM = 0.1
+
+
+def fitted_pixels(figures: Figures) -> Finding | None:
+    """A picture explains its own patterns, but for noise."""
+    left, limit = figures.unexplained, _by_signal(MOST_LEFT, figures)
+    if left <= limit:
+        return None
+    says: Judgement = "no picture" if left > max(NOTHING_FOUND, limit) else "doubtful"
+    return Finding(
+        rule="fitted_pixels",
+        says=says,
+        text=f"the picture leaves {_percent(left)} of the patterns' structure unexplained; "
+        f"at this dose {_percent(limit)} at most would be right",
+        advice="check positions (order, axes, scale), distance and energy, frames and mask",
+        figures={"unexplained": left, "limit": limit},
+    )
+
 
 def held_out_pixels(figures: Figures) -> Finding | None:
-    """A picture foretells pixels that it has not seen; how well depends on the dose."""
-    return None
+    """A picture foretells pixels that it has not seen."""
+    found, limit = figures.explained, _by_signal(LEAST_FORETOLD, figures)
+    if found >= limit:
+        return None
+    says: Judgement = "no picture" if found < limit / 2 else "doubtful"
+    return Finding(
+        rule="held_out_pixels",
+        says=says,
+        text=f"on detector pixels left out of the fit the picture foretells {_percent(found)} "
+        f"of what there is; at this dose {_percent(limit)} at least would be right",
+        advice="another start (start=, recipe.start.kind), more overlap or more frames; check "
+        "positions and mask",
+        figures={"explained": found, "limit": limit},
+    )
 
 
-RULES: tuple[Rule, ...] = (held_out_pixels,)
+def held_out_patterns(figures: Figures) -> Finding | None:
+    """Where whole patterns were left out, the picture foretells these, too."""
+    found, limit = figures.explained_patterns, _by_signal(LEAST_FORETOLD, figures)
+    if math.isnan(found) or found >= limit:
+        return None
+    return Finding(
+        rule="held_out_patterns",
+        says="no picture" if found < limit / 2 else "doubtful",
+        text=f"of patterns left out of the fit the picture foretells {_percent(found)}; at "
+        f"this dose {_percent(limit)} at least would be right",
+        advice="check positions: each pattern must be where its position says",
+        figures={"explained_patterns": found, "limit": limit},
+    )
+
+
+def uneven_frames(figures: Figures) -> Finding | None:
+    """All frames are explained about alike."""
+    signal = 10.0 if math.isnan(figures.signal) else figures.signal
+    limit = MOST_UNEVEN[0] + MOST_UNEVEN[1] * signal
+    if figures.uneven > limit:
+        text = (
+            f"the worst frames fit {figures.uneven:.1f} times as badly as the usual one; at "
+            f"this dose {limit:.1f} times at most would be right"
+        )
+    elif figures.left_in_frames > MOST_LEFT_IN_FRAMES and signal >= TOLD_FROM:
+        text = (
+            f"a tenth of the frames have {_percent(figures.left_in_frames)} or more of their "
+            f"structure unexplained; {_percent(MOST_LEFT_IN_FRAMES)} at most would be right"
+        )
+    else:
+        return None
+    return Finding(
+        rule="uneven_frames",
+        says="doubtful",
+        text=text,
+        advice="a frame may be missing or doubled (frames and positions out of step), or the "
+        "beam unsteady: data.exclude leaves frames out",
+        figures={"uneven": figures.uneven, "left_in_frames": figures.left_in_frames},
+    )
+
+
+def wild_frames(figures: Figures) -> Finding | None:
+    """Hardly a frame is explained by no picture of the others."""
+    if figures.wild_frames == 0:
+        return None
+    return Finding(
+        rule="wild_frames",
+        says="doubtful",
+        text=f"{_percent(figures.wild_frames)} of the frames are explained by no picture of "
+        "the others",
+        advice="look at these frames; data.exclude leaves them out",
+        figures={"wild_frames": figures.wild_frames},
+    )
+
+
+def nothing_in_it(figures: Figures) -> Finding | None:
+    """Patterns differ from their mean by more than noise."""
+    if math.isnan(figures.signal) or figures.signal >= LEAST_SIGNAL:
+        return None
+    return Finding(
+        rule="nothing_in_it",
+        says="no picture",
+        text=f"the patterns differ from their mean by {_percent(figures.signal)} of the noise: "
+        "there is next to nothing in them",
+        advice="is the sample in the beam, the shutter open, the right detector read?",
+        figures={"signal": figures.signal},
+    )
+
+
+def dose(figures: Figures) -> Finding | None:
+    """Photons suffice for what the picture shows."""
+    if math.isnan(figures.dose) or figures.dose >= LEAST_DOSE:
+        return None
+    few = figures.photons < LEAST_PHOTONS
+    rough = figures.roughness > MOST_ROUGH
+    if not (few or rough):
+        return None
+    why = "in all" if few else "for a picture with so much fine structure"
+    return Finding(
+        rule="dose",
+        says="doubtful",
+        text=f"{figures.dose:.2g} photons for each pixel of the object and "
+        f"{figures.photons:.3g} {why} are few: noise may have made what is seen",
+        advice="count longer, take more frames, or bin",
+        figures={"dose": figures.dose, "photons": figures.photons},
+    )
+
+
+def overlap(figures: Figures) -> Finding | None:
+    """Neighbouring views share a part of the beam."""
+    if math.isnan(figures.overlap) or figures.overlap >= LEAST_OVERLAP:
+        return None
+    return Finding(
+        rule="overlap",
+        says="doubtful",
+        text=f"with the beam that was found neighbouring views overlap by "
+        f"{_percent(figures.overlap)}; {_percent(LEAST_OVERLAP)} at least would tie them",
+        advice="smaller steps; or the beam was not found: give a probe (--start), check the "
+        "pixel size and the positions' unit",
+        figures={"overlap": figures.overlap},
+    )
+
+
+def hidden_light(figures: Figures) -> Finding | None:
+    """Most of the light falls on pixels that count."""
+    if figures.hidden_light <= MOST_HIDDEN:
+        return None
+    return Finding(
+        rule="hidden_light",
+        says="doubtful",
+        text=f"the mask hides {_percent(figures.hidden_light)} of the light that the picture "
+        f"needs; {_percent(MOST_HIDDEN)} at most can be made up for",
+        advice="is the mask inverted or too wide, a beamstop in the way?",
+        figures={"hidden_light": figures.hidden_light},
+    )
+
+
+def rim_light(figures: Figures) -> Finding | None:
+    """The beam fits into its window."""
+    if figures.rim_light <= MOST_AT_RIM:
+        return None
+    return Finding(
+        rule="rim_light",
+        says="doubtful",
+        text=f"{_percent(figures.rim_light)} of the beam lie at the rim of its window; "
+        f"{_percent(MOST_AT_RIM)} at most would be right",
+        advice="use more of the detector (data.crop_px), or a beam that is less spread; light "
+        "that is no beam's (pedestal, hot pixels) does this, too",
+        figures={"rim_light": figures.rim_light},
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    nothing_in_it,
+    fitted_pixels,
+    held_out_pixels,
+    held_out_patterns,
+    uneven_frames,
+    wild_frames,
+    overlap,
+    hidden_light,
+    rim_light,
+    dose,
+)
+
+
+def _by_signal(limit: tuple[float, float], figures: Figures) -> float:
+    """The limit a + b / signal; a where noise is not known."""
+    if math.isnan(figures.signal):
+        return limit[0]
+    return limit[0] + limit[1] / max(figures.signal, 1e-3)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
