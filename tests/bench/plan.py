@@ -13,6 +13,7 @@ from tests.bench.beam_jobs import (
     mixed_beam_jobs,
     sample_jobs,
 )
+from tests.bench.beam_sets import BeamScan
 from tests.bench.jobs import (
     Job,
     mixed_jobs,
@@ -32,6 +33,7 @@ BEAM_PARTS: Mapping[str, Callable[[str], Iterator[Job]]] = {
     "j": case_jobs,
 }
 QUICK_METHODS = ("phaser AD + TV", "pty-chi LSQML", "exitwave epie", "exitwave default")
+QUICK_FEW = BeamScan(beam="narrow-75", views=25).name
 
 
 def is_planned(row: Row) -> bool:
@@ -56,11 +58,13 @@ def quick(jobs: Iterator[Job]) -> Iterator[Job]:
         "b": lambda job: job.set.startswith("o50-1e4") and job.method in QUICK_METHODS,
         "c": lambda job: job.set.startswith("o50-1e4"),
         "d": lambda job: False,
-        "f": lambda job: job.seed == 1 and job.set.startswith("beam_square"),
-        "g": lambda job: job.seed == 1 and job.set.startswith("beam_narrow"),
-        "h": lambda job: job.seed == 1 and "-75_star" in job.set,
-        "i": lambda job: job.seed == 1 and job.set.startswith("beam_stopped"),
-        "j": lambda job: True,
+        "f": lambda job: job.seed == 1 and job.set.startswith("beam_square-75"),
+        "g": lambda job: (
+            job.seed == 1 and job.set.startswith("beam_narrow") and "v25" in job.set
+        ),
+        "h": lambda job: False,
+        "i": lambda job: False,
+        "j": lambda job: job.set in {"case_clean", "case_swapped", "case_hot"},
         "e": lambda job: (
             job.set in {"big-2025", "n128", "n1024"}
             and job.method != "pty-chi autodiff, batch 64"

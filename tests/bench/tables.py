@@ -16,6 +16,7 @@ from tests.bench.rows import Row
 from tests.bench.sets import DOSES, OVERLAPS, series_of
 from tests.bench.timings import size, speed
 
+BEAM_PARTS = frozenset("fghij")
 BESIDE_PAPER = ("exitwave epie", "exitwave admm")
 SERIES = {
     "o": "",
@@ -56,6 +57,8 @@ def _belongs(row: Row, part: str) -> bool:
     ePIE and ADMM of (b) stand beside the paper's losses, too, `default` from its own start
     beside the peers, and beams of (f) among the samples.
     """
+    if part in BEAM_PARTS and row["device"]:
+        return False  # on a GPU: among the rows alone
     in_paper = part == "c" and row["method"] in BESIDE_PAPER and row["set"].startswith("o50-")
     with_peers = part == "b" and row["part"] == "a" and row["set"] in PEER_SETS
     sampled = part == "h" and row["part"] == "f" and is_among_samples(row["set"])

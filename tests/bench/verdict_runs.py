@@ -40,7 +40,7 @@ from exitwave.worker.assess import assess
 
 PART = "v"
 BAD_BELOW, BAD_BEHIND = 0.9, 0.05
-QUICK = 12
+QUICK = 6
 """Cases of a quick look, evenly over all."""
 
 
