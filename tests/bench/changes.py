@@ -38,7 +38,8 @@ def changes(rows: list[Row]) -> str:
             _middle(of_cell, f"{name}_to_97") for name in ("epochs", "s")
         )
         times = None if None in (seconds, seconds_now) else seconds_now / seconds
-        less, slower = reached < cpcc - FALL, times is not None and times > SLOWER
+        less = reached < cpcc - FALL
+        slower = seconds is not None and (times is None or times > SLOWER)
         misses += less + slower
         lines.append(
             [

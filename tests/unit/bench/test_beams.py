@@ -217,3 +217,5 @@ def test_a_fall_and_a_slower_run_are_marked() -> None:
     page = changes.changes([{"set": "o50-1e4-n1", "cpcc": cpcc - 0.002, **worse}])
     assert "2 of these are missed" in page
     assert "**-0.0020 (missed)**" in page and "**1.30 (missed)**" in page
+    never = changes.changes([{"set": "o50-1e4-n1", "cpcc": cpcc}])
+    assert "1 of these are missed" in never and "**– (missed)**" in never
