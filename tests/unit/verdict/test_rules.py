@@ -53,7 +53,7 @@ def test_a_good_run_is_called_good_and_tells_its_figures() -> None:
         ("uneven_frames", {"left_in_frames": 0.7}, "doubtful"),
         ("wild_frames", {"wild_frames": 0.02}, "doubtful"),
         ("overlap", {"overlap": -0.4}, "doubtful"),
-        ("hidden_light", {"hidden_light": 0.6}, "doubtful"),
+        ("hidden_light", {"hidden_light": 0.6, "explained": 0.48}, "doubtful"),
         ("rim_light", {"rim_light": 0.2}, "doubtful"),
         ("nothing_in_it", {"signal": 0.01, "explained": 0.0}, "no picture"),
         ("dose", {"dose": 1.0, "photons": 1e4}, "doubtful"),

@@ -17,11 +17,12 @@ import typer
 from exitwave.cli.tables import quality_rows
 from exitwave.cli.verdict_rows import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
+from exitwave.engine.scan import choose_device
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.files.stored import AnyMeasurement
-from exitwave.prepare import Prepared, build_dataset
+from exitwave.prepare import Prepared, build_oriented
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import halves_for
@@ -83,7 +84,7 @@ def reconstruct_file(
     began_s = time.perf_counter()
     sections = split_sections(overrides)
     chosen = resolve_recipe(recipe, sections["recipe"])
-    measurement, prepared = _prepared(source, sections)
+    measurement, prepared = _prepared(source, sections, chosen, device)
     say(
         f"{source.file}: {len(prepared.dataset.frames)} patterns, "
         f"pixel {prepared.pixel_size_m * 1e9:.4g} nm, recipe {chosen.name}"
@@ -129,7 +130,7 @@ def reconstruct_file(
 
 
 def _prepared(
-    source: Source, sections: Mapping[str, Mapping[str, Any]]
+    source: Source, sections: Mapping[str, Mapping[str, Any]], recipe: Recipe, device: str
 ) -> tuple[AnyMeasurement, Prepared]:
     """The file, opened, and its scan made ready for the engine."""
     geometry = geometry_from_mapping(sections["geometry"])
@@ -142,7 +143,8 @@ def _prepared(
     )
     scan = FileScan(source.file, measurement)
     data = data_from_mapping(sections["data"])
-    return measurement, build_dataset(scan, data, scan.geometry(geometry))
+    place = choose_device(device)
+    return measurement, build_oriented(scan, data, scan.geometry(geometry), recipe, place)
 
 
 def _say_all(

@@ -16,7 +16,7 @@ import structlog
 import torch
 
 from exitwave.engine import Checkpoint, EpochState, StartingPoint, reconstruct
-from exitwave.prepare import Prepared, build_dataset, mask_within
+from exitwave.prepare import Prepared, build_oriented, mask_within
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, Spool, Spooled
 from exitwave.results.final import deliver
 from exitwave.scans import TiledScans
@@ -278,11 +278,14 @@ class JobAttempt:
             # Tiled was away when the job came: `uid` is what the user typed.
             ref = self._scans.check(self._scans.find(ref.uid).uid, data, overrides)
         scan = self._scans.open(ref.uid)
-        prepared = build_dataset(
+        prepared = build_oriented(
             scan,
             data,
             scan.geometry(overrides),
+            recipe_from_mapping(spec.recipe),
+            self._torch_device,
             on_progress=lambda read, total: self._tell(JobStoppedError),
+            interrupt=lambda: self._tell(JobStoppedError),
         )
         return ref, prepared
 
