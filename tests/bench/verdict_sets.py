@@ -1,4 +1,4 @@
-"""Scans whose runs the verdict is tried on: good ones, and each kind of fault at three strengths.
+"""Scans whose runs the verdict is tried on: good ones, and faults at three strengths.
 
 A scene is a simulated scan that is right. A fault turns it into what people bring: positions
 that do not belong to the frames, frames and pixels that lie, a beam that is found by nobody.
@@ -227,7 +227,7 @@ def _scaled(scan: Scan, power: NDArray[np.float64], case: Case) -> Scan:
 
 
 def _frame_lost(scan: Scan, power: NDArray[np.float64], case: Case) -> Scan:
-    """One frame (or three) is missing from some index on; positions have no frame at the end."""
+    """One frame (or three) is missing; the last positions have no frame."""
     count = len(scan.counts_nHW)
     at, lost = _level(case, (count // 2, 1), (count // 4, 1), (count // 2, 3))
     counts = np.delete(scan.counts_nHW, np.arange(at, at + lost), axis=0)
@@ -284,7 +284,8 @@ def _blur(scan: Scan, power: NDArray[np.float64], case: Case) -> Scan:
     blurred = np.zeros_like(power)
     padded = np.pad(scan.object_YX, 40, mode="edge")
     for step in np.rint(steps):
-        blurred += expected(padded, scan.beam_NHW, scan.positions_px + (40, 40 + step)) / 7
+        moved = scan.positions_px + np.array([40, 40 + step])
+        blurred += expected(padded, scan.beam_NHW, moved) / 7
     return replace(scan, counts_nHW=drawn(blurred, case.scene.seed))
 
 

@@ -32,7 +32,8 @@ BUGS: dict[str, Bug] = {
         "  emit(root, job, kind)\n",
     ),
     "cancel leaves the job in ready": Bug(
-        "local function end_job(root, job, now, state, verdict)\n  out_of_ready(root, job.id)\n",
+        "local function end_job(root, job, now, state, verdict)\n"
+        "  out_of_ready(root, job.id)\n",
         "local function end_job(root, job, now, state, verdict)\n",
     ),
     "reprioritise requeues a running job": Bug(
