@@ -58,6 +58,9 @@ NEAR_FOCUS = (
 OUT_OF_FOCUS = (Stage(epochs=24, batches=(4.0,), final_rate=0.1),)
 """Likewise for a pupil, which begins near the truth."""
 
+BRIEF = 0.6
+"""Share of these epochs in a brief run, which tells less surely."""
+
 AUTOCORRELATION = Candidate(kind="autocorrelation")
 
 
@@ -134,6 +137,11 @@ class Bench:
             for idea, one in zip(ideas, tried, strict=True)
         ]
 
+    def run(self, idea: Idea, *, brief: bool = False) -> Tried:
+        """Both rounds of one idea; it has no first one where it can have but one beam."""
+        beam = self.first_round([idea])[0].candidate if idea.candidates else AUTOCORRELATION
+        return self.second_round(idea, beam, brief=brief)
+
     def first_round(self, ideas: Sequence[Idea]) -> list[Tried]:
         """Each idea with its best beam, by very short runs; the device is read once."""
         runs = [
@@ -149,11 +157,11 @@ class Bench:
                 best[name] = one
         return [best[idea.name] for idea in ideas]
 
-    def second_round(self, idea: Idea, candidate: Candidate) -> Tried:
+    def second_round(self, idea: Idea, candidate: Candidate, *, brief: bool = False) -> Tried:
         """A longer run of an idea with one beam."""
         self._check_time()
-        near = candidate.kind == "autocorrelation"
-        recipe = replace(self._recipe, stages=NEAR_FOCUS if near else OUT_OF_FOCUS)
+        stages = NEAR_FOCUS if candidate.kind == "autocorrelation" else OUT_OF_FOCUS
+        recipe = replace(self._recipe, stages=_shorter(stages) if brief else stages)
         held_HW = held_out_pixels(idea.scan, HELD_SHARE, recipe.seed)
         fitted = without_pixels(idea.scan, held_HW)
         every = np.arange(len(fitted), dtype=np.intp)
@@ -192,6 +200,10 @@ class Bench:
 def views_for(window_HW: tuple[int, int]) -> int:
     """How many views an idea has."""
     return max(FEWEST_VIEWS, min(PART_VIEWS, PART_PIXELS // (window_HW[0] * window_HW[1])))
+
+
+def _shorter(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    return tuple(replace(stage, epochs=round(BRIEF * stage.epochs)) for stage in stages)
 
 
 def _middle_of(scan: Scan) -> Scan:

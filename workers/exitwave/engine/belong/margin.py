@@ -23,6 +23,9 @@ LEAST_SIGMA_ALONE = 8.0
 """Of another one, on fitted pixels. Among wrong ideas alone, chance gave up to 5."""
 
 
+Shared = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
     """How much better one idea fits than another.
@@ -52,24 +55,35 @@ def ranked(tried: Sequence[Tried]) -> list[Tried]:
     return [judged[i] for i in order] + sorted(rest, key=lambda one: one.loss)
 
 
-def margin(one: Tried, other: Tried) -> Margin:
-    """Of the one over the other; the other may have been hopeless."""
+def margin(one: Tried, other: Tried, shared: Shared | None = None) -> Margin:
+    """Of the one over the other; the other may have been hopeless.
+
+    Parameters
+    ----------
+    one, other : Tried
+    shared : (ndarray of int, ndarray of int), optional
+        Places of the frames that are in both, in the one and in the other; none = they have
+        the same frames.
+    """
     here, there = one.evidence, other.evidence
     if here is None or there is None:
         return Margin(ratio=np.inf, sigma_fit=np.inf, sigma_held=np.inf)
+    of_one, of_other = shared or (slice(None), slice(None))
+    fit_n, other_fit_n = here.fit_n[of_one], there.fit_n[of_other]
+    held_n, other_held_n = foretold_n(here)[of_one], foretold_n(there)[of_other]
     return Margin(
-        ratio=float(there.fit_n.sum() / max(here.fit_n.sum(), 1e-30)),
-        sigma_fit=_sigma(there.fit_n - here.fit_n),
-        sigma_held=_sigma(foretold_n(there) - foretold_n(here)),
+        ratio=float(other_fit_n.sum() / max(fit_n.sum(), 1e-30)),
+        sigma_fit=_sigma(other_fit_n - fit_n),
+        sigma_held=_sigma(other_held_n - held_n),
     )
 
 
-def clearly_best(one: Tried, others: Sequence[Tried]) -> bool:
+def clearly_best(one: Tried, margins: Sequence[Margin]) -> bool:
     """Whether an idea fits so much better than all others that it is no chance."""
     if one.evidence is None:
         return False
     foretells = one.evidence.explained() >= LEAST_EXPLAINED
-    for gain in (margin(one, other) for other in others):
+    for gain in margins:
         both = gain.sigma_fit + gain.sigma_held
         enough = gain.sigma_fit >= LEAST_SIGMA_FIT and both >= LEAST_SIGMA
         if not (gain.sigma_fit >= LEAST_SIGMA_ALONE or (foretells and enough)):

@@ -21,14 +21,9 @@ from exitwave.schema.recipe import Recipe
 from ..dataset import Dataset
 from ..part import part_of
 from ..scan import Interrupt, Scan
-from ..start.pupil import extent_cycles
-from ..start.search import (
-    SHADOW_PIXELS,
-    Candidate,
-    defocus_bounds,
-    from_shadows,
-)
+from ..start.search import SHADOW_PIXELS, Candidate
 from ..views import neighbour_distance_px
+from .beams import beams_of
 from .bench import Bench, Idea, Tried, views_for
 from .margin import Margin, clearly_best, margin, ranked
 from .placing import liveliest_view, placed, positions_of, some_of, views_around
@@ -45,9 +40,6 @@ WAYS: dict[str, Callable[[Positions], Positions]] = {
 
 MOST_VIEWS = 144
 """Whose shadows are compared."""
-
-MOST_SHADOWS = 2
-"""Beams that shadows speak for, tried for each way."""
 
 LINE_SHARE = 0.5
 """Of a step: views nearer than that to a straight line are a line."""
@@ -109,11 +101,8 @@ def try_ways(
     there_px = dataset.positions_px[chosen]
     wide = some_of(dataset, chosen, there_px, recipe, device, interrupt)
     tried = ranked(bench.compare(_ideas(wide, int(np.searchsorted(chosen, first)))))
-    return Ways(
-        tried=tuple(tried),
-        clear=clearly_best(tried[0], tried[1:]),
-        margin=margin(tried[0], tried[1]),
-    )
+    margins = [margin(tried[0], other) for other in tried[1:]]
+    return Ways(tried=tuple(tried), clear=clearly_best(tried[0], margins), margin=margins[0])
 
 
 def on_a_line(positions_px: Positions) -> bool:
@@ -135,19 +124,13 @@ def _ideas(wide: Scan, first: int) -> list[Idea]:
     told_px = positions_of(wide)
     chosen = views_around(told_px, first, views_for(wide.window_HW))
     part = part_of(wide, chosen)
-    bounds = defocus_bounds(wide, extent_cycles(wide.mean_light()))
-    beams: dict[str, list[Candidate]] = {}
+    beams: dict[str, tuple[Candidate, ...]] = {}
     for name, mirrored in (("none", "flip_y"), ("transpose", "transpose_flip_y")):
-        turned = placed(wide, WAYS[name](told_px))
-        beams[name] = [] if bounds is None else from_shadows(turned, bounds)[:MOST_SHADOWS]
+        beams[name] = beams_of(placed(wide, WAYS[name](told_px)))
         # Shadows that move the other way along y are those of a beam with the other sign.
-        beams[mirrored] = [_mirrored(candidate) for candidate in beams[name]]
+        beams[mirrored] = tuple(_mirrored(candidate) for candidate in beams[name])
     return [
-        Idea(
-            name=name,
-            scan=placed(part, turn(told_px[chosen])),
-            candidates=tuple(beams[name]),
-        )
+        Idea(name=name, scan=placed(part, turn(told_px[chosen])), candidates=beams[name])
         for name, turn in WAYS.items()
     ]
 
