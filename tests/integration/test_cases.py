@@ -29,7 +29,7 @@ NEAR = 0.012
 """|cPCC| below that of the clean file that a mended one may have."""
 
 BEAMS = {
-    "defocus +": RING,
+    "defocus +": replace(RING, grid=GRID),
     "defocus -": replace(RING, grid=GRID, beam="ring-80"),
     "square pupil": replace(RING, grid=GRID, beam="square-80"),
     "wide beam, star": replace(RING, grid=GRID, beam="ring-90", sample="star"),

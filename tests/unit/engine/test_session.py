@@ -75,6 +75,40 @@ def test_of_several_wrong_runs_the_best_picture_is_the_last(
     assert cpcc(states[-1], ring[1]) > 0.9 > cpcc(states[-2], ring[1])
 
 
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right start shows no picture after its first stage, nor does the wrong one."""
+    found = Search(candidates=(RIGHT, WRONG), worth=2)
+    monkeypatch.setattr(session, "search", lambda scan, recipe: found)
+    monkeypatch.setattr(session, "finds_no_picture", lambda e: e.epoch < 60)
+
+
+def test_a_start_given_up_too_soon_goes_on_where_no_other_is_better(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late(monkeypatch)
+    states = list(reconstruct(ring[0], RECIPE))
+    assert [state.epoch for state in states] == list(range(1, 61)), "two first stages, a second"
+    assert [states[n].runs for n in (0, 20, 40)] == [1, 2, 3]
+    assert states[-1].run == 1
+    monkeypatch.setattr(session, "finds_no_picture", lambda e: False)
+    *_, straight = reconstruct(ring[0], RECIPE)
+    assert np.array_equal(states[-1].object_MYX(), straight.object_MYX())
+
+
+@pytest.mark.parametrize("epoch", [20, 30, 40, 50])
+def test_a_run_that_was_set_aside_is_in_the_checkpoint(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch, epoch: int
+) -> None:
+    late(monkeypatch)
+    kept: dict[str, np.ndarray] = {}
+    for state in reconstruct(ring[0], RECIPE):
+        if state.epoch == epoch:
+            kept = state.checkpoint().arrays()
+    *_, resumed = reconstruct(ring[0], RECIPE, Checkpoint.from_arrays(kept))
+    assert (resumed.epoch, resumed.run, resumed.runs) == (60, 1, 3)
+    assert np.array_equal(resumed.object_MYX(), state.object_MYX())
+
+
 @pytest.mark.parametrize("epoch", [10, 20, 27])
 def test_cut_before_at_and_after_the_new_beginning_it_resumes_bit_for_bit(
     ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch, epoch: int

@@ -127,24 +127,7 @@ class Checkpoint:
         CheckpointError
             A tensor is missing, has another shape or type, or is not finite.
         """
-        try:
-            algorithm.restore_numbers(self.numbers)  # may make some of the tensors
-        except (KeyError, ValueError) as error:
-            raise CheckpointError(
-                "checkpoint.numbers", f"a damaged one ({error})", "those of the algorithm"
-            ) from error
-        tensors = algorithm.tensors()
-        for name, tensor in tensors.items():
-            kept, shape = self.tensors.get(name), tuple(tensor.shape)
-            if kept is None or kept.shape != shape:
-                found = "nothing" if kept is None else f"shape {kept.shape}"
-                raise CheckpointError(f"checkpoint.{name}", found, f"shape {shape}")
-            wanted = tensor.cpu().numpy().dtype
-            if kept.dtype != wanted:
-                raise CheckpointError(f"checkpoint.{name}", str(kept.dtype), str(wanted))
-            if not np.isfinite(kept).all():
-                raise CheckpointError(f"checkpoint.{name}", "non-finite values", "finite ones")
-            tensor.copy_(torch.from_numpy(np.array(kept)))
+        restore(algorithm, self.tensors, self.numbers)
 
 
 def take_checkpoint(
@@ -153,20 +136,52 @@ def take_checkpoint(
     dataset: Dataset,
     epoch: int,
     session: dict[str, Any],
-    further: Mapping[str, Tensor],
+    further: Mapping[str, NDArray[Any]],
 ) -> Checkpoint:
     """The present state of a run after so many epochs."""
     return Checkpoint(
         recipe=recipe_to_mapping(recipe),
         fingerprint=fingerprint_of(dataset),
         epoch=epoch,
-        tensors={
-            name: tensor.cpu().numpy().copy()
-            for name, tensor in {**algorithm.tensors(), **further}.items()
-        },
+        tensors={**copied(algorithm.tensors()), **further},
         session=session,
         numbers=algorithm.numbers(),
     )
+
+
+def copied(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
+    """Copies in the host's memory."""
+    return {name: tensor.cpu().numpy().copy() for name, tensor in tensors.items()}
+
+
+def restore(
+    algorithm: Algorithm, kept_tensors: Mapping[str, NDArray[Any]], numbers: Mapping[str, float]
+) -> None:
+    """Put kept values into a fresh algorithm.
+
+    Raises
+    ------
+    CheckpointError
+        A tensor is missing, has another shape or type, or is not finite.
+    """
+    try:
+        algorithm.restore_numbers(numbers)  # may make some of the tensors
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(
+            "checkpoint.numbers", f"a damaged one ({error})", "those of the algorithm"
+        ) from error
+    tensors = algorithm.tensors()
+    for name, tensor in tensors.items():
+        kept, shape = kept_tensors.get(name), tuple(tensor.shape)
+        if kept is None or kept.shape != shape:
+            found = "nothing" if kept is None else f"shape {kept.shape}"
+            raise CheckpointError(f"checkpoint.{name}", found, f"shape {shape}")
+        wanted = tensor.cpu().numpy().dtype
+        if kept.dtype != wanted:
+            raise CheckpointError(f"checkpoint.{name}", str(kept.dtype), str(wanted))
+        if not np.isfinite(kept).all():
+            raise CheckpointError(f"checkpoint.{name}", "non-finite values", "finite ones")
+        tensor.copy_(torch.from_numpy(np.array(kept)))
 
 
 def fingerprint_of(dataset: Dataset) -> str:

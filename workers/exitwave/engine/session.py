@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +16,9 @@ from exitwave.schema.errors import CheckpointError, EngineError
 from exitwave.schema.recipe import Recipe, Stage
 
 from .algorithms import empty_algorithm, make_algorithm
-from .checkpoint import Checkpoint, fingerprint_of, take_checkpoint
+from .checkpoint import Checkpoint, copied, fingerprint_of, take_checkpoint
 from .checks import finds_no_picture, wild_frames
+from .course import Aside, Course
 from .cover import applies
 from .dataset import Dataset
 from .divergence import check_progress
@@ -30,51 +30,10 @@ from .start import Candidate, Search, StartingPoint, begin, search
 from .state import EpochState
 
 MOST_RUNS = 3
+"""From a start of their own; one that was set aside may go on after them."""
 
 LEAST_EPOCHS = 15
 """A shorter run has not come far enough to say that its start was wrong."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Course:
-    """How far a session is, beside its algorithm: plain values for a checkpoint.
-
-    Attributes
-    ----------
-    run : int
-        From 1; the one under way.
-    candidate : int
-        Which start it began with, from 1 in the order of the search.
-    before : int
-        Epochs of the runs before it.
-    done : int
-        Its own epochs.
-    left_out : ndarray of int
-        Frames that are held out of its fit to test it.
-    wild : ndarray of int
-        Frames that are left out since nothing explains them.
-    stages_run : dict
-        Whether each stage so far was run, by number.
-    best : int
-        The start of the run before that has the best picture, which is kept; 0: none has.
-    explained : float
-        By that picture.
-    """
-
-    run: int = 1
-    candidate: int = 1
-    before: int = 0
-    done: int = 0
-    left_out: NDArray[np.intp]
-    wild: NDArray[np.intp]
-    stages_run: dict[int, bool]
-    best: int = 0
-    explained: float = -1.0
-
-    @property
-    def epoch(self) -> int:
-        """From 1 over all runs."""
-        return self.before + self.done
 
 
 class Session:
@@ -101,6 +60,7 @@ class Session:
         self._recipe = for_counts(recipe, whole=scan.counted)
         self._held_out: HeldOut | None = None
         self._best: tuple[Tensor, Tensor] | None = None  # of the start `course.best`
+        self._aside: Aside | None = None
         self._given = start if isinstance(start, StartingPoint) else None
         self._course = Course(
             left_out=held_out_frames(self._recipe, len(scan)),
@@ -239,26 +199,41 @@ class Session:
     ) -> tuple[Tensor, Tensor, Callable[[], Evidence]]:
         """Begin again where frames lie or there is no picture; at the end keep the best one."""
         course, evidence = self._course, gather()
-        if course.run == MOST_RUNS or course.done < LEAST_EPOCHS:
-            wild = np.empty(0, dtype=np.intp)
-            another = False
-        else:
-            wild = wild_frames(evidence) if epoch.last else np.empty(0, dtype=np.intp)
-            another = course.candidate < self._search.worth
-            another = another and finds_no_picture(evidence.less(wild))
-        explained = evidence.less(wild).explained()
-        if epoch.last and (another or len(wild)) and explained > course.explained:
+        may_begin = course.run < MOST_RUNS and course.done >= LEAST_EPOCHS
+        wild = wild_frames(evidence) if may_begin and epoch.last else _NONE
+        evidence = evidence.less(wild)
+        explained, wrong = evidence.explained(), finds_no_picture(evidence)
+        another = may_begin and wrong and course.candidate < self._search.worth
+        aside = None
+        if wrong and not another and not len(wild):
+            aside = self._aside_that_beats(-1.0 if epoch.last else explained)
+        goes_on = not (len(wild) or another or aside)
+        if epoch.last and not goes_on and explained > course.explained:
             self._best = object_MYX, probe_NHW
             course.best, course.explained = course.candidate, explained
         if len(wild):
+            self._aside = None
             self._begin_again(1, np.union1d(course.wild, wild))
         elif another:
+            if not epoch.last:
+                self._set_aside(explained)
             self._begin_again(course.candidate + 1, course.wild)
+        elif aside is not None:
+            self._go_back(aside)
         elif epoch.last and self._best is not None and explained < course.explained:
             return *self._best, self._gathering(*self._best)
         return object_MYX, probe_NHW, gather
 
-    def _begin_again(self, candidate: int, wild: NDArray[Any]) -> None:
+    def _set_aside(self, explained: float) -> None:
+        """Keep this run if it is the best of those that looked wrong so soon."""
+        if self._aside is None or explained > self._aside.explained:
+            self._aside = Aside.of(replace(self._course), explained, self._algorithm)
+
+    def _aside_that_beats(self, explained: float) -> Aside | None:
+        aside = self._aside
+        return aside if aside is not None and aside.explained > explained else None
+
+    def _begin_again(self, candidate: int, wild: NDArray[np.intp]) -> None:
         course = self._course
         self._course = Course(
             run=course.run + 1,
@@ -274,6 +249,20 @@ class Session:
             self._search = self._find_start()
         self._begin_run()
 
+    def _go_back(self, aside: Aside) -> None:
+        """Let a run that was set aside go on: no other start did better."""
+        course = self._course
+        self._course = replace(
+            aside.course,
+            run=course.run + 1,
+            before=course.epoch - aside.course.done,
+            best=course.best,
+            explained=course.explained,
+        )
+        self._algorithm = empty_algorithm(self._scan, self._recipe)
+        aside.restore(self._algorithm)
+        self._aside = None
+
     def _probe_known_after(self) -> int:
         """Epoch after which the probe tells which patterns can be spared."""
         plan = self._recipe.plan
@@ -285,19 +274,20 @@ class Session:
                 f"checkpoint of epoch {epoch}: the run is at epoch {self._course.epoch}; take "
                 "it before asking for the next state"
             )
-        best = {} if self._best is None else dict(zip(_BEST, self._best, strict=True))
+        session = {"course": self._course.plain(), "search": self._search.plain()}
+        further = (
+            {} if self._best is None else copied(dict(zip(_BEST, self._best, strict=True)))
+        )
+        if self._aside is not None:
+            session["aside"] = self._aside.plain()
+            further |= self._aside.named_tensors()
         return take_checkpoint(
-            self._algorithm,
-            self._asked,
-            self._dataset,
-            epoch,
-            {"course": _plain(self._course), "search": self._search.plain()},
-            best,
+            self._algorithm, self._asked, self._dataset, epoch, session, further
         )
 
     def _restore(self, start: Checkpoint) -> None:
         start.check(self._asked, fingerprint_of(self._dataset))
-        course = _course(start.session["course"])
+        course = Course.from_plain(start.session["course"])
         if not np.isin(course.left_out, self._course.left_out).all():
             raise CheckpointError(
                 "checkpoint.left_out", course.left_out.tolist(), "held-out frames"
@@ -308,39 +298,10 @@ class Session:
         if _BEST[0] in start.tensors:
             one, other = (torch.from_numpy(start.tensors[name].copy()) for name in _BEST)
             self._best = one.to(self._scan.device), other.to(self._scan.device)
+        if "aside" in start.session:
+            self._aside = Aside.from_plain(start.session["aside"], start.tensors)
 
 
 _BEST = ("best_object", "best_probe")
 
-
-def _plain(course: Course) -> dict[str, Any]:
-    return {
-        "run": course.run,
-        "candidate": course.candidate,
-        "before": course.before,
-        "done": course.done,
-        "left_out": course.left_out.tolist(),
-        "wild": course.wild.tolist(),
-        "stages_run": list(course.stages_run.items()),
-        "best": course.best,
-        "explained": course.explained,
-    }
-
-
-def _course(values: dict[str, Any]) -> Course:
-    try:
-        return Course(
-            run=int(values["run"]),
-            candidate=int(values["candidate"]),
-            before=int(values["before"]),
-            done=int(values["done"]),
-            left_out=np.array(values["left_out"], dtype=np.intp),
-            wild=np.array(values["wild"], dtype=np.intp),
-            stages_run={int(number): bool(run) for number, run in values["stages_run"]},
-            best=int(values["best"]),
-            explained=float(values["explained"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(
-            "checkpoint.session", f"a damaged one ({error})", "that of a run"
-        ) from None
+_NONE = np.empty(0, dtype=np.intp)
