@@ -24,6 +24,7 @@ RECIPE = Recipe(
     clamp=Clamp(modulus=1.5),
     held_out=0.05,
 )
+CUTS = (1, 4, 7)
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +37,33 @@ def end_of(dataset: Dataset, recipe: Recipe, start: Checkpoint | None = None) ->
     return state
 
 
-def cut_after(dataset: Dataset, recipe: Recipe, epoch: int) -> Checkpoint:
-    """Through a file, as a worker keeps it."""
-    for state in reconstruct(dataset, recipe, device="cpu"):
-        if state.epoch == epoch:
-            file = io.BytesIO()
-            np.savez(file, **state.checkpoint().arrays())
-            file.seek(0)
-            return Checkpoint.from_arrays(np.load(file))
-    raise AssertionError(epoch)
+def through_a_file(checkpoint: Checkpoint) -> Checkpoint:
+    file = io.BytesIO()
+    np.savez(file, **checkpoint.arrays())
+    file.seek(0)
+    return Checkpoint.from_arrays(np.load(file))
 
 
-@pytest.mark.parametrize("epoch", [1, 4, 7])
-def test_resumed_is_uncut_bit_for_bit(dataset: Dataset, epoch: int) -> None:
-    uncut = end_of(dataset, RECIPE)
-    resumed = end_of(dataset, RECIPE, cut_after(dataset, RECIPE, epoch))
+@pytest.fixture(scope="module")
+def uncut(dataset: Dataset) -> EpochState:
+    return end_of(dataset, RECIPE)
+
+
+@pytest.fixture(scope="module")
+def kept(dataset: Dataset) -> dict[int, Checkpoint]:
+    """Of one run after some of its epochs, through a file, as a worker keeps them."""
+    checkpoints = {}
+    for state in reconstruct(dataset, RECIPE, device="cpu"):
+        if state.epoch in CUTS:
+            checkpoints[state.epoch] = through_a_file(state.checkpoint())
+    return checkpoints
+
+
+@pytest.mark.parametrize("epoch", CUTS)
+def test_resumed_is_uncut_bit_for_bit(
+    dataset: Dataset, uncut: EpochState, kept: dict[int, Checkpoint], epoch: int
+) -> None:
+    resumed = end_of(dataset, RECIPE, kept[epoch])
     assert np.array_equal(resumed.object_MYX(), uncut.object_MYX())
     assert np.array_equal(resumed.probe_NHW(), uncut.probe_NHW())
     assert resumed.loss == uncut.loss and resumed.epoch == uncut.epoch
@@ -72,23 +85,27 @@ def test_what_plateaus_have_heard_is_kept() -> None:
         patience=2,
     )
     recipe = Recipe(stages=(slow,))
-    kept = cut_after(dataset, recipe, 6)
+    for uncut in reconstruct(dataset, recipe, device="cpu"):
+        if uncut.epoch == 6:
+            kept = through_a_file(uncut.checkpoint())
     assert kept.numbers["object_share"] < 1 and kept.numbers["object_waited"] == 1
-    uncut, resumed = end_of(dataset, recipe), end_of(dataset, recipe, kept)
+    resumed = end_of(dataset, recipe, kept)
     assert np.array_equal(resumed.object_MYX(), uncut.object_MYX())
     assert np.array_equal(resumed.probe_NHW(), uncut.probe_NHW())
 
 
-def test_another_dataset_or_recipe_is_refused(dataset: Dataset) -> None:
-    kept = cut_after(dataset, RECIPE, 1)
+def test_another_dataset_or_recipe_is_refused(
+    dataset: Dataset, kept: dict[int, Checkpoint]
+) -> None:
+    first = kept[1]
     moved = replace(dataset, positions_px=dataset.positions_px + 1)
     with pytest.raises(CheckpointError, match="another dataset"):
-        next(reconstruct(moved, RECIPE, kept))
+        next(reconstruct(moved, RECIPE, first))
     with pytest.raises(CheckpointError, match=r"recipe.clamp.modulus = 1.5; expected 3.0"):
-        next(reconstruct(dataset, replace(RECIPE, clamp=Clamp(modulus=3.0)), kept))
+        next(reconstruct(dataset, replace(RECIPE, clamp=Clamp(modulus=3.0)), first))
     with pytest.raises(CheckpointError, match="no header"):
         Checkpoint.from_arrays({"object": np.zeros(3)})
-    torn = replace(kept, tensors={**kept.tensors, "probe": np.zeros((1, 2, 3))})
+    torn = replace(first, tensors={**first.tensors, "probe": np.zeros((1, 2, 3))})
     with pytest.raises(CheckpointError, match=r"checkpoint.probe: found shape \(1, 2, 3\)"):
         next(reconstruct(dataset, RECIPE, torn))
 

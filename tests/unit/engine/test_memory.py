@@ -15,13 +15,18 @@ from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.memory import room_for
 from exitwave.engine.step import AutogradStep
 from exitwave.schema.errors import EngineError
-from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage, Start
 
 CPU = torch.device("cpu")
 RANDOM = np.random.default_rng(6)
 COUNTS = RANDOM.poisson(5.0, (200, 48, 48)).astype(np.uint16)
 POSITIONS = RANDOM.uniform(0, 100, (200, 2))
-WHOLE = Recipe(stages=(Stage(epochs=1, batches=(0.5,)),), probe_states=2)
+WHOLE = Recipe(
+    stages=(Stage(epochs=1, batches=(0.5,)),),
+    probe_states=2,
+    start=Start(kind="autocorrelation"),
+)
+"""The search for a start takes memory of its own: one test asks for it."""
 
 
 def dataset(*, streamed: bool) -> Dataset:
@@ -46,9 +51,9 @@ def run(memory_GB: float | None, *, streamed: bool = True, recipe: Recipe = WHOL
         pass
 
 
-@pytest.mark.parametrize("subpixel", ["on", "off"])
-def test_a_run_keeps_to_its_bound(subpixel: str) -> None:
-    recipe = Recipe(stages=WHOLE.stages, probe_states=2, subpixel=subpixel)
+@pytest.mark.parametrize(("subpixel", "start"), [("on", "auto"), ("off", "autocorrelation")])
+def test_a_run_keeps_to_its_bound(subpixel: str, start: str) -> None:
+    recipe = replace(WHOLE, subpixel=subpixel, start=Start(kind=start))
     free = peak_bytes(lambda: run(None, recipe=recipe))
     for memory_GB in (0.8e-9 * free, 0.007):
         assert memory_GB * 1e9 < free, "the bound would mean nothing"
