@@ -74,7 +74,8 @@ def test_how_good_it_is_is_printed_and_kept(
     said = capsys.readouterr().out
     quality = read_reconstruction(out).quality
     numbers = quality.numbers
-    assert f"{numbers['prtf_cycles_per_px']:.3g} cycles/px" in said
+    assert "no picture" in said or "doubtful" in said, "the run is too short"
+    assert numbers["prtf_cycles_per_px"] > 0.1 and "PRTF not told" in said, "praise of noise"
     assert f"overlap {100 * numbers['overlap']:.0f} %" in said
     assert f"half period {numbers['frc_half_period_nm']:.3g} nm, halves of the" in said
     assert "held out" not in said, "16 patterns are too few to leave any out"
