@@ -30,7 +30,7 @@ from exitwave.schema.overrides import split_sections
 from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.recipes import resolve_recipe
-from exitwave.worker.assess import Assessment, assess
+from exitwave.worker.assess import Assessment, assess, explained
 from exitwave.worker.halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 
 from .bars import epoch_bar
@@ -92,8 +92,11 @@ def reconstruct_file(
     for name, line in verdict_rows(None, prepared.preparation, None):
         say(f"{name} {line}")
     engine = partial(reconstruct, device=device, memory_GB=memory_GB)
+    run_began_s = time.perf_counter()
     state, loss, diverged = _run(engine, prepared.dataset, chosen, begin, say)
+    run_s = time.perf_counter() - run_began_s
     assessed = assess(prepared, state, subpixel=chosen.subpixel, device=device)
+    assessed = explained(assessed, prepared, chosen, state, device=device, run_s=run_s)
     if frc and diverged is None:
         assessed = _with_frc(engine, assessed, prepared, chosen)
     result = Reconstruction(

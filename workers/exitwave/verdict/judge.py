@@ -23,6 +23,14 @@ def judge_run(figures: Figures, findings: Sequence[Finding] = ()) -> Verdict:
         Of tests beside the rules, such as of positions against frames.
     """
     spoken = [found for rule in RULES if (found := rule(figures)) is not None]
-    spoken = sorted([*spoken, *findings], key=lambda found: -RANK[found.says])
-    worst = spoken[0].says if spoken else "good"
-    return Verdict(verdict=worst, rules=spoken, figures=figures.numbers())
+    verdict = Verdict(verdict="good", rules=spoken, figures=figures.numbers())
+    return with_findings(verdict, findings)
+
+
+def with_findings(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
+    """The same with more findings: the worst that any says, never better than it was."""
+    spoken = sorted([*verdict.rules, *findings], key=lambda found: -RANK[found.says])
+    says = (verdict.verdict, *(found.says for found in spoken))
+    return verdict.model_copy(
+        update={"verdict": max(says, key=RANK.__getitem__), "rules": spoken}
+    )

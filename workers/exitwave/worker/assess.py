@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from exitwave.engine import Dataset, EpochState
 from exitwave.engine.evaluate import modelled_patterns
+from exitwave.engine.scan import Interrupt, choose_device
 from exitwave.files.reconstruction import Curve, QualityFigures, flat_numbers
 from exitwave.prepare import Prepared
 from exitwave.prepare.told import frames_left_out
 from exitwave.quality import grid_power, overlap, rectangle_of_centres, transfer_function
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.job import HeldOutFigures, Quality
-from exitwave.schema.recipe import SubPixel
+from exitwave.schema.recipe import Recipe, SubPixel
 from exitwave.schema.verdict import Preparation, Start, StartTried, Verdict
-from exitwave.verdict import figures_of, judge_run
+from exitwave.verdict import diagnosed, figures_of, judge_run
 
 PRTF_PATTERNS = 64
 """Evenly over the scan, for the transfer function."""
@@ -98,6 +99,42 @@ def assess(
         start=_start(last),
         curves={"prtf": Curve(columns=("frequency_cycles_per_px", "ratio"), values=table)},
     )
+
+
+def explained(
+    assessed: Assessment,
+    prepared: Prepared,
+    recipe: Recipe,
+    last: EpochState,
+    *,
+    device: str,
+    run_s: float,
+    interrupt: Interrupt | None = None,
+) -> Assessment:
+    """The same, and where the run is not good, why: short runs with other positions.
+
+    Parameters
+    ----------
+    assessed : Assessment
+        Of the last state.
+    prepared, last, device
+        As in `assess`.
+    recipe : Recipe
+    run_s : float
+        Time that the run took.
+    interrupt : callable, optional
+        As in `exitwave.verdict.diagnosed`.
+    """
+    verdict = diagnosed(
+        assessed.verdict,
+        prepared,
+        recipe,
+        last,
+        choose_device(device),
+        run_s=run_s,
+        interrupt=interrupt,
+    )
+    return replace(assessed, verdict=verdict)
 
 
 def _with_wild_frames(prepared: Prepared, last: EpochState) -> Preparation:

@@ -154,7 +154,7 @@ class JobAttempt:
         if spec.kind == "frc":
             return frc(engine, prepared, recipe, spec.halves or "counts", follow)
         engine = partial(engine, start=start)
-        return reconstruction(engine, prepared, recipe, device, follow)
+        return reconstruction(engine, prepared, recipe, device, follow, self._tell)
 
     def _between_batches(self) -> None:
         """Making way waits for the end of the epoch, keeping for an epoch to keep."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from exitwave.engine import EpochState
+from exitwave.engine.scan import Interrupt
 from exitwave.prepare import Prepared
 from exitwave.quality import overlap
 from exitwave.results import FinalArrays
@@ -14,8 +17,8 @@ from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import Halves, Quality
 from exitwave.schema.recipe import Recipe
 
-from .assess import assess
-from .control import JobStoppedError
+from .assess import assess, explained
+from .control import JobStoppedError, JobYieldedError
 from .halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 
 
@@ -31,17 +34,25 @@ Follow = Callable[[Followed], None]
 
 
 def reconstruction(
-    engine: Engine, prepared: Prepared, recipe: Recipe, device: str, follow: Follow
+    engine: Engine,
+    prepared: Prepared,
+    recipe: Recipe,
+    device: str,
+    follow: Follow,
+    interrupt: Interrupt | None = None,
 ) -> FinalArrays:
     """Reconstruct a scan and judge the result.
 
-    Of a run that diverges, or is told to end now, the last good epoch.
+    Of a run that diverges, or is told to end now, the last good epoch. A run that is not good
+    is looked into unless it was told to end; `interrupt` is asked meanwhile, and an order to
+    stop or to make way ends that look only.
 
     Raises
     ------
     Diverged, JobStoppedError
         In the first epoch.
     """
+    began_s = time.perf_counter()
     last: EpochState | None = None
     cut_short: Diverged | JobStoppedError | None = None
     try:
@@ -52,6 +63,17 @@ def reconstruction(
     if last is None:
         raise cut_short or _no_epoch(recipe)
     assessed = assess(prepared, last, subpixel=recipe.subpixel, device=device)
+    if not isinstance(cut_short, JobStoppedError):
+        with suppress(JobStoppedError, JobYieldedError):
+            assessed = explained(
+                assessed,
+                prepared,
+                recipe,
+                last,
+                device=device,
+                run_s=time.perf_counter() - began_s,
+                interrupt=interrupt,
+            )
     return FinalArrays(
         object_MYX=last.object_MYX(),
         probe_NHW=last.probe_NHW(),

@@ -43,7 +43,16 @@ LEAST_RANKS = 4.0
 LEAST_SIDE = 6
 """Frames on each side of a break."""
 
+LEAST_VIEWS = 16
+"""Of a short run: fewer fit anywhere."""
+
+NEAR_ENOUGH = 2.0
+"""Frames between two places compared last: short runs do not tell nearer ones apart."""
+
 NEIGHBOURS = 8
+
+BESIDE_TRIED = 2
+"""Halvings in which steps one more and one less are tried; then the step is known."""
 
 Numbers = NDArray[np.intp]
 
@@ -197,13 +206,17 @@ class _Steps:
             ((first, by) for by in STEPS for first in places),
             key=lambda one: self._figure(*one),
         )
-        if self._figure(first, by) > LEAST_GAIN * self._figure(len(self._numbers), 0):
+        figure = self._figure(first, by)
+        told = self._figure(len(self._numbers), 0)
+        if not np.isfinite(figure) or figure > LEAST_GAIN * told:
             return None
         self._beam = self._run(first, by)[0].candidate
-        while step > 1:
-            step /= 2
+        halvings = 0
+        while step > NEAR_ENOUGH:
+            step, halvings = step / 2, halvings + 1
             self._look_around(first)
-            by = min(_beside(by), key=lambda other: self._figure(first, other))
+            if halvings <= BESIDE_TRIED:
+                by = min(_beside(by), key=lambda other: self._figure(first, other))
             places = [first + round(part * step) for part in (0, -1, 1)]
             places = [min(max(place, 0), len(self._numbers) - 1) for place in places]
             first = min(places, key=lambda place: self._figure(place, by))
@@ -211,6 +224,8 @@ class _Steps:
 
     def _told(self, first: int, by: int) -> OutOfStep | None:
         self._look_around(first, views_for(self._dataset.frames.shape_HW))
+        if len(self._moved(first, by)[0]) < LEAST_VIEWS:
+            return None
         moved, frames = self._run(first, by, brief=False)
         still, others = self._run(len(self._numbers), 0, brief=False)
         _, *shared = np.intersect1d(frames, others, return_indices=True)
@@ -225,6 +240,8 @@ class _Steps:
 
     def _figure(self, first: int, by: int) -> float:
         """Deviance over that of the mean pattern."""
+        if len(self._moved(first, by)[0]) < LEAST_VIEWS:
+            return np.inf
         evidence = self._run(first, by)[0].evidence
         if evidence is None:
             return np.inf

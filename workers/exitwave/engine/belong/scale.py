@@ -27,8 +27,11 @@ from .margin import clearly_best, foretold_n, margin
 from .placing import liveliest_view, placed, positions_of, some_of, views_around
 
 COARSE = (0.72, 0.85, 1.0, 1.18, 1.39)
-HALVINGS = 3
+HALVINGS = 2
 """Of the distance of two factors, each time with one factor on each side of the best."""
+
+STANDS_OUT = 0.93
+"""Times the usual figure of coarse factors: where none is lower finer ones are not tried."""
 
 LEAST_OFF = 0.03
 """Relative; what is less off hardly harms, and short runs do not tell it."""
@@ -119,14 +122,23 @@ def _middle(
 
 
 def _searched(part: Scan, beams: Sequence[Candidate], bench: Bench) -> float:
-    """The factor whose run fits best."""
-    found = {by: _figure(bench.run(_idea(part, beams, by))) for by in COARSE}
+    """The factor whose run fits best; 1 where none fits.
+
+    Near focus brief runs would find no picture with any factor.
+    """
+
+    def figure(factor: float) -> float:
+        return _figure(bench.run(_idea(part, beams, factor), brief=bool(beams)))
+
+    found = {by: figure(by) for by in COARSE}
+    if not min(found.values()) < STANDS_OUT * float(np.median(list(found.values()))):
+        return 1.0
     step = math.log(COARSE[-1] / COARSE[0]) / (len(COARSE) - 1)
     for _ in range(HALVINGS):
         step /= 2
         best = min(found, key=lambda by: found[by])
         for by in (best * math.exp(-step), best * math.exp(step)):
-            found[by] = _figure(bench.run(_idea(part, beams, by)))
+            found[by] = figure(by)
     return min(found, key=lambda by: found[by])
 
 
