@@ -46,8 +46,18 @@ LEAST_SIDE = 6
 LEAST_VIEWS = 16
 """Of a short run: fewer fit anywhere."""
 
-NEAR_ENOUGH = 2.0
+LEAST_SHOWN = 4
+"""Frames on each side of a break in a short run."""
+
+NEAR_ENOUGH = 1.0
 """Frames between two places compared last: short runs do not tell nearer ones apart."""
+
+MOST_UNEVEN = 0.18
+"""Share left unexplained in the worst frames in sequence, beyond that of the usual frame.
+
+With the right place and number it is below 0.08; two frames off, or by a number that only
+makes two rows agree, it is above 0.2.
+"""
 
 NEIGHBOURS = 8
 
@@ -224,9 +234,11 @@ class _Steps:
 
     def _told(self, first: int, by: int) -> OutOfStep | None:
         self._look_around(first, views_for(self._dataset.frames.shape_HW))
-        if len(self._moved(first, by)[0]) < LEAST_VIEWS:
+        if not self._tells(first, by):
             return None
         moved, frames = self._run(first, by, brief=False)
+        if _uneven(moved) > MOST_UNEVEN:
+            return None
         still, others = self._run(len(self._numbers), 0, brief=False)
         _, *shared = np.intersect1d(frames, others, return_indices=True)
         if not clearly_best(moved, [margin(moved, still, (shared[0], shared[1]))]):
@@ -238,9 +250,19 @@ class _Steps:
     def _look_around(self, index: int, views: int = VIEWS) -> None:
         self._slots = views_around(self._dataset.positions_px, index, views)
 
+    def _tells(self, first: int, by: int) -> bool:
+        """Whether there are frames on both sides: one side alone fits well, but tells nothing.
+
+        Where every other frame is used none of them belongs one position further on.
+        """
+        frames, _ = self._moved(first, by)
+        after = int((frames >= first).sum())
+        sides = min(after, len(frames) - after) if by else LEAST_SHOWN
+        return len(frames) >= LEAST_VIEWS and sides >= LEAST_SHOWN
+
     def _figure(self, first: int, by: int) -> float:
         """Deviance over that of the mean pattern."""
-        if len(self._moved(first, by)[0]) < LEAST_VIEWS:
+        if not self._tells(first, by):
             return np.inf
         evidence = self._run(first, by)[0].evidence
         if evidence is None:
@@ -283,6 +305,15 @@ class _Steps:
         # Of two frames at one position the later one was stored again.
         slots, kept = np.unique(place[frames], return_index=True)
         return frames[kept].astype(np.intp), slots.astype(np.intp)
+
+
+def _uneven(tried: Tried) -> float:
+    """How much worse some frames in sequence are explained than the usual one."""
+    if tried.evidence is None:
+        return np.inf
+    left_n = tried.evidence.unexplained_n()
+    worst = np.convolve(left_n, np.ones(LEAST_SIDE) / LEAST_SIDE, mode="valid").max()
+    return float(worst - np.median(left_n))
 
 
 def _beside(by: int) -> list[int]:
