@@ -140,8 +140,8 @@ def suspected(evidence: Evidence, positions_px: NDArray[np.float64]) -> tuple[in
     count = len(ratio_n)
     if count < 3 * LEAST_SIDE:
         return None
-    ranks_n = np.empty(count)
-    ranks_n[np.argsort(ratio_n, kind="stable")] = np.arange(1, count + 1)
+    _, place_n, alike = np.unique(ratio_n, return_inverse=True, return_counts=True)
+    ranks_n = (np.cumsum(alike) - (alike - 1) / 2)[place_n]
     row = _row(positions_px)
     split, sigma = _split(ranks_n)
     middle, bump = _bump(ranks_n, row)
