@@ -43,6 +43,7 @@ def test_frames_worse_on_one_side_or_about_the_break_tell_where(worse: slice) ->
     low, high = found
     assert low <= 70 <= high
     assert high - low < COUNT / 2
+    assert ratio_n[(low + high) // 2] >= 2, "bad frames spoil good ones, not the reverse"
 
 
 def test_frames_that_are_all_alike_tell_nothing() -> None:
