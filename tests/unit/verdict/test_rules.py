@@ -22,6 +22,11 @@ GOOD = Figures(
     wild_frames=0.0,
     uneven=1.2,
     left_in_frames=0.05,
+    pull=0.8,
+    off_px=0.0,
+    strain=0.0002,
+    widening=0.0001,
+    distortion_gain=0.7,
     overlap=0.5,
     hidden_light=0.0,
     rim_light=0.002,
@@ -31,6 +36,9 @@ GOOD = Figures(
     dose=15.0,
     roughness=0.04,
 )
+
+
+PULLED = {"pull": 3.0, "off_px": 0.25, "strain": 0.002, "distortion_gain": 16.0}
 
 
 def test_a_good_run_is_called_good_and_tells_its_figures() -> None:
@@ -51,6 +59,9 @@ def test_a_good_run_is_called_good_and_tells_its_figures() -> None:
         ("held_out_patterns", {"explained_patterns": 0.0}, "no picture"),
         ("uneven_frames", {"uneven": 2.1}, "doubtful"),
         ("uneven_frames", {"left_in_frames": 0.7}, "doubtful"),
+        ("held_out_pixels", {"signal": 0.3, "explained": 0.0}, "no picture"),
+        ("distorted_places", {**PULLED, "widening": -0.002}, "doubtful"),
+        ("misplaced_views", {"pull": 6.0, "off_px": 0.5, "explained": 0.7}, "doubtful"),
         ("wild_frames", {"wild_frames": 0.02}, "doubtful"),
         ("overlap", {"overlap": -0.4}, "doubtful"),
         ("hidden_light", {"hidden_light": 0.6, "explained": 0.48}, "doubtful"),

@@ -157,7 +157,7 @@ def held_out_pixels(scan: Scan, share: float, seed: int) -> Tensor | None:
     if share <= 0:
         return None
     mean_HW = scan.mean_light()
-    may_HW = _lit(scan, mean_HW) & (mean_HW < BRIGHT_SHARE * mean_HW.sum())
+    may_HW = lit_pixels(scan, mean_HW) & (mean_HW < BRIGHT_SHARE * mean_HW.sum())
     choice = np.flatnonzero(may_HW.cpu().numpy())
     count = round(share * len(choice))
     if count == 0:
@@ -201,7 +201,7 @@ def gather_evidence(
     """
     fitted = np.setdiff1d(np.arange(len(scan), dtype=np.intp), left_out)
     mean_HW = (scan.only(fitted) if 0 < len(fitted) < len(scan) else scan).mean_light()
-    lit_HW = _lit(scan, mean_HW)
+    lit_HW = lit_pixels(scan, mean_HW)
     held_HW = torch.zeros_like(lit_HW) if held_HW is None else held_HW
     sets = torch.stack([lit_HW & ~held_HW, lit_HW & held_HW]).to(mean_HW.dtype)
     noise = PoissonNoise(scan.device)
@@ -226,7 +226,7 @@ def gather_evidence(
     )
 
 
-def _lit(scan: Scan, mean_HW: Tensor) -> Tensor:
+def lit_pixels(scan: Scan, mean_HW: Tensor) -> Tensor:
     """Valid pixels (H, W) with enough light to tell something."""
     lit_HW: Tensor = mean_HW > LIT_SHARE * mean_HW.mean()
     if scan.counted:

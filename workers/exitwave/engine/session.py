@@ -24,6 +24,7 @@ from .dataset import Dataset
 from .divergence import check_progress
 from .evidence import Evidence, gather_evidence, held_out_pixels, without_pixels
 from .held_out import HeldOut, judge, spared
+from .placement import Placement, gather_placement
 from .scan import Scan
 from .schedule import Epoch, epochs, for_counts, held_out_frames
 from .start import Candidate, Search, StartingPoint, begin, search
@@ -162,6 +163,7 @@ class Session:
             positions_px=self._dataset.positions_px.copy(),
             held_out=self._held_out,
             evidence=gather,
+            placement=partial(self._placement, object_MYX, probe_NHW, course),
             search=self._search,
             run=now.best if kept and now is course else course.candidate,
             runs=now.run,
@@ -189,6 +191,12 @@ class Session:
                 )
 
         return gather
+
+    def _placement(self, object_MYX: Tensor, probe_NHW: Tensor, course: Course) -> Placement:
+        out = np.union1d(course.left_out, course.wild)
+        fitted = np.setdiff1d(np.arange(len(self._whole)), out).astype(np.intp)
+        with torch.no_grad():
+            return gather_placement(self._whole, object_MYX, probe_NHW, fitted)
 
     def _judge(
         self,

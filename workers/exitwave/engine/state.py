@@ -14,6 +14,7 @@ from torch import Tensor
 from .evidence import Evidence
 from .gauge import Box
 from .held_out import HeldOut
+from .placement import Placement
 from .start.search import Search
 
 if TYPE_CHECKING:  # a checkpoint is made of algorithms, which tell their losses as below
@@ -58,6 +59,8 @@ class EpochState:
     evidence : callable
         ``state.evidence()`` is what tells a right picture from a wrong one: all patterns are
         modelled once, at the first call.
+    placement : callable
+        ``state.placement()`` is how patterns pull at their views, likewise.
     search : Search
         Where the run began, and what else was tried.
     run, runs : int
@@ -81,6 +84,7 @@ class EpochState:
     positions_px: NDArray[np.float64]
     held_out: HeldOut | None
     evidence: Callable[[], Evidence]
+    placement: Callable[[], Placement]
     search: Search
     run: int
     runs: int

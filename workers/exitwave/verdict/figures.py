@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from exitwave.engine import EpochState, Evidence
 from exitwave.engine.checks import wild_frames
+from exitwave.engine.placement import Placement
 from exitwave.quality import overlap, rectangle_of_centres
 
 RIM_SHARE = 0.06
@@ -47,6 +48,13 @@ class Figures:
         the usual frame.
     left_in_frames : float
         Share left unexplained in the frame that 90 % of the frames are better than.
+    pull : float
+        Squared pull of the usual view away from its place, over what noise makes of it.
+    off_px : float
+        By how much the usual view is off its place, noise taken away.
+    strain, widening, distortion_gain : float
+        Of the affine map of all places that fits better: its size, by how much it makes the
+        scan wider, and what it gains over chance. 0 of few views.
     photons, dose : float
         In all, and per lit pixel of the object; nan where counts are none.
     roughness : float
@@ -73,6 +81,11 @@ class Figures:
     wild_frames: float
     uneven: float
     left_in_frames: float
+    pull: float
+    off_px: float
+    strain: float
+    widening: float
+    distortion_gain: float
     overlap: float
     hidden_light: float
     rim_light: float
@@ -110,6 +123,7 @@ def figures_of(state: EpochState, evidence: Evidence) -> Figures:
         explained_patterns=_of_patterns(evidence),
         wild_frames=len(wild) / max(1, int(evidence.fitted_n.sum())),
         **_frames(others),
+        **_places(state.placement()),
         overlap=math.nan if overlapping is None else overlapping,
         hidden_light=hidden / max(modelled + hidden, 1e-30),
         rim_light=_rim_light(probe_NHW),
@@ -141,6 +155,20 @@ def _frames(evidence: Evidence) -> dict[str, float]:
     return {
         "uneven": float(np.quantile(ratio_n, 0.97)) / usual,
         "left_in_frames": float(np.quantile(evidence.unexplained_n()[chosen], 0.9)),
+    }
+
+
+def _places(placement: Placement) -> dict[str, float]:
+    """How patterns pull at their views."""
+    pulls = {"pull": placement.pull(), "off_px": placement.off_px()}
+    distortion = placement.distortion()
+    if distortion is None:
+        return {**pulls, "strain": 0.0, "widening": 0.0, "distortion_gain": 0.0}
+    return {
+        **pulls,
+        "strain": distortion.strain,
+        "widening": float(np.trace(distortion.map_22)) / 2,
+        "distortion_gain": distortion.gain,
     }
 
 

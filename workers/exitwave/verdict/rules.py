@@ -23,6 +23,9 @@ is, a share of it is told badly. Above the first number there is no picture."""
 LEAST_FORETOLD = (0.62, -0.7)
 """Share foretold on pixels left out, a + b / signal."""
 
+LEAST_AT_ALL = 0.03
+"""Share foretold, at any signal: a picture that foretells nothing is none."""
+
 LEAST_SIGNAL = 0.1
 """Below it patterns hold nothing that their mean does not."""
 
@@ -33,8 +36,18 @@ better the light, the more the smallest fault of a model shows."""
 MOST_LEFT_IN_FRAMES, TOLD_FROM = 0.52, 3.0
 """Share left unexplained in the frame that 90 % are better than, from this signal on."""
 
-LEAST_DOSE, LEAST_PHOTONS, MOST_ROUGH = 4.0, 4.3e4, 0.03
+LEAST_DOSE, LEAST_PHOTONS, MOST_ROUGH = 3.3, 4.3e4, 0.03
 LEAST_OVERLAP = 0.12
+MOST_PULL = 2.0
+"""Squared slopes of the usual view over what noise makes of them."""
+
+MOST_OFF_PX, SURELY_FORETOLD = 0.33, 0.75
+"""By how much the usual view is off; a picture that foretells so much has borne it."""
+
+MOST_STRAIN, LEAST_GAIN, LEAST_GAIN_OVER_PULL = 0.001, 5.0, 2.2
+"""Of the affine map of all places: its size, what it gains, and that over what views that are
+off by chance would gain."""
+
 MOST_HIDDEN, FORETOLD_ALL_THE_SAME = 0.3, 0.5
 """Share of the light behind the mask; a picture that foretells so much has made up for it."""
 
@@ -59,7 +72,8 @@ def fitted_pixels(figures: Figures) -> Finding | None:
 
 def held_out_pixels(figures: Figures) -> Finding | None:
     """A picture foretells pixels that it has not seen."""
-    found, limit = figures.explained, _by_signal(LEAST_FORETOLD, figures)
+    found = figures.explained
+    limit = max(LEAST_AT_ALL, _by_signal(LEAST_FORETOLD, figures))
     if found >= limit:
         return None
     says: Judgement = "no picture" if found < limit / 2 else "doubtful"
@@ -112,6 +126,45 @@ def uneven_frames(figures: Figures) -> Finding | None:
         advice="a frame may be missing or doubled (frames and positions out of step), or the "
         "beam unsteady: data.exclude leaves frames out",
         figures={"uneven": figures.uneven, "left_in_frames": figures.left_in_frames},
+    )
+
+
+def distorted_places(figures: Figures) -> Finding | None:
+    """Places of views are not stretched or sheared as a whole."""
+    pull, gain = figures.pull, figures.distortion_gain
+    if not (pull > MOST_PULL and gain > max(LEAST_GAIN, LEAST_GAIN_OVER_PULL * pull)):
+        return None
+    if figures.strain <= MOST_STRAIN:
+        return None
+    uniform = math.sqrt(2) * abs(figures.widening) > figures.strain / 2
+    way = "turned, sheared or longer along one axis"
+    if uniform:
+        way = "wider" if figures.widening > 0 else "smaller"
+    return Finding(
+        rule="distorted_places",
+        says="doubtful",
+        text=f"patterns would fit better if the whole scan were {way}: the usual view pulls "
+        f"{math.sqrt(pull):.1f} times as hard as noise would make it, all in that sense",
+        advice="lengths in the picture may be off: check the pixel size (distance, energy), "
+        "the scale and angle of the motors, and whether the sample drifted",
+        figures={"pull": pull, "strain": figures.strain, "gain": gain},
+    )
+
+
+def misplaced_views(figures: Figures) -> Finding | None:
+    """Views are where their positions say."""
+    pull, off_px = figures.pull, figures.off_px
+    borne = figures.explained >= SURELY_FORETOLD
+    if not (pull > MOST_PULL and off_px > MOST_OFF_PX) or borne:
+        return None
+    return Finding(
+        rule="misplaced_views",
+        says="doubtful",
+        text=f"the usual view would fit better {off_px:.2f} px beside its place; "
+        f"{MOST_OFF_PX} px at most would be right",
+        advice="use positions that were read back; check their order and axes, and that "
+        "nothing shook",
+        figures={"pull": pull, "off_px": off_px},
     )
 
 
@@ -213,6 +266,8 @@ RULES: tuple[Rule, ...] = (
     held_out_pixels,
     held_out_patterns,
     uneven_frames,
+    distorted_places,
+    misplaced_views,
     wild_frames,
     overlap,
     hidden_light,
