@@ -77,6 +77,7 @@ class JobAttempt:
         self._spool = Spool(spool_of(settings))
         self._progress = Progress(phase="reading")
         self._epochs_done = 0
+        self._only_judging = False
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
 
     def run(self) -> Result:
@@ -157,9 +158,12 @@ class JobAttempt:
         return reconstruction(engine, prepared, recipe, device, follow, self._tell)
 
     def _between_batches(self) -> None:
-        """Making way waits for the end of the epoch, keeping for an epoch to keep."""
+        """Making way waits for the end of the epoch, keeping for an epoch to keep.
+
+        Batches that only judge what there is are short, and all that is left to do.
+        """
         bears: tuple[type[Exception], ...] = (JobYieldedError,)
-        if not self._epochs_done:
+        if not self._epochs_done or self._only_judging:
             bears = (JobYieldedError, JobStoppedError)
         self._tell(*bears)
 
@@ -172,7 +176,8 @@ class JobAttempt:
             seconds_per_epoch=state.seconds,
             checkpoint=keeper.newest or self._progress.checkpoint,
         )
-        if state.epoch == state.epochs:
+        self._only_judging = state.epoch == state.epochs
+        if self._only_judging:
             self._tell(JobYieldedError, JobStoppedError)  # it is done
             return
         if keeper.due:
@@ -330,6 +335,9 @@ class JobAttempt:
             self._control(self._progress)
         except bears:
             return
+        except JobStoppedError:
+            self._only_judging = True
+            raise
 
     def _record(self, scan: ScanRef, prepared: Prepared) -> AttemptRecord:
         spec = self._job.spec
