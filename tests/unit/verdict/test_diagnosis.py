@@ -18,7 +18,7 @@ from exitwave.schema.recipe import Recipe, Stage
 from exitwave.schema.verdict import Finding, OrientationTried, Verdict
 from exitwave.settings.recipes import resolve_recipe
 from exitwave.verdict import diagnosed, with_findings
-from exitwave.verdict.diagnosis import after, diagnose
+from exitwave.verdict.diagnosis import after, diagnose, order_of_tests
 
 CPU = torch.device("cpu")
 SHORT = Recipe(stages=(Stage(epochs=1, batches=(8.0,)),))
@@ -139,6 +139,16 @@ def test_a_good_run_is_not_looked_into_and_others_end_when_told(ring: Told) -> N
     assert judged(good) == good
     with pytest.raises(ToldToEndError):
         judged(Verdict(verdict="doubtful"))
+
+
+def test_of_a_scan_that_seems_stretched_the_scale_is_looked_into_first() -> None:
+    finding = Finding(rule="distorted_places", says="doubtful", text="-", advice="-")
+    plain = Verdict(verdict="doubtful", rules=[])
+    names = [
+        test.__name__ for test in order_of_tests(plain.model_copy(update={"rules": [finding]}))
+    ]
+    assert names == ["_scale", "_orientation", "_out_of_step"]
+    assert next(test.__name__ for test in order_of_tests(plain)) == "_orientation"
 
 
 def test_findings_never_make_a_verdict_better() -> None:

@@ -8,7 +8,7 @@ them fits clearly better or the time is over. Where none does, nothing is said.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -41,6 +41,8 @@ LEAST_VIEWS = 16
 """Fewer fit in many ways."""
 
 SAYS: Judgement = "doubtful"
+
+Test = Callable[["_Case"], Finding | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,15 @@ def diagnosed(
     if verdict.verdict == "good":
         return verdict
     seconds = min(max(SHARE * run_s, LEAST_S), MOST_S)
-    found = diagnose(prepared, recipe, last, device, seconds=seconds, interrupt=interrupt)
+    found = diagnose(
+        prepared,
+        recipe,
+        last,
+        device,
+        seconds=seconds,
+        interrupt=interrupt,
+        tests=order_of_tests(verdict),
+    )
     return with_findings(verdict, found)
 
 
@@ -103,6 +113,7 @@ def diagnose(
     *,
     seconds: float,
     interrupt: Interrupt | None = None,
+    tests: Sequence[Test] | None = None,
 ) -> list[Finding]:
     """What would explain a bad run: one finding where something clearly does, or none.
 
@@ -112,6 +123,8 @@ def diagnose(
         As in `diagnosed`.
     seconds : float
         No longer than that.
+    tests : sequence, optional
+        In this order; the commonest mistake is looked for first.
     """
     if len(prepared.dataset.frames) < LEAST_VIEWS:
         return []
@@ -132,15 +145,15 @@ def diagnose(
         interrupt=go_on,
     )
     try:
-        return next(([found] for found in _asked(case) if found is not None), [])
+        return next(([one] for one in _asked(case, tests or TESTS) if one is not None), [])
     except OutOfTimeError:
         log.info("diagnosis.out_of_time", seconds=seconds)
         return []
 
 
-def _asked(case: _Case) -> Iterator[Finding | None]:
+def _asked(case: _Case, tests: Sequence[Test]) -> Iterator[Finding | None]:
     """One test after the other; one that cannot be made has nothing to say."""
-    for test in TESTS:
+    for test in tests:
         try:
             yield test(case)
         except (DataError, EngineError, torch.OutOfMemoryError) as error:
@@ -237,8 +250,14 @@ def _scale(case: _Case) -> Finding | None:
     )
 
 
-TESTS: tuple[Callable[[_Case], Finding | None], ...] = (_orientation, _out_of_step, _scale)
+TESTS: tuple[Test, ...] = (_orientation, _out_of_step, _scale)
 """In the order in which they are made: the commonest mistake first."""
+
+
+def order_of_tests(verdict: Verdict) -> tuple[Test, ...]:
+    """Where all views pull as if the scan were stretched, that is looked into first."""
+    stretched = any(finding.rule == "distorted_places" for finding in verdict.rules)
+    return tuple(sorted(TESTS, key=lambda test: test is not _scale)) if stretched else TESTS
 
 
 def after(told: str, found: str) -> Orientation:
