@@ -20,7 +20,7 @@ from tests.bench.rows import Row
 
 from exitwave.commands.truth import align_with_truth
 from exitwave.files.cxi import read_reconstruction, write_reconstruction
-from exitwave.files.formats import read_measurement
+from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.schema.errors import DataError
 
@@ -111,7 +111,7 @@ def told_row(told: Mapping[str, Any]) -> Row:
 
 
 def _truth(scan: Path) -> Truth:
-    truth = read_measurement(scan).truth
+    truth = open_measurement(scan).truth
     if truth is None:
         raise DataError(str(scan), "no truth", "a simulated scan with its truth")
     return truth
