@@ -44,9 +44,9 @@ MOST_PULL = 2.0
 MOST_OFF_PX, SURELY_FORETOLD = 0.33, 0.75
 """By how much the usual view is off; a picture that foretells so much has borne it."""
 
-MOST_STRAIN, LEAST_GAIN, LEAST_GAIN_OVER_PULL = 0.001, 5.0, 2.2
+MOST_STRAIN, LEAST_GAIN, LEAST_GAIN_OVER_PULL, LEAST_OFF_PX = 0.001, 5.0, 2.2, 0.1
 """Of the affine map of all places: its size, what it gains, and that over what views that are
-off by chance would gain."""
+off by chance would gain; by how much the usual view is off."""
 
 MOST_HIDDEN, FORETOLD_ALL_THE_SAME = 0.3, 0.5
 """Share of the light behind the mask; a picture that foretells so much has made up for it."""
@@ -134,7 +134,7 @@ def distorted_places(figures: Figures) -> Finding | None:
     pull, gain = figures.pull, figures.distortion_gain
     if not (pull > MOST_PULL and gain > max(LEAST_GAIN, LEAST_GAIN_OVER_PULL * pull)):
         return None
-    if figures.strain <= MOST_STRAIN:
+    if figures.strain <= MOST_STRAIN or figures.off_px <= LEAST_OFF_PX:
         return None
     uniform = math.sqrt(2) * abs(figures.widening) > figures.strain / 2
     way = "turned, sheared or longer along one axis"
