@@ -293,7 +293,8 @@ def recipe_from_mapping(values: Mapping[str, Any]) -> Recipe:
     Parameters
     ----------
     values : mapping
-        Nested plain values, as YAML or JSON give them. Missing keys take defaults.
+        Nested plain values, as YAML or JSON give them. Missing keys take defaults; a word
+        for ``start`` is its kind.
 
     Raises
     ------
@@ -301,6 +302,8 @@ def recipe_from_mapping(values: Mapping[str, Any]) -> Recipe:
         Unknown key, wrong type or value out of range; the message names the key,
         what was found and what is expected.
     """
+    if isinstance(values, Mapping) and isinstance(kind := values.get("start"), str):
+        values = {**values, "start": {"kind": kind}}
     return build(Recipe, values, "recipe", RecipeError)
 
 

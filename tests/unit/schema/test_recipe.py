@@ -3,12 +3,20 @@ import dataclasses
 import pytest
 
 from exitwave.schema.errors import RecipeError
-from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
+from exitwave.schema.recipe import Recipe, Start, recipe_from_mapping, recipe_to_mapping
+from exitwave.settings.recipes import resolve_recipe
 
 
 def test_a_recipe_survives_the_way_through_plain_values() -> None:
     recipe = recipe_from_mapping({"seed": 3, "stages": [{"epochs": 2, "batches": [0.1, 8]}]})
     assert recipe_from_mapping(recipe_to_mapping(recipe)) == recipe
+
+
+def test_a_word_for_the_start_is_its_kind() -> None:
+    assert recipe_from_mapping({"start": "pupil"}).start.kind == "pupil"
+    assert resolve_recipe("default", {"start": "autocorrelation"}).start == Start(
+        kind="autocorrelation"
+    )
 
 
 @pytest.mark.parametrize(
@@ -23,6 +31,7 @@ def test_a_recipe_survives_the_way_through_plain_values() -> None:
         ({"stages": [{"loss": "l2"}]}, "recipe.stages[0].loss", "'amplitude', 'poisson'"),
         ({"stages": [{"batches": [0.1, float("nan")]}]}, "recipe.stages[0].batches[1]", "from"),
         ({"gauge": {"recentre": 1}}, "recipe.gauge.recentre", "true or false"),
+        ({"start": "disk"}, "recipe.start.kind", "'auto', 'autocorrelation', 'pupil'"),
         ({"prior": 3}, "recipe.prior", "a mapping"),
     ],
 )
