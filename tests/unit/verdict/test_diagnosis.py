@@ -151,6 +151,18 @@ def test_of_a_scan_that_seems_stretched_the_scale_is_looked_into_first() -> None
     assert next(test.__name__ for test in order_of_tests(plain)) == "_orientation"
 
 
+def test_a_mirrored_axis_is_said_of_a_picture_that_fits(ring: Told) -> None:
+    mirrored = brought(ring, ring.positions_px * np.array([-1.0, 1.0]))
+    recipe = Recipe(stages=(Stage(epochs=16, batches=(2.0, 4.0)),))
+    good = Verdict(verdict="good", rules=[])
+    last = run(mirrored, recipe)
+    found = diagnosed(good, mirrored, recipe, last, CPU, run_s=600)
+    assert (found.verdict, [rule.rule for rule in found.rules]) == ("doubtful", ["orientation"])
+    assert "flip_y" in found.rules[0].advice
+    right = brought(ring)
+    assert diagnosed(good, right, recipe, run(right, recipe), CPU, run_s=600) is good
+
+
 def test_findings_never_make_a_verdict_better() -> None:
     worst = Finding(rule="fitted_pixels", says="no picture", text="nothing")
     found = Finding(rule="orientation", says="doubtful", text="swapped")

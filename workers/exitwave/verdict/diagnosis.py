@@ -1,8 +1,9 @@
 """Why a run found no good picture: do positions and frames belong together?
 
-Asked only where the rules doubt a run. Short runs try other orientations, frames out of step
-with the positions, and positions too far apart or too near, one after the other, until one of
-them fits clearly better or the time is over. Where none does, nothing is said.
+Asked only where the rules doubt a run, or its beam looks mirrored. Short runs try other
+orientations, frames out of step with the positions, and positions too far apart or too near,
+one after the other, until one of them fits clearly better or the time is over. Where none does,
+nothing is said.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def diagnosed(
     run_s: float,
     interrupt: Interrupt | None = None,
 ) -> Verdict:
-    """The verdict of a run with what a diagnosis adds; a good one stays as it is.
+    """The verdict of a run with what a diagnosis adds; a good one is hardly ever looked into.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def diagnosed(
     interrupt : callable, optional
         Asked at least once a batch; what it raises ends the diagnosis.
     """
-    if verdict.verdict == "good":
+    if verdict.verdict == "good" and not seems_mirrored(last):
         return verdict
     seconds = min(max(SHARE * run_s, LEAST_S), MOST_S)
     found = diagnose(
@@ -254,8 +255,25 @@ TESTS: tuple[Test, ...] = (_orientation, _out_of_step, _scale)
 """In the order in which they are made: the commonest mistake first."""
 
 
+def seems_mirrored(last: EpochState) -> bool:
+    """Whether the beam that was found is out of focus one way along y, the other along x.
+
+    With one axis of the positions mirrored, such a beam makes a mirrored picture that fits
+    nearly as well as the right one; only the fringes differ. Optics with a focus of its own for
+    each axis can be so, too: short runs tell.
+    """
+    c_y, c_x = last.search.candidates[last.run - 1].defocus_px2
+    return c_y * c_x < 0
+
+
 def order_of_tests(verdict: Verdict) -> tuple[Test, ...]:
-    """Where all views pull as if the scan were stretched, that is looked into first."""
+    """What is looked for, in which order.
+
+    Where all views pull as if the scan were stretched, that is looked into first; of a good
+    run only the axes.
+    """
+    if verdict.verdict == "good":
+        return (_orientation,)
     stretched = any(finding.rule == "distorted_places" for finding in verdict.rules)
     return tuple(sorted(TESTS, key=lambda test: test is not _scale)) if stretched else TESTS
 
