@@ -27,7 +27,7 @@ from .held_out import HeldOut, judge, spared
 from .placement import Placement, gather_placement
 from .scan import Scan
 from .schedule import Epoch, epochs, for_counts, held_out_frames
-from .start import Candidate, Search, StartingPoint, begin, search
+from .start import Candidate, Search, StartingPoint, begin, may_be_out_of_focus, search
 from .state import EpochState
 
 MOST_RUNS = 3
@@ -121,9 +121,18 @@ class Session:
         if number not in decided:
             algorithm = self._algorithm
             decided[number] = applies(
-                stage, self._scan, algorithm.object_MYX, algorithm.probe_NHW
+                stage,
+                self._scan,
+                algorithm.object_MYX,
+                algorithm.probe_NHW,
+                out_of_focus=self._out_of_focus(),
             )
         return decided[number]
+
+    def _out_of_focus(self) -> bool:
+        """Whether the run's beam is a pupil out of focus; a given one: whether it may be."""
+        kind = self._search.candidates[self._course.candidate - 1].kind
+        return kind == "pupil" or (kind == "given" and may_be_out_of_focus(self._seen()))
 
     def _epochs(self) -> int:
         """Of all stages, without those that were not run, and of the runs before."""

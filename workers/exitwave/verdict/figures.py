@@ -120,7 +120,7 @@ def figures_of(state: EpochState, evidence: Evidence) -> Figures:
         fit=fit / max(noise, 1e-30) if evidence.counted else math.nan,
         unexplained=others.unexplained(),
         explained=others.explained(),
-        explained_patterns=_of_patterns(evidence),
+        explained_patterns=_of_patterns(evidence, state.wild_frames),
         wild_frames=len(wild) / max(1, int(evidence.fitted_n.sum())),
         **_frames(others),
         **_places(state.placement()),
@@ -133,8 +133,10 @@ def figures_of(state: EpochState, evidence: Evidence) -> Figures:
     )
 
 
-def _of_patterns(evidence: Evidence) -> float:
+def _of_patterns(evidence: Evidence, wild: NDArray[np.intp]) -> float:
+    """Of patterns that were left out to test the fit, not since nothing explains them."""
     out_n = ~evidence.fitted_n
+    out_n[wild] = False
     if out_n.sum() < LEAST_HELD_PATTERNS:
         return math.nan
     off, noise, mean = (

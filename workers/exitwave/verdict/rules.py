@@ -20,8 +20,11 @@ MOST_LEFT = (0.12, 0.45)
 """Share left unexplained on fitted pixels, a + b / signal: where noise hides most of what there
 is, a share of it is told badly. Above the first number there is no picture."""
 
-LEAST_FORETOLD = (0.62, -0.7)
-"""Share foretold on pixels left out, a + b / signal."""
+LEAST_FORETOLD, MOST_ASKED = (0.86, -1.37), 0.62
+"""Share foretold on pixels left out, a + b / signal, and the most that is asked."""
+
+LEAST_UNSETTLED, UNSETTLED_PULL = 0.45, 1.5
+"""Likewise at any signal where views still pull away from their places."""
 
 LEAST_AT_ALL = 0.03
 """Share foretold, at any signal: a picture that foretells nothing is none."""
@@ -36,7 +39,7 @@ better the light, the more the smallest fault of a model shows."""
 MOST_LEFT_IN_FRAMES, TOLD_FROM = 0.52, 3.0
 """Share left unexplained in the frame that 90 % are better than, from this signal on."""
 
-LEAST_DOSE, LEAST_PHOTONS, MOST_ROUGH = 3.3, 4.3e4, 0.03
+LEAST_DOSE, LEAST_PHOTONS, MOST_ROUGH = 3.3, 1.2e4, 0.024
 LEAST_OVERLAP = 0.12
 MOST_PULL = 2.0
 """Squared slopes of the usual view over what noise makes of them."""
@@ -44,7 +47,7 @@ MOST_PULL = 2.0
 MOST_OFF_PX, SURELY_FORETOLD = 0.33, 0.75
 """By how much the usual view is off; a picture that foretells so much has borne it."""
 
-MOST_STRAIN, LEAST_GAIN, LEAST_GAIN_OVER_PULL, LEAST_OFF_PX = 0.001, 5.0, 2.2, 0.1
+MOST_STRAIN, LEAST_GAIN, LEAST_GAIN_OVER_PULL, LEAST_OFF_PX = 0.001, 5.0, 1.8, 0.1
 """Of the affine map of all places: its size, what it gains, and that over what views that are
 off by chance would gain; by how much the usual view is off."""
 
@@ -73,7 +76,9 @@ def fitted_pixels(figures: Figures) -> Finding | None:
 def held_out_pixels(figures: Figures) -> Finding | None:
     """A picture foretells pixels that it has not seen."""
     found = figures.explained
-    limit = max(LEAST_AT_ALL, _by_signal(LEAST_FORETOLD, figures))
+    limit = _least_foretold(figures)
+    if figures.pull > UNSETTLED_PULL:
+        limit = max(limit, LEAST_UNSETTLED)
     if found >= limit:
         return None
     says: Judgement = "no picture" if found < limit / 2 else "doubtful"
@@ -90,7 +95,7 @@ def held_out_pixels(figures: Figures) -> Finding | None:
 
 def held_out_patterns(figures: Figures) -> Finding | None:
     """Where whole patterns were left out, the picture foretells these, too."""
-    found, limit = figures.explained_patterns, _by_signal(LEAST_FORETOLD, figures)
+    found, limit = figures.explained_patterns, _least_foretold(figures)
     if math.isnan(found) or found >= limit:
         return None
     return Finding(
@@ -281,6 +286,10 @@ def _by_signal(limit: tuple[float, float], figures: Figures) -> float:
     if math.isnan(figures.signal):
         return limit[0]
     return limit[0] + limit[1] / max(figures.signal, 1e-3)
+
+
+def _least_foretold(figures: Figures) -> float:
+    return max(LEAST_AT_ALL, min(MOST_ASKED, _by_signal(LEAST_FORETOLD, figures)))
 
 
 def _percent(share: float) -> str:

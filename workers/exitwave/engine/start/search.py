@@ -92,6 +92,10 @@ FINE_STEPS = (0.88, 1.14)
 CLEARLY = 0.97
 """A pupil's loss must be lower than so much of the autocorrelation's."""
 
+NARROWER = (0.8, 1.1)
+"""Share of the area of the beam of the clearest shadow, below which a beam is narrower, and by
+what its loss is multiplied: views that meet less are fitted each by itself."""
+
 ALIKE = 0.1
 """Relative difference of two values of defocus that are one."""
 
@@ -170,12 +174,13 @@ def search(scan: Scan, recipe: Recipe) -> Search:
     bench = _Bench(scan, recipe, mean_HW)
     beams = [*from_shadows(scan, bounds), *line_foci(scan, bounds, extent)]
     found = bench.tried(beams or grid(bounds))
-    best = min(found, key=_loss)
+    clearest = beams[0] if beams else None
+    best = min(found, key=lambda one: _handicapped(one, clearest))
     if not bench.hurried:
         found += bench.tried(_finer(best, bounds))
     if kind == "auto":
         found += bench.tried([autocorrelation])
-    ordered = _ordered(found)
+    ordered = _ordered(found, clearest)
     return Search(
         candidates=ordered,
         worth=len(_distinct(ordered)),
@@ -196,6 +201,11 @@ def defocus_bounds(scan: Scan, extent: tuple[float, float]) -> Bounds | None:
         axes.append((least, largest))
         shadows |= largest * k**2 > LEAST_FRESNEL[1]
     return (axes[0], axes[1]) if shadows else None
+
+
+def may_be_out_of_focus(scan: Scan) -> bool:
+    """Whether patterns are such that the beam could be a pupil out of focus."""
+    return defocus_bounds(scan, extent_cycles(scan.mean_light())) is not None
 
 
 class _Bench:
@@ -314,17 +324,22 @@ def _finer(best: Candidate, bounds: Bounds) -> list[Candidate]:
     ]
 
 
-def _loss(candidate: Candidate) -> float:
-    return np.inf if candidate.loss is None else candidate.loss
+def _handicapped(candidate: Candidate, clearest: Candidate | None) -> float:
+    """Its loss, made less of the autocorrelation's and more of a narrower beam's."""
+    if candidate.loss is None:
+        return np.inf
+    if candidate.kind == "autocorrelation":
+        return CLEARLY * candidate.loss
+    if clearest is None:
+        return candidate.loss
+    areas = [abs(math.prod(one.defocus_px2)) for one in (candidate, clearest)]
+    share, times = NARROWER
+    return candidate.loss * (times if 0 < areas[0] < share * areas[1] else 1.0)
 
 
-def _ordered(found: list[Candidate]) -> tuple[Candidate, ...]:
+def _ordered(found: list[Candidate], clearest: Candidate | None) -> tuple[Candidate, ...]:
     """By loss; the autocorrelation first unless a pupil is clearly better."""
-
-    def handicapped(candidate: Candidate) -> float:
-        return _loss(candidate) * (CLEARLY if candidate.kind == "autocorrelation" else 1.0)
-
-    ordered = sorted(found, key=handicapped)
+    ordered = sorted(found, key=lambda one: _handicapped(one, clearest))
     distinct = _distinct(ordered)
     return (*distinct, *(one for one in ordered if one not in distinct))
 
