@@ -13,6 +13,7 @@ from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.part import connected_views, part_of
 from exitwave.engine.scan import load
 from exitwave.engine.start import search
+from exitwave.engine.start.candidates import Candidate, ordered
 from exitwave.engine.start.pupil import defocused, extent_cycles, pupil_modulus
 from exitwave.engine.start.search import defocus_bounds
 from exitwave.engine.start.shadow import neighbour_pairs, shadow_peaks
@@ -209,3 +210,13 @@ def test_a_pupil_beside_the_middle_makes_a_beam_in_the_middle() -> None:
     *_, last = reconstruct(dataset, recipe)
     region = rectangle_of_centres(dataset.positions_px, (SIDE, SIDE))
     assert align(last.object_MYX()[0], object_YX, region).cpcc > 0.9
+
+
+def test_a_narrower_beam_than_the_clearest_shadows_must_fit_clearly_better() -> None:
+    clearest = Candidate(kind="pupil", defocus_px2=(180.0, 180.0), loss=0.0127)
+    for loss, first in ((0.0124, clearest.defocus_px2), (0.0112, (109.0, 180.0))):
+        narrower = Candidate(kind="pupil", defocus_px2=(109.0, 180.0), loss=loss)
+        assert ordered([narrower, clearest], clearest)[0].defocus_px2 == first
+    line = Candidate(kind="pupil", defocus_px2=(0.0, 180.0), loss=0.0124)
+    assert ordered([line, clearest], clearest)[0] is line
+    assert ordered([clearest, line], None)[0] is line

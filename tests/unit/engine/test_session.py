@@ -12,7 +12,7 @@ import exitwave.engine.session as session
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.engine.start import Candidate, Search
 from exitwave.quality import align, rectangle_of_centres
-from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage, Start, StartKind
 
 RECIPE = Recipe(stages=(Stage(epochs=20, batches=(2.0, 4.0)), Stage(epochs=20, batches=(6.0,))))
 RIGHT = Candidate(kind="pupil", defocus_px2=(-80.0, -80.0), loss=0.2)
@@ -123,6 +123,21 @@ def test_cut_before_at_and_after_the_new_beginning_it_resumes_bit_for_bit(
     assert (resumed.epoch, resumed.run) == (state.epoch, state.run)
     assert np.array_equal(resumed.object_MYX(), state.object_MYX())
     assert resumed.search == state.search
+
+
+@pytest.mark.parametrize(
+    ("start", "stages"), [("auto", {1, 3}), ("autocorrelation", {1, 2, 3})]
+)
+def test_of_a_beam_out_of_focus_the_difference_map_is_left_out(
+    ring: tuple[Dataset, np.ndarray], start: StartKind, stages: set[int]
+) -> None:
+    brief = Stage(epochs=2, batches=(9.0,))
+    recipe = Recipe(
+        stages=(brief, Stage(method="difference_map", epochs=2), brief), start=Start(kind=start)
+    )
+    states = list(reconstruct(ring[0], recipe))
+    assert {state.stage for state in states} == stages
+    assert states[-1].epoch == states[-1].epochs == 2 * len(stages)
 
 
 def test_a_short_run_is_not_blamed_on_its_start(

@@ -15,7 +15,7 @@ from .evidence import Evidence
 from .gauge import Box
 from .held_out import HeldOut
 from .placement import Placement
-from .start.search import Search
+from .start.candidates import Search
 
 if TYPE_CHECKING:  # a checkpoint is made of algorithms, which tell their losses as below
     from .checkpoint import Checkpoint

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..scan import Scan
+from ..start.candidates import Candidate
 from ..start.pupil import extent_cycles
-from ..start.search import Candidate, defocus_bounds, from_shadows
+from ..start.search import defocus_bounds, from_shadows
 
 MOST_SHADOWS = 2
 """Beams that shadows speak for, tried for each idea."""

@@ -23,7 +23,7 @@ from ..part import connected_views, part_of
 from ..scan import Scan
 from ..schedule import epochs
 from ..start.begin import begin
-from ..start.search import CLEARLY, Candidate
+from ..start.candidates import CLEARLY, Candidate
 from ..start.trial import Trials
 
 PART_VIEWS = 64

@@ -20,7 +20,7 @@ from exitwave.schema.recipe import Recipe
 from ..dataset import Dataset
 from ..evidence import Evidence
 from ..scan import Interrupt
-from ..start.search import Candidate
+from ..start.candidates import Candidate
 from .beams import beams_of
 from .bench import Bench, Idea, Tried, views_for
 from .margin import clearly_best, margin

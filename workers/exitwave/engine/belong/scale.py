@@ -20,7 +20,7 @@ from exitwave.schema.recipe import Recipe
 
 from ..dataset import Dataset
 from ..scan import Interrupt, Scan
-from ..start.search import Candidate
+from ..start.candidates import Candidate
 from .beams import beams_of
 from .bench import Bench, Idea, Tried, views_for
 from .margin import clearly_best, foretold_n, margin

@@ -21,7 +21,8 @@ from exitwave.schema.recipe import Recipe
 from ..dataset import Dataset
 from ..part import part_of
 from ..scan import Interrupt, Scan
-from ..start.search import SHADOW_PIXELS, Candidate
+from ..start.candidates import Candidate
+from ..start.search import SHADOW_PIXELS
 from ..views import neighbour_distance_px
 from .beams import beams_of
 from .bench import Bench, Idea, Tried, views_for

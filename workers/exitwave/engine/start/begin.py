@@ -18,8 +18,8 @@ from .autocorrelation import (
     object_from_autocorrelation,
     probe_from_autocorrelation,
 )
+from .candidates import Candidate
 from .pupil import defocused, pupil_modulus
-from .search import Candidate
 from .states import with_further_states
 
 

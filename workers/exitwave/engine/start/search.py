@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -34,12 +32,11 @@ from .autocorrelation import (
     object_from_autocorrelation,
     probe_from_autocorrelation,
 )
+from .candidates import Candidate, Search, distinct, handicapped, ordered
 from .pupil import defocused, extent_cycles, pupil_modulus
 from .shadow import Bounds, line_peak, neighbour_pairs, shadow_peaks, usual_step
 from .states import with_further_states
 from .trial import Trials
-
-Kind = Literal["autocorrelation", "pupil", "given"]
 
 SHADOW_PIXELS = 2**23
 SHADOW_VIEWS = (24, 240)
@@ -89,67 +86,6 @@ GRID_RATIO = 1.4
 FINE_STEPS = (0.88, 1.14)
 """Times the best value's c along one axis, in the second round."""
 
-CLEARLY = 0.97
-"""A pupil's loss must be lower than so much of the autocorrelation's."""
-
-NARROWER = (0.8, 1.1)
-"""Share of the area of the beam of the clearest shadow, below which a beam is narrower, and by
-what its loss is multiplied: views that meet less are fitted each by itself."""
-
-ALIKE = 0.1
-"""Relative difference of two values of defocus that are one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A place to begin.
-
-    Attributes
-    ----------
-    kind : {"autocorrelation", "pupil", "given"}
-    defocus_px2 : (float, float)
-        c along y and x; of a pupil.
-    loss : float, optional
-        Amplitude loss of its short run over the light of a pixel; none = not run.
-    """
-
-    kind: Kind
-    defocus_px2: tuple[float, float] = (0.0, 0.0)
-    loss: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """What was tried.
-
-    Attributes
-    ----------
-    candidates : tuple of Candidate
-        The chosen one first, then those that are worth another run, then the others.
-    worth : int
-        How many of them are worth a run.
-    seconds : float
-    """
-
-    candidates: tuple[Candidate, ...]
-    worth: int = 1
-    seconds: float = 0.0
-
-    def plain(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
-        return asdict(self)
-
-    @classmethod
-    def from_plain(cls, values: Mapping[str, Any]) -> Search:
-        """What `plain` gave."""
-        candidates = [
-            Candidate(**{**one, "defocus_px2": tuple(one["defocus_px2"])})
-            for one in values["candidates"]
-        ]
-        return cls(
-            candidates=tuple(candidates), worth=values["worth"], seconds=values["seconds"]
-        )
-
 
 def search(scan: Scan, recipe: Recipe) -> Search:
     """Try what the recipe's kind of start allows.
@@ -175,15 +111,15 @@ def search(scan: Scan, recipe: Recipe) -> Search:
     beams = [*from_shadows(scan, bounds), *line_foci(scan, bounds, extent)]
     found = bench.tried(beams or grid(bounds))
     clearest = beams[0] if beams else None
-    best = min(found, key=lambda one: _handicapped(one, clearest))
+    best = min(found, key=lambda one: handicapped(one, clearest))
     if not bench.hurried:
         found += bench.tried(_finer(best, bounds))
     if kind == "auto":
         found += bench.tried([autocorrelation])
-    ordered = _ordered(found, clearest)
+    in_order = ordered(found, clearest)
     return Search(
-        candidates=ordered,
-        worth=len(_distinct(ordered)),
+        candidates=in_order,
+        worth=len(distinct(in_order)),
         seconds=time.perf_counter() - began_s,
     )
 
@@ -322,39 +258,3 @@ def _finer(best: Candidate, bounds: Bounds) -> list[Candidate]:
             c == 0 or low <= abs(c) <= high for c, (low, high) in zip(both, bounds, strict=True)
         )
     ]
-
-
-def _handicapped(candidate: Candidate, clearest: Candidate | None) -> float:
-    """Its loss, made less of the autocorrelation's and more of a narrower beam's."""
-    if candidate.loss is None:
-        return np.inf
-    if candidate.kind == "autocorrelation":
-        return CLEARLY * candidate.loss
-    if clearest is None:
-        return candidate.loss
-    areas = [abs(math.prod(one.defocus_px2)) for one in (candidate, clearest)]
-    share, times = NARROWER
-    return candidate.loss * (times if 0 < areas[0] < share * areas[1] else 1.0)
-
-
-def _ordered(found: list[Candidate], clearest: Candidate | None) -> tuple[Candidate, ...]:
-    """By loss; the autocorrelation first unless a pupil is clearly better."""
-    ordered = sorted(found, key=lambda one: _handicapped(one, clearest))
-    distinct = _distinct(ordered)
-    return (*distinct, *(one for one in ordered if one not in distinct))
-
-
-def _distinct(ordered: list[Candidate] | tuple[Candidate, ...]) -> list[Candidate]:
-    """Those that are not merely close to one before them."""
-    kept: list[Candidate] = []
-    for one in ordered:
-        if not any(_alike(one, other) for other in kept):
-            kept.append(one)
-    return kept
-
-
-def _alike(one: Candidate, other: Candidate) -> bool:
-    if one.kind != other.kind:
-        return False
-    pairs = zip(one.defocus_px2, other.defocus_px2, strict=True)
-    return all(abs(a - b) <= ALIKE * max(abs(a), abs(b)) for a, b in pairs)
