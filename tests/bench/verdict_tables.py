@@ -65,6 +65,8 @@ def collection(rows: list[Row]) -> str:
     refused = sum(one.word is None for one in told)
     seen = 1 - len(praised) / max(1, len(bad))
     share = len(doubted) / max(1, len(good))
+    looked = [one for one in good if one.row["screened"]]
+    looked_share = sum(one.wrong for one in looked) / max(1, len(looked))
     wrong = sorted([*praised, *doubted], key=lambda one: (not one.bad, str(one.row["set"])))
     return f"""## The verdict, tried
 
@@ -76,7 +78,8 @@ or {BAD_BEHIND} below the best of the same scene with nothing wrong. The verdict
 - Of {len(bad)} bad runs {missed(seen >= LEAST_SEEN, percent(seen))} are not called good
   ({percent(LEAST_SEEN, 0)} are demanded); {refused} of all runs were refused before the fit.
 - Of {len(good)} good runs {missed(share <= MOST_DOUBTED, percent(share))} are doubted
-  ({percent(MOST_DOUBTED, 0)} are allowed).
+  ({percent(MOST_DOUBTED, 0)} are allowed); of the {len(looked)} among them whose data were
+  looked through before the fit, as by default, {percent(looked_share)}.
 
 {table(FAULT_HEADS, [_fault_line(*group) for group in _groups(told)])}
 

@@ -140,6 +140,18 @@ def test_of_a_beam_out_of_focus_the_difference_map_is_left_out(
     assert states[-1].epoch == states[-1].epochs == 2 * len(stages)
 
 
+def test_with_no_pixel_left_out_a_right_start_is_not_blamed(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        session, "search", lambda scan, recipe: Search(candidates=(RIGHT, WRONG), worth=2)
+    )
+    *_, last = reconstruct(ring[0], replace(RECIPE, held_out_pixels=0.0))
+    assert (last.epoch, last.runs) == (40, 1)
+    assert np.isnan(last.evidence().explained())
+    assert cpcc(last, ring[1]) > 0.95
+
+
 def test_a_short_run_is_not_blamed_on_its_start(
     ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:

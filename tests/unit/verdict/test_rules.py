@@ -62,6 +62,7 @@ def test_a_good_run_is_called_good_and_tells_its_figures() -> None:
         ("held_out_pixels", {"signal": 0.3, "explained": 0.0}, "no picture"),
         ("distorted_places", {**PULLED, "widening": -0.002}, "doubtful"),
         ("misplaced_views", {"pull": 6.0, "off_px": 0.5, "explained": 0.7}, "doubtful"),
+        ("untested", {"explained": math.nan}, "doubtful"),
         ("wild_frames", {"wild_frames": 0.02}, "doubtful"),
         ("overlap", {"overlap": -0.4}, "doubtful"),
         ("hidden_light", {"hidden_light": 0.6, "explained": 0.48}, "doubtful"),

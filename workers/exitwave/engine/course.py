@@ -39,7 +39,7 @@ class Course:
         Whether each stage so far was run, by number.
     best : int
         The start of the run before that has the best picture, which is kept; 0: none has.
-    explained : float
+    merit : float
         By that picture.
     """
 
@@ -51,7 +51,7 @@ class Course:
     wild: NDArray[np.intp]
     stages_run: dict[int, bool]
     best: int = 0
-    explained: float = -1.0
+    merit: float = -1.0
 
     @property
     def epoch(self) -> int:
@@ -69,7 +69,7 @@ class Course:
             "wild": self.wild.tolist(),
             "stages_run": list(self.stages_run.items()),
             "best": self.best,
-            "explained": self.explained,
+            "merit": self.merit,
         }
 
     @classmethod
@@ -90,7 +90,7 @@ class Course:
                 wild=np.array(values["wild"], dtype=np.intp),
                 stages_run={int(number): bool(run) for number, run in values["stages_run"]},
                 best=int(values["best"]),
-                explained=float(values["explained"]),
+                merit=float(values["merit"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise damaged(error) from None
@@ -107,23 +107,23 @@ class Aside:
     ----------
     course : Course
         As it was.
-    explained : float
+    merit : float
         By its picture.
     tensors, numbers : dict
         Of its algorithm, in the host's memory.
     """
 
     course: Course
-    explained: float
+    merit: float
     tensors: dict[str, NDArray[Any]]
     numbers: dict[str, float]
 
     @classmethod
-    def of(cls, course: Course, explained: float, algorithm: Algorithm) -> Aside:
+    def of(cls, course: Course, merit: float, algorithm: Algorithm) -> Aside:
         """Set the present state of a run aside."""
         return cls(
             course=course,
-            explained=explained,
+            merit=merit,
             tensors=copied(algorithm.tensors()),
             numbers=algorithm.numbers(),
         )
@@ -136,7 +136,7 @@ class Aside:
         """All but its tensors, for JSON."""
         return {
             "course": self.course.plain(),
-            "explained": self.explained,
+            "merit": self.merit,
             "numbers": self.numbers,
         }
 
@@ -155,7 +155,7 @@ class Aside:
         try:
             return cls(
                 course=Course.from_plain(values["course"]),
-                explained=float(values["explained"]),
+                merit=float(values["merit"]),
                 tensors={
                     name.removeprefix(_PREFIX): kept
                     for name, kept in tensors.items()

@@ -126,13 +126,20 @@ class Evidence:
 
         Of the mean pattern's deviance beyond noise, how much the best mixture takes away. 0:
         the picture foretells no more than no model at all. Frames that were not fitted are
-        not asked: they may be so since nothing explains them.
+        not asked: they may be so since nothing explains them. nan where no pixel was left out.
         """
         chosen = self.fitted_n
+        if not self.held_mean_n.any():
+            return math.nan
         noise = _sum(self.held_noise_n[chosen]) if self.counted else 0.0
         mean = _sum(self.held_mean_n[chosen])
         best = min(mean, float(self.held_mixes_nK[chosen].sum(axis=0).min()))
         return (mean - best) / max(mean - noise, 1e-3 * mean, _TINY)
+
+    def merit(self) -> float:
+        """What a picture is compared by with those of other runs: the more, the better."""
+        explained = self.explained()
+        return 1 - self.unexplained() if math.isnan(explained) else explained
 
     def less(self, frames: NDArray[np.intp]) -> Evidence:
         """The same with these frames counted as not fitted."""

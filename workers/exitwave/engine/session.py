@@ -219,36 +219,36 @@ class Session:
         may_begin = course.run < MOST_RUNS and course.done >= LEAST_EPOCHS
         wild = wild_frames(evidence) if may_begin and epoch.last else _NONE
         evidence = evidence.less(wild)
-        explained, wrong = evidence.explained(), finds_no_picture(evidence)
+        merit, wrong = evidence.merit(), finds_no_picture(evidence)
         another = may_begin and wrong and course.candidate < self._search.worth
         aside = None
         if wrong and not another and not len(wild):
-            aside = self._aside_that_beats(-1.0 if epoch.last else explained)
+            aside = self._aside_that_beats(-1.0 if epoch.last else merit)
         goes_on = not (len(wild) or another or aside)
-        if epoch.last and not goes_on and explained > course.explained:
+        if epoch.last and not goes_on and merit > course.merit:
             self._best = object_MYX, probe_NHW
-            course.best, course.explained = course.candidate, explained
+            course.best, course.merit = course.candidate, merit
         if len(wild):
             self._aside = None
             self._begin_again(1, np.union1d(course.wild, wild))
         elif another:
             if not epoch.last:
-                self._set_aside(explained)
+                self._set_aside(merit)
             self._begin_again(course.candidate + 1, course.wild)
         elif aside is not None:
             self._go_back(aside)
-        elif epoch.last and self._best is not None and explained < course.explained:
+        elif epoch.last and self._best is not None and merit < course.merit:
             return *self._best, self._gathering(*self._best)
         return object_MYX, probe_NHW, gather
 
-    def _set_aside(self, explained: float) -> None:
+    def _set_aside(self, merit: float) -> None:
         """Keep this run if it is the best of those that looked wrong so soon."""
-        if self._aside is None or explained > self._aside.explained:
-            self._aside = Aside.of(replace(self._course), explained, self._algorithm)
+        if self._aside is None or merit > self._aside.merit:
+            self._aside = Aside.of(replace(self._course), merit, self._algorithm)
 
-    def _aside_that_beats(self, explained: float) -> Aside | None:
+    def _aside_that_beats(self, merit: float) -> Aside | None:
         aside = self._aside
-        return aside if aside is not None and aside.explained > explained else None
+        return aside if aside is not None and aside.merit > merit else None
 
     def _begin_again(self, candidate: int, wild: NDArray[np.intp]) -> None:
         course = self._course
@@ -260,7 +260,7 @@ class Session:
             wild=wild.astype(np.intp),
             stages_run={},
             best=course.best,
-            explained=course.explained,
+            merit=course.merit,
         )
         if len(self._course.wild) > len(course.wild):
             self._search = self._find_start()
@@ -274,7 +274,7 @@ class Session:
             run=course.run + 1,
             before=course.epoch - aside.course.done,
             best=course.best,
-            explained=course.explained,
+            merit=course.merit,
         )
         self._algorithm = empty_algorithm(self._scan, self._recipe)
         aside.restore(self._algorithm)

@@ -76,6 +76,8 @@ def fitted_pixels(figures: Figures) -> Finding | None:
 def held_out_pixels(figures: Figures) -> Finding | None:
     """A picture foretells pixels that it has not seen."""
     found = figures.explained
+    if math.isnan(found):
+        return None
     limit = _least_foretold(figures)
     if figures.pull > UNSETTLED_PULL:
         limit = max(limit, LEAST_UNSETTLED)
@@ -90,6 +92,20 @@ def held_out_pixels(figures: Figures) -> Finding | None:
         advice="another start (start=, recipe.start.kind), more overlap or more frames; check "
         "positions and mask",
         figures={"explained": found, "limit": limit},
+    )
+
+
+def untested(figures: Figures) -> Finding | None:
+    """Something was left out of the fit, to test the picture with."""
+    if not (math.isnan(figures.explained) and math.isnan(figures.explained_patterns)):
+        return None
+    return Finding(
+        rule="untested",
+        says="doubtful",
+        text="nothing was left out of the fit: a false picture could fit as well",
+        advice="recipe.held_out_pixels=0.03 leaves pixels out; with hardly a lit pixel, look "
+        "at the crop and the mask",
+        figures={"unexplained": figures.unexplained},
     )
 
 
@@ -270,6 +286,7 @@ RULES: tuple[Rule, ...] = (
     fitted_pixels,
     held_out_pixels,
     held_out_patterns,
+    untested,
     uneven_frames,
     distorted_places,
     misplaced_views,
