@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import exitwave.engine.session as session
-from exitwave.beamline.simulate import simulate
+from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
 from exitwave.engine.evidence import gather_evidence, held_out_pixels, without_pixels
 from exitwave.engine.noise import PoissonNoise, half_deviance
@@ -20,18 +20,20 @@ CPU = torch.device("cpu")
 SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))
 
 
-def dataset_of(photons: float = 1e4, **changes: object) -> tuple[Dataset, object]:
+def dataset_of(photons: float = 1e4, **changes: object) -> tuple[Dataset, SimulatedScan]:
     scan = simulate(0.6, photons, 1, grid=6)
     counts = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))
     dataset = Dataset(frames=ArrayFrames(counts), positions_px=scan.positions_px)
     return replace(dataset, **changes), scan
 
 
-def true_waves(dataset: Dataset, scan: object) -> tuple[Scan, torch.Tensor, torch.Tensor]:
+def true_waves(
+    dataset: Dataset, scan: SimulatedScan
+) -> tuple[Scan, torch.Tensor, torch.Tensor]:
     loaded = load(dataset, SHORT, CPU)
     rows, columns = loaded.object_shape_YX
-    object_MYX = torch.from_numpy(scan.object_YX[None, :rows, :columns])  # type: ignore[attr-defined]
-    return loaded, object_MYX, torch.from_numpy(scan.probe_HW[None])  # type: ignore[attr-defined]
+    object_MYX = torch.from_numpy(scan.object_YX[None, :rows, :columns])
+    return loaded, object_MYX, torch.from_numpy(scan.probe_HW[None])
 
 
 @pytest.mark.parametrize("model", [0.003, 0.1, 1.0, 7.0, 200.0, 1e5])

@@ -30,7 +30,7 @@ def truth() -> Truth:
 def placed(truth: Truth, positions_px: np.ndarray, **changes: object) -> Placement:
     """Of the true object and beam, with views at these places."""
     dataset, object_YX, beam_HW = truth
-    moved = replace(dataset, positions_px=positions_px, **changes)  # type: ignore[arg-type]
+    moved = replace(dataset, positions_px=positions_px, **changes)  # type: ignore[arg-type]  # any field
     scan = load(moved, Recipe(), torch.device("cpu"))
     object_MYX = torch.from_numpy(object_YX.astype(np.complex64)[None])
     probe_NHW = torch.from_numpy(beam_HW.astype(np.complex64)[None])

@@ -12,6 +12,7 @@ import exitwave.engine.session as session
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.engine.start import Candidate, Search
 from exitwave.quality import align, rectangle_of_centres
+from exitwave.schema.errors import CheckpointError
 from exitwave.schema.recipe import Recipe, Stage, Start, StartKind
 
 RECIPE = Recipe(stages=(Stage(epochs=20, batches=(2.0, 4.0)), Stage(epochs=20, batches=(6.0,))))
@@ -103,10 +104,24 @@ def test_a_run_that_was_set_aside_is_in_the_checkpoint(
     kept: dict[str, np.ndarray] = {}
     for state in reconstruct(ring[0], RECIPE):
         if state.epoch == epoch:
-            kept = state.checkpoint().arrays()
+            checkpoint = state.checkpoint()
+            kept = checkpoint.arrays()
+            held = sum(tensor.nbytes for tensor in checkpoint.tensors.values())
+            assert state.checkpoint_bytes == held
     *_, resumed = reconstruct(ring[0], RECIPE, Checkpoint.from_arrays(kept))
     assert (resumed.epoch, resumed.run, resumed.runs) == (60, 1, 3)
     assert np.array_equal(resumed.object_MYX(), state.object_MYX())
+
+
+def test_a_damaged_run_set_aside_is_refused_at_once(
+    ring: tuple[Dataset, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late(monkeypatch)
+    state = next(s for s in reconstruct(ring[0], RECIPE) if s.epoch == 30)
+    checkpoint = state.checkpoint()
+    torn = {name: kept for name, kept in checkpoint.tensors.items() if name != "aside/probe"}
+    with pytest.raises(CheckpointError, match=r"checkpoint.probe: found nothing"):
+        next(reconstruct(ring[0], RECIPE, replace(checkpoint, tensors=torn)))
 
 
 @pytest.mark.parametrize("epoch", [10, 20, 27])

@@ -142,7 +142,7 @@ def gather_placement(
     fitted : ndarray of int
         Frames to look at.
     """
-    mean_HW = scan.mean_light()
+    mean_HW = (scan if len(fitted) == len(scan) else scan.only(fitted)).mean_light()
     lit_HW = lit_pixels(scan, mean_HW)
     slopes = _gradient(object_MYX)
     bytes_per_view = 3 * view_work_bytes(scan.window_HW, len(object_MYX), len(probe_NHW))

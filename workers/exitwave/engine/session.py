@@ -172,7 +172,7 @@ class Session:
             positions_px=self._dataset.positions_px.copy(),
             held_out=self._held_out,
             evidence=gather,
-            placement=partial(self._placement, object_MYX, probe_NHW, course),
+            placement=self._placing(object_MYX, probe_NHW),
             search=self._search,
             run=now.best if kept and now is course else course.candidate,
             runs=now.run,
@@ -180,7 +180,7 @@ class Session:
             object_on_device_MYX=object_MYX,
             probe_on_device_NHW=probe_NHW,
             checkpoint=partial(self._checkpoint, course.epoch),
-            checkpoint_bytes=sum(kept.nbytes for kept in self._algorithm.tensors().values()),
+            checkpoint_bytes=self._checkpoint_bytes(),
         )
 
     def _first_stage_ends(self, epoch: Epoch) -> bool:
@@ -201,11 +201,17 @@ class Session:
 
         return gather
 
-    def _placement(self, object_MYX: Tensor, probe_NHW: Tensor, course: Course) -> Placement:
-        out = np.union1d(course.left_out, course.wild)
+    def _placing(self, object_MYX: Tensor, probe_NHW: Tensor) -> Callable[[], Placement]:
+        """Likewise for how patterns pull at their views."""
+        out = np.union1d(self._course.left_out, self._course.wild)
         fitted = np.setdiff1d(np.arange(len(self._whole)), out).astype(np.intp)
-        with torch.no_grad():
-            return gather_placement(self._whole, object_MYX, probe_NHW, fitted)
+
+        @cache
+        def gather() -> Placement:
+            with torch.no_grad():
+                return gather_placement(self._whole, object_MYX, probe_NHW, fitted)
+
+        return gather
 
     def _judge(
         self,
@@ -302,6 +308,11 @@ class Session:
             self._algorithm, self._asked, self._dataset, epoch, session, further
         )
 
+    def _checkpoint_bytes(self) -> int:
+        kept = [*self._algorithm.tensors().values(), *(self._best or ())]
+        aside = {} if self._aside is None else self._aside.tensors
+        return sum(one.nbytes for one in [*kept, *aside.values()])
+
     def _restore(self, start: Checkpoint) -> None:
         start.check(self._asked, fingerprint_of(self._dataset))
         course = Course.from_plain(start.session["course"])
@@ -317,6 +328,8 @@ class Session:
             self._best = one.to(self._scan.device), other.to(self._scan.device)
         if "aside" in start.session:
             self._aside = Aside.from_plain(start.session["aside"], start.tensors)
+            # A damaged one is refused now, not when it is to go on.
+            self._aside.restore(empty_algorithm(self._scan, self._recipe))
 
 
 _BEST = ("best_object", "best_probe")
