@@ -162,10 +162,8 @@ class JobAttempt:
 
         Batches that only judge what there is are short, and all that is left to do.
         """
-        bears: tuple[type[Exception], ...] = (JobYieldedError,)
-        if not self._epochs_done or self._only_judging:
-            bears = (JobYieldedError, JobStoppedError)
-        self._tell(*bears)
+        keeps_on = not self._epochs_done or self._only_judging
+        self._tell(JobYieldedError, *([JobStoppedError] if keeps_on else []))
 
     def _follow(self, state: Followed, sink: LiveSink, keeper: Keeper) -> None:
         self._epochs_done += 1
