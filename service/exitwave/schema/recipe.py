@@ -139,6 +139,13 @@ class Prior:
         low=0,
         high=1e6,
     )
+    least_misfit: float = knob(
+        0.95,
+        "deviance over noise below which the last stage fits noise and the ratio grows, up to "
+        "eight times; needs whole counts; 0 is off",
+        low=0,
+        high=2,
+    )
     p: float = knob(2.0, "norm over the two directions", low=1, high=4)
     q: float = knob(1.0, "power of the modulus of the gradient", low=0.5, high=4)
 

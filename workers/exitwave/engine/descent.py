@@ -15,6 +15,7 @@ from exitwave.schema.recipe import Recipe, Stage
 
 from .adam import epsilon_for
 from .clamp import clamp, clip_modulus
+from .discrepancy import Discrepancy
 from .gauge import Variables, pin, scanned_box
 from .graphs import recorded
 from .prior import AdaptivePrior, for_dose
@@ -52,6 +53,7 @@ class Descent:
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
+        self._discrepancy = Discrepancy(scan, recipe.prior.least_misfit, len(recipe.plan))
         self._fit(recipe.stages[0])
         self._object_plateau, self._probe_plateau = Plateau(), Plateau()
 
@@ -84,6 +86,10 @@ class Descent:
         # Clamps come last: gauges turn and scale the object.
         pin(self.variables, self._recipe.gauge, self._box)
         clamp(self.variables, self._recipe.clamp, self._box)
+        if self._adaptive is not None and self._discrepancy.look(
+            epoch, self.object_MYX, self.probe_NHW
+        ):
+            self._adaptive.strengthen(self._discrepancy.factor)
         return LossTerms(total=data + prior, data=data, prior=prior)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -102,12 +108,15 @@ class Descent:
             f"{name}_{key}": value
             for name, plateau in self._plateaus().items()
             for key, value in plateau.numbers().items()
-        }
+        } | self._discrepancy.numbers()
 
     def restore_numbers(self, numbers: Mapping[str, float]) -> None:
         """Take back what `numbers` gave."""
         for name, plateau in self._plateaus().items():
             plateau.restore({key: numbers[f"{name}_{key}"] for key in plateau.numbers()})
+        self._discrepancy.restore(numbers)
+        if self._adaptive is not None:
+            self._adaptive.strengthen(self._discrepancy.factor)
 
     def _plateaus(self) -> dict[str, Plateau]:
         return {"object": self._object_plateau, "probe": self._probe_plateau}
@@ -130,6 +139,7 @@ class Descent:
             prior = for_dose(self._prior, self._dose_ph(stage.band))
             whole_from = stage.prior_from * len(self._scan)
             self._adaptive = AdaptivePrior(prior, self.object_MYX, whole_from)
+            self._adaptive.strengthen(self._discrepancy.factor)
         self._update = Update(step, self.variables, self._adaptive)
         self._run_update = recorded(self._update, step, scan)
 

@@ -214,7 +214,7 @@ def gather_evidence(
     noise = PoissonNoise(scan.device)
     rows = [
         _figures(scan, chosen, mean_HW, sets, noise, object_MYX, probe_NHW)
-        for chosen in _slabs(scan, len(object_MYX) * len(probe_NHW))
+        for chosen in _slabs(scan, np.arange(len(scan)), len(object_MYX) * len(probe_NHW))
     ]
     table = torch.cat(rows, dim=1).double().cpu().numpy()
     fitted_n = np.ones(len(scan), np.bool_)
@@ -231,6 +231,22 @@ def gather_evidence(
         held_mixes_nK=table[len(names) :].T,
         **columns,
     )
+
+
+def misfit(
+    scan: Scan, object_MYX: Tensor, probe_NHW: Tensor, frames: NDArray[np.intp]
+) -> float:
+    """Deviance of these frames on fitted pixels over what the model's noise would give."""
+    mean_HW = scan.mean_light()
+    lit_HW = lit_pixels(scan, mean_HW)
+    sets = torch.stack([lit_HW, torch.zeros_like(lit_HW)]).to(mean_HW.dtype)
+    noise = PoissonNoise(scan.device)
+    sums = [
+        _figures(scan, chosen, mean_HW, sets, noise, object_MYX, probe_NHW)[:2].sum(dim=1)
+        for chosen in _slabs(scan, frames, len(object_MYX) * len(probe_NHW))
+    ]
+    off, expected = torch.stack(sums).double().sum(dim=0).tolist()
+    return float(off / max(expected, _TINY))
 
 
 def lit_pixels(scan: Scan, mean_HW: Tensor) -> Tensor:
@@ -293,11 +309,8 @@ def _figures(
     return torch.stack(columns)
 
 
-def _slabs(scan: Scan, states: int) -> list[NDArray[np.intp]]:
+def _slabs(scan: Scan, frames: NDArray[np.intp], states: int) -> list[NDArray[np.intp]]:
     bytes_per_view = view_work_bytes(scan.window_HW, 1, states)
     bytes_per_view += MAPS_BYTES * math.prod(scan.window_HW)
     slab = scan.views_at_once(bytes_per_view, SLAB)
-    return [
-        np.arange(begin, min(begin + slab, len(scan)), dtype=np.intp)
-        for begin in range(0, len(scan), slab)
-    ]
+    return [frames[begin : begin + slab] for begin in range(0, len(frames), slab)]

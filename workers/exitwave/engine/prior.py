@@ -208,6 +208,12 @@ class AdaptivePrior:
     def __init__(self, prior: Prior, object_MYX: Tensor, whole_from: float = 0.0) -> None:
         self._prior, self._object_MYX, self._whole_from = prior, object_MYX, whole_from
         self._variation = TotalVariation(object_MYX, p=prior.p, q=prior.q)
+        # On the device: a recorded update reads it anew.
+        self._strength = torch.ones((), device=object_MYX.device)
+
+    def strengthen(self, factor: float) -> None:
+        """Let gamma be so many times what the ratio gives from now on."""
+        self._strength.fill_(factor)
 
     def add_to(self, gradient_MYX: Tensor, data_loss: Tensor, batch: int) -> Tensor:
         """Add gamma x the gradient of ATV to the data term's gradient.
@@ -235,6 +241,7 @@ class AdaptivePrior:
             if self._whole_from > 0:
                 ratio *= min(1.0, batch / self._whole_from)
             weight = balanced_weight(gradient_MYX, direction_MYX, ratio / abs(variation.scale))
+        weight = weight * self._strength
         as_pairs(gradient_MYX).addcmul_(as_pairs(direction_MYX), weight * variation.scale)
         return weight
 

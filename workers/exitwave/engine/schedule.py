@@ -30,6 +30,8 @@ class Epoch:
         From 1 over all stages.
     stage_number : int
         From 1.
+    in_stage : int
+        From 1 in each stage.
     stage : Stage
     begins_stage, last : bool
     batches : tuple of ndarray
@@ -42,6 +44,7 @@ class Epoch:
 
     number: int
     stage_number: int
+    in_stage: int
     stage: Stage
     begins_stage: bool
     last: bool
@@ -85,6 +88,7 @@ def epochs(
             yield Epoch(
                 number=number,
                 stage_number=stage_number,
+                in_stage=i + 1,
                 stage=stage,
                 begins_stage=i == 0,
                 last=stage_number == len(recipe.plan) and i + 1 == stage.epochs,

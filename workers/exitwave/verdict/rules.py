@@ -36,6 +36,9 @@ MOST_UNEVEN = (1.6, 0.03)
 """Deviance of the frame that 97 % are better than over the usual one, a + b x signal: the
 better the light, the more the smallest fault of a model shows."""
 
+FAR = 2.0
+"""Times that limit: so bad frames are doubted however much the picture foretells."""
+
 MOST_LEFT_IN_FRAMES, TOLD_FROM = 0.52, 3.0
 """Share left unexplained in the frame that 90 % are better than, from this signal on."""
 
@@ -45,7 +48,8 @@ MOST_PULL = 2.0
 """Squared slopes of the usual view over what noise makes of them."""
 
 MOST_OFF_PX, SURELY_FORETOLD = 0.33, 0.75
-"""By how much the usual view is off; a picture that foretells so much has borne it."""
+"""By how much the usual view is off; a picture that foretells so much has borne it, as it has a
+few frames that fit badly."""
 
 MOST_STRAIN, LEAST_GAIN, LEAST_GAIN_OVER_PULL, LEAST_OFF_PX = 0.001, 5.0, 1.8, 0.1
 """Of the affine map of all places: its size, what it gains, and that over what views that are
@@ -140,9 +144,10 @@ def uneven_frames(figures: Figures) -> Finding | None:
         )
     else:
         return None
+    borne = figures.explained >= SURELY_FORETOLD and figures.uneven < FAR * limit
     return Finding(
         rule="uneven_frames",
-        says="doubtful",
+        says="good" if borne else "doubtful",
         text=text,
         advice="a frame may be missing or doubled (frames and positions out of step), or the "
         "beam unsteady: data.exclude leaves frames out",
