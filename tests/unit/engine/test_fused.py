@@ -101,7 +101,8 @@ def test_a_new_loss_needs_its_terms_only(monkeypatch: pytest.MonkeyPatch) -> Non
     def fourth_root(model: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         return (model.pow(0.25) - counts.pow(0.25)).square()
 
-    monkeypatch.setitem(LOSSES, "fourth root", PixelLoss(terms=fourth_root, curvature=1 / 16))
+    entry = PixelLoss(per_pixel=fourth_root, curvature=1 / 16, worst=2.0)
+    monkeypatch.setitem(LOSSES, "fourth root", entry)
     scene = make_scene()
     variables = scene.object_MYX, scene.probe_NHW
     chosen = make_step(scene.scan, *variables, ["amplitude", "fourth root"])

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise, product
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
 import torch
 from tests.unit.engine.scene import Scene, make_scene
 
+from exitwave.beamline.simulate import simulate
+from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.detect import detect
 from exitwave.engine.forward import data_loss
 from exitwave.engine.fused import FusedStep
 from exitwave.engine.illuminate import exit_waves
-from exitwave.engine.loss import LOSSES, limit_ratio, pattern_losses, stage_factors
+from exitwave.engine.loss import LOSSES, PixelLoss, limit_ratio, pattern_losses, stage_factors
 from exitwave.engine.propagate import propagate
 from exitwave.engine.step import AutogradStep
+from exitwave.schema import recipe as schema
 from exitwave.schema.recipe import Loss, Stage
 
 ALL: list[Loss] = ["amplitude", "poisson", "gaussian"]
@@ -47,11 +52,11 @@ def test_slope_is_that_of_the_terms_also_where_nothing_was_measured(loss: Loss) 
         torch.tensor([1e-2, 0.3, 7.0, 1e3], dtype=torch.float64),
         indexing="ij",
     )
-    terms, step = LOSSES[loss].terms, 1e-7 * model
+    terms, step = LOSSES[loss].per_pixel, 1e-7 * model
     difference = (terms(model + step, counts) - terms(model - step, counts)) / (2 * step)
     variable = model.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(terms(variable, counts).sum(), variable)
-    weigh = LOSSES[loss].weigh
+    weigh = LOSSES[loss].d_loss_d_model
     assert weigh is not None
     slope, values = weigh(model.clone(), counts.clone())
     torch.testing.assert_close(gradient, difference, rtol=1e-5, atol=1e-5)
@@ -170,3 +175,35 @@ def test_stage_factors_multiply_along_the_chain() -> None:
     assert factors == [1.0, 0.5, 0.5, 0.5, 1.0]
     for i, (before, after) in enumerate(pairwise(chain)):
         assert factors[i + 1] == factors[i] * limit_ratio(before, after)
+
+
+def test_the_recipe_knows_every_loss() -> None:
+    assert get_args(Loss) == tuple(LOSSES)
+
+
+@pytest.mark.parametrize("with_slope", [False, True])
+def test_a_run_takes_a_loss_made_here(
+    monkeypatch: pytest.MonkeyPatch, with_slope: bool
+) -> None:
+    def neyman(model: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        return (model - counts).square() / (counts + 1)
+
+    def d_neyman(
+        model: torch.Tensor, counts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return 2 * (model - counts) / (counts + 1), neyman(model, counts)
+
+    entry = PixelLoss(per_pixel=neyman, curvature=1.0, worst=1e6)
+    if with_slope:
+        entry = replace(entry, d_loss_d_model=d_neyman)
+    monkeypatch.setitem(LOSSES, "neyman", entry)
+    monkeypatch.setattr(schema, "Loss", Literal["amplitude", "neyman"])
+    scan = simulate(0.5, 1e4, 0, grid=5)
+    dataset = Dataset(
+        frames=ArrayFrames(np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))),
+        positions_px=scan.positions_px,
+    )
+    stages = [{"epochs": 5, "batches": [4]}, {"epochs": 5, "batches": [4], "loss": "neyman"}]
+    recipe = schema.recipe_from_mapping({"stages": stages})
+    losses = [state.loss.data for state in reconstruct(dataset, recipe, device="cpu")]
+    assert losses[-1] < losses[5], "it descends along the new loss, too"

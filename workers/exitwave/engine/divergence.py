@@ -8,19 +8,12 @@ import torch
 
 from exitwave.schema.errors import Diverged
 from exitwave.schema.recipe import Algorithm as Name
-from exitwave.schema.recipe import Loss
 
 from .algorithm import Algorithm
+from .loss import LOSSES
 from .scan import Scan
 from .schedule import Epoch
 from .state import LossTerms
-
-WORST_LOSS: dict[Loss, float] = {"amplitude": 2.0, "poisson": 20.0, "gaussian": 1e6}
-"""Data loss per pixel, in units of the mean count, that no descent ever has.
-
-A model without any light has an amplitude loss of 1 and a Poisson loss of 13 (the logarithm
-of epsilon); the Gaussian loss has no such limit, for it divides by single counts.
-"""
 
 _CURE: dict[Name, str] = {
     "dap": "lower object_rate or probe_rate of stage {stage}",
@@ -44,7 +37,7 @@ def check_progress(
     kind = epoch.stage.loss
     pairs = algorithm.object_MYX.shape[0] * algorithm.probe_NHW.shape[0]
     # A stage's background is modelled light, too, and may be more than what was measured.
-    worst = WORST_LOSS[kind] * (scan.mean_count + epoch.stage.background) / pairs
+    worst = LOSSES[kind].worst * (scan.mean_count + epoch.stage.background) / pairs
     sums = [torch.view_as_real(v).sum() for v in (algorithm.object_MYX, algorithm.probe_NHW)]
     if not math.isfinite(loss.total) or not math.isfinite(float(sum(sums))):
         found = f"loss is {loss.total:.4g}, object or probe are not finite"

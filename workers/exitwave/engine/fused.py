@@ -1,8 +1,8 @@
 """The hot path: data loss and its gradients in one hand-written pass.
 
-With w = d loss / d D (`weigh` in `loss`) the gradient at the far field Psi is 2 w Psi, up
-to the factors of the mean; the propagator is unitary, so its inverse carries it back. No
-graph is built, work goes in chunks through buffers that are made once, and constant
+With w = d loss / d D (`d_loss_d_model` in `loss`) the gradient at the far field Psi is
+2 w Psi, up to the factors of the mean; the propagator is unitary, so its inverse carries it
+back. No graph is built, work goes in chunks through buffers that are made once, and constant
 factors are applied to the weights, which are the smallest array.
 
 `data_loss` in `forward` is the reference that a test holds this to.
@@ -21,7 +21,7 @@ from exitwave.schema.recipe import Loss
 
 from .feed import Batch
 from .illuminate import shift_ramps
-from .loss import LOSSES, Weigh
+from .loss import LOSSES, Slope
 from .memory import view_work_bytes
 from .patches import IndexPatches, make_patches
 from .propagate import propagate, propagate_back
@@ -112,8 +112,8 @@ class FusedStep:
         Tensor
             The sum over the batch of factor x pattern loss, 0-dim, on the device.
         """
-        weigh = LOSSES[loss].weigh
-        if weigh is None:
+        slope = LOSSES[loss].d_loss_d_model
+        if slope is None:
             raise ValueError(f"loss {loss!r} has no slope; AutogradStep does without")
         per_pattern = factor / self._terms_of_pattern
         parts = [
@@ -121,7 +121,7 @@ class FusedStep:
                 batch,
                 begin,
                 min(begin + self._chunk, len(batch)),
-                weigh,
+                slope,
                 2 * per_pattern / len(batch),
             )
             for begin in range(0, len(batch), self._chunk)
@@ -190,7 +190,7 @@ class FusedStep:
         far_BMNHW = propagate(psi_BMNHW)
         model_BHW = self._model(far_BMNHW)
         counts_BHW = part.counts().to(model_BHW.dtype)
-        slope_BHW, terms_BHW = part.weigh(model_BHW, counts_BHW)
+        slope_BHW, terms_BHW = part.slope(model_BHW, counts_BHW)
         if self._mask_HW is not None:
             slope_BHW.mul_(self._mask_HW)
             terms_BHW.mul_(self._mask_HW)
@@ -222,7 +222,7 @@ class _Part:
     batch: Batch
     begin: int
     end: int
-    weigh: Weigh
+    slope: Slope
     factor: float
 
     def __len__(self) -> int:

@@ -22,9 +22,6 @@ BLOCK = 512
 GROUP = 8
 """Views that a program of `add_to_probe` sums before it adds them to the gradient."""
 
-LOSSES = {"amplitude": 0, "poisson": 1, "gaussian": 2}
-"""What `weigh` is told."""
-
 
 @triton.jit
 def exit_waves(
@@ -59,6 +56,7 @@ def weigh(
 ):  # fmt: skip
     """Psi times factor x d loss / d D, in place; each program's loss; grid (blocks, B).
 
+    `loss` is `PixelLoss.kernel` of the table in `loss`.
     Psi is as the plain transform gives it, the root of `pixels` times the unitary one's.
     """
     p = tl.program_id(0) * block + tl.arange(0, block)

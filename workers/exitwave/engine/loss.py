@@ -5,8 +5,9 @@ splits I among the pairs and averages over them; that equals, in value and gradi
 loss of the summed D divided by M N, which is how it is done here
 (Wu et al., Optica 11 (2024), doi 10.1364/OPTICA.522380).
 
-A new loss is one function of D and I and one entry in `LOSSES`; the hot path takes it up
-once its slope is written down too, and until then autograd differentiates it.
+A new loss is one entry in `LOSSES` and its name in the recipe's list, which a test holds
+equal. Once its slope is written down the fused step takes it up; until then autograd
+differentiates it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from exitwave.schema.recipe import Loss, Stage
 EPSILON_SHARE = 1e-6
 """Of the mean count: added to D, so that roots and logarithms have gradients at D = 0."""
 
-Terms = Callable[[Tensor, Tensor], Tensor]
-Weigh = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+PerPixel = Callable[[Tensor, Tensor], Tensor]
+Slope = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def amplitude(model: Tensor, counts: Tensor) -> Tensor:
@@ -45,21 +46,21 @@ def gaussian(model: Tensor, counts: Tensor) -> Tensor:
     return torch.where(counted, squares, model)
 
 
-def weigh_amplitude(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+def d_amplitude(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Slope 1 - sqrt(I / D) of `amplitude` (eq. 8), and its terms D slope^2."""
     # Nothing measured: D / 0 is infinite and its inverse root zero, as it should be.
     slope = (model / counts).rsqrt_().neg_().add_(1)
     return slope, slope.square().mul_(model)
 
 
-def weigh_poisson(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+def d_poisson(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Slope 1 - I / D of `poisson` (eq. 8), and its terms."""
     share = counts / model
     terms = torch.xlogy(counts, share).add_(model).sub_(counts)
     return share.neg_().add_(1), terms
 
 
-def weigh_gaussian(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+def d_gaussian(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Slope D / I - 1 of `gaussian`, 1 where I = 0 (eq. 8), and its terms."""
     dark = counts == 0
     excess = model - counts
@@ -73,24 +74,38 @@ class PixelLoss:
 
     Attributes
     ----------
-    terms : callable
+    per_pixel : callable
         (D, I) to the loss of each pixel; differentiable in D.
     curvature : float
         c in loss = c (D - I)^2 / I, which is what every one of them is close to D = I.
-    weigh : callable, optional
+    worst : float
+        Mean per pixel, in units of the mean count, that no descent ever has.
+    d_loss_d_model : callable, optional
         (D, I) to the slope d loss / d D and the loss of each pixel, both new tensors,
-        without a graph.
+        without a graph; none = autograd finds it.
+    kernel : int, optional
+        The case of `kernels.weigh` that is this loss; none = there is none.
     """
 
-    terms: Terms
+    per_pixel: PerPixel
     curvature: float
-    weigh: Weigh | None = None
+    worst: float
+    d_loss_d_model: Slope | None = None
+    kernel: int | None = None
 
 
+# A model without any light has an amplitude loss of 1 and a Poisson loss of 13 (the logarithm
+# of epsilon); the Gaussian loss has no such limit, for it divides by single counts.
 LOSSES: dict[str, PixelLoss] = {
-    "amplitude": PixelLoss(terms=amplitude, curvature=0.25, weigh=weigh_amplitude),
-    "poisson": PixelLoss(terms=poisson, curvature=0.5, weigh=weigh_poisson),
-    "gaussian": PixelLoss(terms=gaussian, curvature=0.5, weigh=weigh_gaussian),
+    "amplitude": PixelLoss(
+        per_pixel=amplitude, curvature=0.25, worst=2.0, d_loss_d_model=d_amplitude, kernel=0
+    ),
+    "poisson": PixelLoss(
+        per_pixel=poisson, curvature=0.5, worst=20.0, d_loss_d_model=d_poisson, kernel=1
+    ),
+    "gaussian": PixelLoss(
+        per_pixel=gaussian, curvature=0.5, worst=1e6, d_loss_d_model=d_gaussian, kernel=2
+    ),
 }
 
 
@@ -122,7 +137,7 @@ def pattern_losses(
     pairs : int
         Pairs of object and probe states, M N.
     """
-    terms_BHW = LOSSES[loss].terms(model_BHW + epsilon, intensities_BHW)
+    terms_BHW = LOSSES[loss].per_pixel(model_BHW + epsilon, intensities_BHW)
     if mask_HW is None:
         return terms_BHW.mean(dim=(1, 2)) / pairs
     valid = mask_HW.sum(dim=(-2, -1)) if pixels is None else pixels

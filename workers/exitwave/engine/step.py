@@ -120,7 +120,7 @@ def make_step(
 ) -> Step:
     """The fastest step that knows these losses; the variables must only change in place."""
     variables = object_MYX, probe_NHW
-    if any(LOSSES[loss].weigh is None for loss in losses):
+    if any(LOSSES[loss].d_loss_d_model is None for loss in losses):
         return AutogradStep(scan, *variables)
     if scan.device.type == "cuda" and not deterministic and _has_kernels(scan, losses):
         from .triton_step import TritonStep
@@ -130,6 +130,6 @@ def make_step(
 
 
 def _has_kernels(scan: Scan, losses: Collection[Loss]) -> bool:
-    known = {"amplitude", "poisson", "gaussian"}.issuperset(losses)
+    known = all(LOSSES[loss].kernel is not None for loss in losses)
     plain = scan.shifts_n2 is None and scan.frame_masks is None
     return known and plain and has_triton()

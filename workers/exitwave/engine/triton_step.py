@@ -13,6 +13,7 @@ from exitwave.schema.recipe import Loss
 
 from . import kernels
 from .feed import Batch
+from .loss import LOSSES
 from .memory import view_work_bytes
 from .scan import Scan
 
@@ -72,10 +73,10 @@ class TritonStep:
             end = min(begin + self._chunk, len(batch))
             # Triton launches on the current GPU, wherever its tensors are.
             with torch.cuda.device_of(total):  # type: ignore[no-untyped-call]  # torch's
-                total += self._part(batch, begin, end, kernels.LOSSES[loss], weight)
+                total += self._part(batch, begin, end, loss, weight)
         return total.mul_(per_pattern)
 
-    def _part(self, batch: Batch, begin: int, end: int, loss: int, weight: float) -> Tensor:
+    def _part(self, batch: Batch, begin: int, end: int, loss: Loss, weight: float) -> Tensor:
         scan, count = self._scan, end - begin
         height, width = scan.window_HW
         pixels, block = height * width, kernels.BLOCK
@@ -98,7 +99,7 @@ class TritonStep:
             scan.epsilon,
             weight / pixels,
             K=states["M"] * states["N"],
-            loss=loss,
+            loss=LOSSES[loss].kernel,
             masked=scan.mask_HW is not None,
             **fixed,
         )
