@@ -16,16 +16,17 @@ from tests.unit.engine.test_reconstruct import as_dataset
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct
 from exitwave.engine.feed import Batch, Resident
+from exitwave.engine.forward import waves
 from exitwave.engine.fused import FusedStep
-from exitwave.engine.gauge import Variables
 from exitwave.engine.graphs import GraphedUpdate, recorded
+from exitwave.engine.parameters import Parameters
 from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
 from exitwave.engine.scan import Scan
 from exitwave.engine.step import Step, make_step
 from exitwave.engine.triton_prior import write_direction
 from exitwave.engine.triton_step import TritonStep
 from exitwave.engine.update import Update
-from exitwave.schema.recipe import Loss, Prior, Recipe, Stage
+from exitwave.schema.recipe import Adam, Loss, Prior, Recipe, Stage
 
 DEVICE = torch.device("cuda")
 LOSSES: list[Loss] = ["amplitude", "poisson", "gaussian"]
@@ -51,7 +52,8 @@ def on_gpu(scene: Scene) -> Scene:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_fused_step_equals_autograd(loss: Loss, effects: bool, deterministic: bool) -> None:
     scene = on_gpu(make_scene(object_states=2, shifted=effects, masked=effects, scaled=effects))
-    step = FusedStep(scene.scan, scene.object_MYX, scene.probe_NHW, deterministic=deterministic)
+    named = waves(scene.object_MYX, scene.probe_NHW)
+    step = FusedStep(scene.scan, named, deterministic=deterministic)
     assert step.needs_no_host is not deterministic
     assert_equals_reference(step, scene, loss)
 
@@ -75,11 +77,11 @@ def test_kernels_equal_the_fused_step(
                 dtype=dtype,
             )
         )
-        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
+        step = kind(scene.scan, waves(scene.object_MYX, scene.probe_NHW))
         (batch,) = scene.scan.feed([np.arange(19)])
         for _ in range(2):  # the second run must not see what the first left behind
             total = step.run(batch, loss, 0.5)
-        outcomes.append((total[None], step.object_gradient_MYX, step.probe_gradient_NHW))
+        outcomes.append((total[None], step.gradients["object"], step.gradients["probe"]))
     for here, there in zip(*outcomes, strict=True):
         error = torch.linalg.vector_norm(here - there)
         assert float(error) < 1e-5 * float(torch.linalg.vector_norm(there))
@@ -97,14 +99,14 @@ def test_kernel_of_the_prior_equals_autograd(q: float) -> None:
     torch.testing.assert_close(direction, expected, rtol=1e-4, atol=1e-4)
 
 
-def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Variables, Step, Scan]:
+def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Parameters, Step, Scan]:
     scene = on_gpu(loss_scene)
-    variables = Variables(scene.object_MYX, scene.probe_NHW, beta1=0.5, beta2=0.99)
-    step = make_step(scene.scan, scene.object_MYX, scene.probe_NHW, LOSSES)
+    variables = Parameters.of_waves(scene.object_MYX, scene.probe_NHW, Adam())
+    step = make_step(scene.scan, variables.named(), LOSSES)
     shifted = scene.scan.shifts_n2 is not None
     assert isinstance(step, FusedStep if shifted else TritonStep)
     prior = AdaptivePrior(Prior(balance=balance), scene.object_MYX)
-    return Update(step, variables, prior), variables, step, scene.scan
+    return Update(step, variables, prior, scene.scan.valid_pixels), variables, step, scene.scan
 
 
 def epoch_of_batches(scan: Scan, number: int) -> list[Batch]:
@@ -125,7 +127,7 @@ def test_recorded_updates_equal_plain_ones(loss: Loss, shifted: bool, balance: s
             run = recorded(update, step, scan) if graphed else update.run
             for number in range(4):
                 # Rates change between epochs, and the probe stands still in the first.
-                update.begin_epoch(0.02 / (number + 1), 0.01 * number)
+                update.begin_epoch({"object": 0.02 / (number + 1), "probe": 0.01 * number})
                 for batch in epoch_of_batches(scan, number):
                     run(batch, loss, 0.5)
         if graphed:
@@ -158,7 +160,7 @@ def test_the_host_never_waits_within_an_epochs_updates(
         run = recorded(update, step, scan) if graphed else update.run
         for number in range(3):
             batches = epoch_of_batches(scan, number)
-            update.begin_epoch(0.01, 0.01)
+            update.begin_epoch({"object": 0.01, "probe": 0.01})
             if number < 2:  # libraries make their plans, then graphs are recorded
                 for batch in batches:
                     run(batch, loss, 1.0)

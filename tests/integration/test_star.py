@@ -18,8 +18,8 @@ from tests.stack import Stack, wait_until
 from tests.star import spoke_power
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
-from exitwave.engine.forward import model_counts
-from exitwave.engine.illuminate import split_positions
+from exitwave.engine.forward import Views, model_counts, waves
+from exitwave.engine.forward.illuminate import split_positions
 from exitwave.files.cxi import read_reconstruction
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.prepare import Prepared, build_dataset
@@ -127,10 +127,11 @@ def deviance(
     """Minus log likelihood of counts over that of a perfect model, per pixel (Poisson)."""
     corners, shifts = split_positions(torch.from_numpy(dataset.positions_px[chosen]))
     model = model_counts(
-        torch.from_numpy(np.nan_to_num(object_MYX)).to(torch.complex64),
-        torch.from_numpy(probe_NHW).to(torch.complex64),
-        corners,
-        shifts_B2=shifts.float(),
+        waves(
+            torch.from_numpy(np.nan_to_num(object_MYX)).to(torch.complex64),
+            torch.from_numpy(probe_NHW).to(torch.complex64),
+        ),
+        Views(corners_B2=corners, shifts_B2=shifts.float()),
     ).double()
     counts = torch.from_numpy(dataset.frames.read(chosen).astype(np.float64))
     model = model + 1e-6 * counts.mean()

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from .baselines import Admm, DifferenceMap, Epie
 from .errors import RecipeError
 from .knobs import build, knob, plain
+from .parts import BackgroundOptions, IntensityOptions
 
 Algorithm = Literal["dap", "epie", "dm", "admm"]
 Loss = Literal["amplitude", "poisson", "gaussian"]
@@ -266,6 +267,8 @@ class Recipe:
     start: Start = knob(Start, "where the run begins")
     clamp: Clamp = knob(Clamp, "limits of the object")
     gauge: Gauge = knob(Gauge, "what is pinned after each epoch")
+    intensity: IntensityOptions = knob(IntensityOptions, "part: the flux of each pattern")
+    background: BackgroundOptions = knob(BackgroundOptions, "part: light beside the sample's")
     epie: Epie = knob(Epie, "steps of algorithm epie; the others do not read them")
     dm: DifferenceMap = knob(
         DifferenceMap, "steps of algorithm dm, and of stages by the difference map"

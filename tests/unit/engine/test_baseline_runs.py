@@ -19,8 +19,8 @@ from exitwave.engine import (
     object_shape_YX,
     reconstruct,
 )
-from exitwave.engine.forward import model_counts
-from exitwave.engine.illuminate import split_positions
+from exitwave.engine.forward import Views, model_counts, waves
+from exitwave.engine.forward.illuminate import split_positions
 from exitwave.quality import align
 from exitwave.schema.baselines import Epie as EpieKnobs
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
@@ -109,11 +109,12 @@ def test_the_truth_stays_between_pixels_and_in_changing_light(
     scale = random.uniform(0.5, 1.5, len(positions))
     corners, shifts = split_positions(torch.from_numpy(positions))
     counts = model_counts(
-        torch.from_numpy(scan.object_YX)[None],
-        torch.from_numpy(scan.probe_HW)[None],
-        corners,
-        shifts_B2=shifts.float(),
-        scale_B=torch.from_numpy(scale).float(),
+        waves(torch.from_numpy(scan.object_YX)[None], torch.from_numpy(scan.probe_HW)[None]),
+        Views(
+            corners_B2=corners,
+            shifts_B2=shifts.float(),
+            scale_B=torch.from_numpy(scale).float(),
+        ),
     )
     dataset = Dataset(frames=ArrayFrames(counts.numpy()), positions_px=positions, scale_n=scale)
     rows, columns = dataset.object_shape_YX

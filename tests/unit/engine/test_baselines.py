@@ -15,8 +15,8 @@ from exitwave.engine.baselines.iterate import Iterate
 from exitwave.engine.baselines.modulus import gain, power
 from exitwave.engine.baselines.overlap import Overlap, Views
 from exitwave.engine.baselines.shifter import Shifter
-from exitwave.engine.illuminate import exit_waves
-from exitwave.engine.propagate import propagate
+from exitwave.engine.forward.illuminate import exit_waves
+from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.schedule import epochs
 from exitwave.schema.baselines import Admm as AdmmKnobs
 from exitwave.schema.baselines import DifferenceMap as DmKnobs

@@ -12,7 +12,7 @@ from tests.unit.engine.test_reconstruct import as_dataset
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.engine.evaluate import modelled_patterns
-from exitwave.engine.forward import model_counts
+from exitwave.engine.forward import Views, model_counts
 from exitwave.engine.loss import pattern_losses
 from exitwave.schema.recipe import Prior, Recipe, Stage
 
@@ -100,9 +100,7 @@ def test_the_stage_fits_half_the_likelihood_of_counts_over_its_background() -> N
         if state.stage == 2
     )
     corners = torch.from_numpy(dataset.positions_px).round().long()
-    model = model_counts(
-        torch.from_numpy(state.object_MYX()), torch.from_numpy(state.probe_NHW()), corners
-    )
+    model = model_counts(state.on_device, Views(corners_B2=corners))
     counts = torch.from_numpy(dataset.frames.read(np.arange(16))).float()
     value = pattern_losses(model, counts, "poisson", epsilon=3.0).mean()
     assert state.loss.data == pytest.approx(0.5 * float(value), rel=1e-4)
@@ -114,9 +112,7 @@ def test_patterns_left_out_are_judged_without_a_background() -> None:
     recipe = replace(recipe_of(replace(FIND, batches=(20.0,)), stage), held_out=0.05)
     *_, state = reconstruct(dataset, recipe, device="cpu")
     left_out = state.checkpoint().left_out
-    parts = modelled_patterns(
-        dataset, state.object_MYX(), state.probe_NHW(), left_out, device="cpu"
-    )
+    parts = modelled_patterns(dataset, state.parameters(), left_out, device="cpu")
     squares = [(np.sqrt(part.model_BHW) - np.sqrt(part.counts_BHW)) ** 2 for part in parts]
     found = float(np.concatenate(squares).mean())
     assert state.held_out is not None and state.held_out.patterns == len(left_out) > 10

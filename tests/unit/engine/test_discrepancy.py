@@ -11,6 +11,7 @@ import torch
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
 from exitwave.engine.evidence import misfit
+from exitwave.engine.forward import waves
 from exitwave.engine.scan import load
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.recipe import Prior, Recipe, Stage
@@ -53,8 +54,8 @@ def test_the_true_picture_leaves_what_noise_does(scan: SimulatedScan) -> None:
     object_MYX = torch.from_numpy(scan.object_YX[None, :rows, :columns])
     probe_NHW = torch.from_numpy(scan.probe_HW[None])
     every = np.arange(len(scan.positions_px))
-    assert misfit(loaded, object_MYX, probe_NHW, every) == pytest.approx(1.0, abs=0.05)
-    assert misfit(loaded, object_MYX * 1.2, probe_NHW, every) > 1.1
+    assert misfit(loaded, waves(object_MYX, probe_NHW), every) == pytest.approx(1.0, abs=0.05)
+    assert misfit(loaded, waves(object_MYX * 1.2, probe_NHW), every) > 1.1
 
 
 def test_a_run_that_fits_noise_is_held_back(scan: SimulatedScan) -> None:

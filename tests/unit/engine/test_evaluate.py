@@ -38,7 +38,7 @@ def misfit(dataset: Dataset, object_MYX: np.ndarray, probe_NHW: np.ndarray, **op
     squares = [
         (np.sqrt(part.model_BHW[:, valid]) - np.sqrt(part.counts_BHW[:, valid])) ** 2
         for part in modelled_patterns(
-            dataset, object_MYX, probe_NHW, CHOSEN, device="cpu", **options
+            dataset, {"object": object_MYX, "probe": probe_NHW}, CHOSEN, device="cpu", **options
         )
     ]
     return float(np.concatenate(squares).mean())
@@ -47,7 +47,8 @@ def misfit(dataset: Dataset, object_MYX: np.ndarray, probe_NHW: np.ndarray, **op
 @pytest.mark.parametrize(("scale", "mask"), [(False, False), (True, True)])
 def test_truth_models_every_pattern(scale: bool, mask: bool) -> None:
     dataset, object_MYX, probe_NHW = exact(scale, mask)
-    parts = list(modelled_patterns(dataset, object_MYX, probe_NHW, CHOSEN, device="cpu"))
+    parameters = {"object": object_MYX, "probe": probe_NHW}
+    parts = list(modelled_patterns(dataset, parameters, CHOSEN, device="cpu"))
     np.testing.assert_array_equal(np.concatenate([part.chosen for part in parts]), CHOSEN)
     model, counts = (
         np.concatenate([getattr(part, name) for part in parts])

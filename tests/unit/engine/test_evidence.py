@@ -12,6 +12,7 @@ import exitwave.engine.session as session
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
 from exitwave.engine.evidence import gather_evidence, held_out_pixels, without_pixels
+from exitwave.engine.forward import waves
 from exitwave.engine.noise import PoissonNoise, half_deviance
 from exitwave.engine.scan import Scan, load
 from exitwave.schema.recipe import Recipe, Stage
@@ -53,7 +54,7 @@ def test_the_true_picture_is_at_its_noise_on_all_pixels(photons: float) -> None:
     loaded, object_MYX, probe_NHW = true_waves(*dataset_of(photons))
     held_HW = held_out_pixels(loaded, 0.05, seed=1)
     found = gather_evidence(
-        loaded, held_HW, object_MYX, probe_NHW, np.empty(0, dtype=np.intp), 1
+        loaded, held_HW, waves(object_MYX, probe_NHW), np.empty(0, dtype=np.intp), 1
     )
     for off, noise in ((found.fit_n, found.fit_noise_n), (found.held_n, found.held_noise_n)):
         assert off.sum() / noise.sum() == pytest.approx(1, abs=0.1)

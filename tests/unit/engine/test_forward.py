@@ -7,10 +7,10 @@ import pytest
 import torch
 from tests.unit.engine.scene import make_scene
 
-from exitwave.engine.forward import model_counts
-from exitwave.engine.illuminate import exit_waves, shifted_probes, split_positions
+from exitwave.engine.forward import Views, model_counts, waves
+from exitwave.engine.forward.illuminate import exit_waves, shifted_probes, split_positions
+from exitwave.engine.forward.propagate import propagate, propagate_back
 from exitwave.engine.loss import pattern_losses
-from exitwave.engine.propagate import propagate, propagate_back
 
 
 def test_propagation_is_unitary_and_puts_dc_at_the_corner() -> None:
@@ -57,10 +57,9 @@ def test_positions_split_into_pixels_and_rest() -> None:
 def test_flux_scales_the_counts() -> None:
     scene = make_scene(shifted=False)
     corners = scene.scan.corners_n2
-    plain = model_counts(scene.object_MYX, scene.probe_NHW, corners)
-    scaled = model_counts(
-        scene.object_MYX, scene.probe_NHW, corners, scale_B=scene.scan.scale_n
-    )
+    named = waves(scene.object_MYX, scene.probe_NHW)
+    plain = model_counts(named, Views(corners_B2=corners))
+    scaled = model_counts(named, Views(corners_B2=corners, scale_B=scene.scan.scale_n))
     assert scene.scan.scale_n is not None
     torch.testing.assert_close(scaled, plain * scene.scan.scale_n[:, None, None])
 

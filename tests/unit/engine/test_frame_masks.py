@@ -8,6 +8,7 @@ import torch
 
 from exitwave.engine import ArrayFrames, Dataset, FrameMasks, reconstruct
 from exitwave.engine.feed import Batch
+from exitwave.engine.forward import waves
 from exitwave.engine.fused import FusedStep
 from exitwave.engine.scan import load
 from exitwave.engine.start import begin
@@ -86,12 +87,12 @@ def test_the_fused_step_masks_as_the_reference_does() -> None:
     (batch,) = scan.feed([chosen])
     assert isinstance(batch, Batch)
     totals = []
-    steps = FusedStep(scan, *variables), AutogradStep(scan, *variables)
+    steps = FusedStep(scan, waves(*variables)), AutogradStep(scan, waves(*variables))
     for step in steps:
         totals.append(float(step.run(batch, "poisson")))
     assert totals[0] == pytest.approx(totals[1], rel=1e-5)
-    for name in ("object_gradient_MYX", "probe_gradient_NHW"):
-        one, other = (getattr(step, name) for step in steps)
+    for name in ("object", "probe"):
+        one, other = (step.gradients[name] for step in steps)
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(other.abs().max()))
 
 

@@ -11,7 +11,7 @@ from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.engine import fused, step
 from exitwave.engine.feed import Batch
-from exitwave.engine.forward import data_loss
+from exitwave.engine.forward import data_loss, waves
 from exitwave.engine.fused import FusedStep
 from exitwave.engine.loss import LOSSES, PixelLoss
 from exitwave.engine.patches import IndexPatches, SlicePatches
@@ -30,14 +30,11 @@ def reference(scene: Scene, loss: str) -> tuple[torch.Tensor, tuple[torch.Tensor
     scan, index = scene.scan, torch.from_numpy(CHOSEN)
     variables = [v.clone().requires_grad_() for v in (scene.object_MYX, scene.probe_NHW)]
     value = data_loss(
-        variables[0],
-        variables[1],
-        scan.corners_n2[index],
+        waves(*variables),
+        scan.views(index),
         batch_of(scene).counts(0, len(CHOSEN)).to(scene.probe_NHW.real.dtype),
         loss,
         epsilon=scan.epsilon,
-        shifts_B2=None if scan.shifts_n2 is None else scan.shifts_n2[index],
-        scale_B=None if scan.scale_n is None else scan.scale_n[index],
         mask_HW=scan.mask_HW,
     )
     return value.detach(), torch.autograd.grad(value, variables)
@@ -47,8 +44,8 @@ def assert_equals_reference(step: Step, scene: Scene, loss: str) -> None:
     value, (object_gradient, probe_gradient) = reference(scene, loss)
     for _ in range(2):  # the second run must not see what the first left behind
         total = step.run(batch_of(scene), loss, factor=0.5)
-    torch.testing.assert_close(step.object_gradient_MYX, object_gradient / 2)
-    torch.testing.assert_close(step.probe_gradient_NHW, probe_gradient / 2)
+    torch.testing.assert_close(step.gradients["object"], object_gradient / 2)
+    torch.testing.assert_close(step.gradients["probe"], probe_gradient / 2)
     torch.testing.assert_close(total / len(CHOSEN), value / 2)
 
 
@@ -74,24 +71,24 @@ def test_fused_step_equals_autograd(
         masked=masked,
         scaled=scaled,
     )
-    hot = FusedStep(scene.scan, scene.object_MYX, scene.probe_NHW)
+    hot = FusedStep(scene.scan, waves(scene.object_MYX, scene.probe_NHW))
     assert_equals_reference(hot, scene, loss)
 
 
 def test_chunked_reference_equals_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step, "CHUNK", 2 * 4 * 120)
     scene = make_scene(object_states=2, states=2)
-    plain = AutogradStep(scene.scan, scene.object_MYX, scene.probe_NHW)
-    gradients = plain.object_gradient_MYX, plain.probe_gradient_NHW
+    plain = AutogradStep(scene.scan, waves(scene.object_MYX, scene.probe_NHW))
+    gradients = plain.gradients["object"], plain.gradients["probe"]
     assert_equals_reference(plain, scene, "poisson")
-    assert plain.object_gradient_MYX is gradients[0]
-    assert plain.probe_gradient_NHW is gradients[1]
+    assert plain.gradients["object"] is gradients[0]
+    assert plain.gradients["probe"] is gradients[1]
 
 
 def test_steps_see_variables_that_changed_in_place() -> None:
     for kind in (FusedStep, AutogradStep):
         scene = make_scene(object_states=2)
-        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
+        step = kind(scene.scan, waves(scene.object_MYX, scene.probe_NHW))
         scene.object_MYX.mul_(2)
         scene.probe_NHW.add_(1)
         assert_equals_reference(step, scene, "amplitude")
@@ -105,12 +102,13 @@ def test_a_new_loss_needs_its_terms_only(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(LOSSES, "fourth root", entry)
     scene = make_scene()
     variables = scene.object_MYX, scene.probe_NHW
-    chosen = make_step(scene.scan, *variables, ["amplitude", "fourth root"])
+    chosen = make_step(scene.scan, waves(*variables), ["amplitude", "fourth root"])
     assert isinstance(chosen, AutogradStep)
     assert_equals_reference(chosen, scene, "fourth root")
-    assert isinstance(make_step(scene.scan, *variables, ["amplitude", "gaussian"]), FusedStep)
+    known = make_step(scene.scan, waves(*variables), ["amplitude", "gaussian"])
+    assert isinstance(known, FusedStep)
     with pytest.raises(ValueError, match="fourth root"):
-        FusedStep(scene.scan, *variables).run(batch_of(scene), "fourth root")
+        FusedStep(scene.scan, waves(*variables)).run(batch_of(scene), "fourth root")
 
 
 @pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
@@ -118,9 +116,9 @@ def test_fused_step_is_precise_enough_in_single_precision(loss: str) -> None:
     scene = make_scene()
     _, (object_gradient, _) = reference(scene, loss)
     single = make_scene(dtype=torch.complex64)
-    step = FusedStep(single.scan, single.object_MYX, single.probe_NHW)
+    step = FusedStep(single.scan, waves(single.object_MYX, single.probe_NHW))
     step.run(batch_of(single), loss)
-    error = torch.linalg.vector_norm(step.object_gradient_MYX - object_gradient)
+    error = torch.linalg.vector_norm(step.gradients["object"] - object_gradient)
     assert error < 1e-5 * torch.linalg.vector_norm(object_gradient)
 
 

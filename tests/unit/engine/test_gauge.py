@@ -9,26 +9,27 @@ from tests.unit.engine.scene import make_scene
 
 from exitwave.engine.forward import data_loss
 from exitwave.engine.fused import FusedStep
-from exitwave.engine.gauge import Variables, pin_phase, pin_scale, recentre, scanned_box
+from exitwave.engine.gauge import pin_phase, pin_scale, recentre, scanned_box
+from exitwave.engine.parameters import Parameters
+from exitwave.schema.recipe import Adam
 
 ALL = np.arange(4, dtype=np.intp)
 
 
-def centred_scene() -> tuple[object, Variables]:
+def centred_scene() -> tuple[object, Parameters]:
     """Views in the middle of a large object, a small probe off the window's centre."""
     scene = make_scene(frames=4, shifted=False, masked=False, scaled=False)
     scan = scene.scan
     scan.corners_n2.clamp_(4, 10)
     probe = torch.zeros_like(scene.probe_NHW)
     probe[:, 5:8, 6:9] = 3 * scene.probe_NHW[:, 5:8, 6:9]
-    return scan, Variables(scene.object_MYX, probe, beta1=0.5, beta2=0.99)
+    return scan, Parameters.of_waves(scene.object_MYX, probe, Adam())
 
 
-def loss_of(scan: object, variables: Variables) -> float:
+def loss_of(scan: object, variables: Parameters) -> float:
     value = data_loss(
-        variables.object_MYX,
-        variables.probe_NHW,
-        scan.corners_n2,
+        variables.named(),
+        scan.views(torch.arange(len(scan))),
         scan.intensities(np.arange(len(scan))).double(),
         "poisson",
         epsilon=scan.epsilon,
@@ -36,11 +37,11 @@ def loss_of(scan: object, variables: Variables) -> float:
     return float(value)
 
 
-def one_step(scan: object, variables: Variables) -> None:
-    step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
+def one_step(scan: object, variables: Parameters) -> None:
+    step = FusedStep(scan, variables.named())
     step.run(next(iter(scan.feed([ALL]))), "poisson")
-    variables.object_adam.step(step.object_gradient_MYX, 0.1)
-    variables.probe_adam.step(step.probe_gradient_NHW, 0.1)
+    variables["object"].adam.step(step.gradients["object"], 0.1)
+    variables["probe"].adam.step(step.gradients["probe"], 0.1)
 
 
 INNER = (slice(None), slice(2, 10), slice(3, 9))
@@ -54,8 +55,8 @@ def test_recentring_changes_neither_the_loss_nor_the_next_step() -> None:
         one_step(scan, variables)
         for field in (
             variables.probe_NHW,
-            variables.probe_adam.first,
-            variables.probe_adam.second,
+            variables["probe"].adam.first,
+            variables["probe"].adam.second,
         ):
             inner = field[INNER].clone()
             field.zero_()
@@ -96,11 +97,11 @@ def test_moments_are_those_of_the_scaled_variables() -> None:
         scan, variables = centred_scene()
         if scaled_first:
             pin_scale(variables, (3, 18, 2, 20))
-        step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
+        step = FusedStep(scan, variables.named())
         step.run(next(iter(scan.feed([ALL]))), "poisson")
         for adam, gradient in (
-            (variables.object_adam, step.object_gradient_MYX),
-            (variables.probe_adam, step.probe_gradient_NHW),
+            (variables["object"].adam, step.gradients["object"]),
+            (variables["probe"].adam, step.gradients["probe"]),
         ):
             adam.step(gradient, 0.0)
         if not scaled_first:
@@ -108,7 +109,7 @@ def test_moments_are_those_of_the_scaled_variables() -> None:
         moments.append(
             [
                 m
-                for a in (variables.object_adam, variables.probe_adam)
+                for a in (variables["object"].adam, variables["probe"].adam)
                 for m in (a.first, a.second)
             ]
         )
@@ -120,7 +121,7 @@ def test_moments_turn_with_the_phase() -> None:
     scan, variables = centred_scene()
     one_step(scan, variables)
     angle = float(torch.angle(variables.probe_NHW[0].sum()))
-    adams = (variables.object_adam, variables.probe_adam)
+    adams = (variables["object"].adam, variables["probe"].adam)
     before = [(adam.first.clone(), adam.second.clone()) for adam in adams]
     pin_phase(variables)
     cosine, sine = np.cos(angle) ** 2, np.sin(angle) ** 2

@@ -11,6 +11,7 @@ from tests.unit.engine.test_reconstruct import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, reconstruct
+from exitwave.engine.forward import waves
 from exitwave.engine.held_out import judge, spared
 from exitwave.engine.scan import load
 from exitwave.schema.recipe import Recipe, Stage
@@ -42,11 +43,11 @@ def test_the_truth_is_judged_as_good_as_its_noise() -> None:
     truth, probe = (
         torch.from_numpy(field)[None] for field in (simulated.object_YX, simulated.probe_HW)
     )
-    judged = judge(scan, truth, probe, np.arange(36), 7)
+    judged = judge(scan, waves(truth, probe), np.arange(36), 7)
     # (sqrt D - sqrt I)^2 has the mean 1/4 where counts are many, less where they are few.
     assert 0.1 < judged.amplitude < 0.25
     assert (judged.patterns, judged.epoch) == (36, 7)
-    worse = judge(scan, truth, 1.1 * probe, np.arange(36), 7)
+    worse = judge(scan, waves(truth, 1.1 * probe), np.arange(36), 7)
     assert worse.amplitude > judged.amplitude and worse.poisson > judged.poisson
 
 
@@ -61,9 +62,9 @@ def test_losses_are_means_per_valid_pixel() -> None:
     truth, probe = (
         torch.from_numpy(field)[None] for field in (simulated.object_YX, simulated.probe_HW)
     )
-    assert judge(scan, truth, probe, chosen, 1).amplitude < 1e-6
+    assert judge(scan, waves(truth, probe), chosen, 1).amplitude < 1e-6
     # Twice the amplitude: four times the counts, (sqrt(4 I) - sqrt I)^2 = I.
-    doubled, mean = judge(scan, truth, 2 * probe, chosen, 1), counts[:, mask_HW].mean()
+    doubled, mean = judge(scan, waves(truth, 2 * probe), chosen, 1), counts[:, mask_HW].mean()
     assert doubled.amplitude == pytest.approx(mean, rel=1e-3)
     assert doubled.poisson == pytest.approx((3 - np.log(4)) * mean, rel=1e-3)
 

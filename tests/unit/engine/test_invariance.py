@@ -12,7 +12,7 @@ import torch
 from tests.unit.engine.scene import Scene, make_scene
 from torch import Tensor
 
-from exitwave.engine.forward import model_counts
+from exitwave.engine.forward import model_counts, waves
 from exitwave.engine.fused import FusedStep
 from exitwave.engine.step import AutogradStep
 from exitwave.schema.recipe import Loss
@@ -71,15 +71,11 @@ def outcome(scene: Scene, kind: type, loss: Loss) -> tuple[Tensor, Tensor, Tenso
     chosen = np.arange(len(scene.scan), dtype=np.intp)
     (batch,) = scene.scan.feed([chosen])
     with torch.no_grad():
-        model = model_counts(
-            scene.object_MYX,
-            scene.probe_NHW,
-            scene.scan.corners_n2,
-            scale_B=scene.scan.scale_n,
-        )
-        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
+        named = waves(scene.object_MYX, scene.probe_NHW)
+        model = model_counts(named, scene.scan.views(torch.arange(len(scene.scan))))
+        step = kind(scene.scan, named)
         value = step.run(batch, loss)
-    return model, value, step.object_gradient_MYX, step.probe_gradient_NHW
+    return model, value, step.gradients["object"], step.gradients["probe"]
 
 
 @pytest.mark.parametrize("gauge", list(GAUGES))

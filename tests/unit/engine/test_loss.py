@@ -14,12 +14,12 @@ from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
-from exitwave.engine.detect import detect
-from exitwave.engine.forward import data_loss
+from exitwave.engine.forward import Views, data_loss, waves
+from exitwave.engine.forward.detect import detect
+from exitwave.engine.forward.illuminate import exit_waves
+from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.fused import FusedStep
-from exitwave.engine.illuminate import exit_waves
 from exitwave.engine.loss import LOSSES, PixelLoss, limit_ratio, pattern_losses, stage_factors
-from exitwave.engine.propagate import propagate
 from exitwave.engine.step import AutogradStep
 from exitwave.schema import recipe as schema
 from exitwave.schema.recipe import Loss, Stage
@@ -85,14 +85,14 @@ def test_gradients_equal_finite_differences_of_the_value(kind: type, loss: Loss)
     scene = make_scene(object_states=2, states=2)
     (batch,) = scene.scan.feed([CHOSEN])
     with torch.no_grad():
-        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
+        step = kind(scene.scan, waves(scene.object_MYX, scene.probe_NHW))
 
         def mean_loss() -> torch.Tensor:
             return step.run(batch, loss, 0.5) / len(batch)
 
         for variable, gradient in (
-            (scene.object_MYX, step.object_gradient_MYX),
-            (scene.probe_NHW, step.probe_gradient_NHW),
+            (scene.object_MYX, step.gradients["object"]),
+            (scene.probe_NHW, step.gradients["probe"]),
         ):
             found = directional_difference(mean_loss, variable)
             mean_loss()
@@ -109,8 +109,8 @@ def test_masked_pixels_have_no_say(kind: type, loss: Loss) -> None:
         stored = scene.scan.patterns.stored_nHW
         stored[:, ~scene.scan.mask_HW] = lit
         (batch,) = scene.scan.feed([CHOSEN])
-        step = kind(scene.scan, scene.object_MYX, scene.probe_NHW)
-        outcomes.append((step.run(batch, loss), step.object_gradient_MYX.clone()))
+        step = kind(scene.scan, waves(scene.object_MYX, scene.probe_NHW))
+        outcomes.append((step.run(batch, loss), step.gradients["object"].clone()))
     for here, there in zip(*outcomes, strict=True):
         torch.testing.assert_close(here, there, rtol=0, atol=0)
 
@@ -137,7 +137,8 @@ def test_mixed_states_loss_equals_the_mean_over_split_patterns(loss: Loss) -> No
             assert len(losses) == 6
             value = torch.stack(losses).mean()
         else:
-            value = data_loss(variables[0], variables[1], corners, counts, loss, epsilon=0.0)
+            views = Views(corners_B2=corners)
+            value = data_loss(waves(*variables), views, counts, loss, epsilon=0.0)
         values.append(value.detach())
         gradients.append(torch.autograd.grad(value, variables))
     torch.testing.assert_close(values[0], values[1], rtol=1e-8, atol=1e-12)

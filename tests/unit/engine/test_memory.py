@@ -62,8 +62,8 @@ def test_a_run_keeps_to_its_bound(subpixel: str, start: str) -> None:
 
 
 def test_the_reference_step_keeps_to_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def kind(scan, object_MYX, probe_NHW, losses, **more):
-        return AutogradStep(scan, object_MYX, probe_NHW)
+    def kind(scan, named, losses, **more):
+        return AutogradStep(scan, named)
 
     monkeypatch.setattr("exitwave.engine.descent.make_step", kind)
     assert peak_bytes(lambda: run(None)) > 15e6

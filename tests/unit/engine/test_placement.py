@@ -10,6 +10,7 @@ import torch
 from tests.unit.engine.test_search import RING, SIDE, scan_of
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine.forward import waves
 from exitwave.engine.placement import Distortion, Placement, gather_placement
 from exitwave.engine.scan import load
 from exitwave.schema.recipe import Recipe, Stage
@@ -34,7 +35,9 @@ def placed(truth: Truth, positions_px: np.ndarray, **changes: object) -> Placeme
     scan = load(moved, Recipe(), torch.device("cpu"))
     object_MYX = torch.from_numpy(object_YX.astype(np.complex64)[None])
     probe_NHW = torch.from_numpy(beam_HW.astype(np.complex64)[None])
-    return gather_placement(scan, object_MYX, probe_NHW, np.arange(len(scan), dtype=np.intp))
+    return gather_placement(
+        scan, waves(object_MYX, probe_NHW), np.arange(len(scan), dtype=np.intp)
+    )
 
 
 def distortion_of(placement: Placement) -> Distortion:

@@ -91,15 +91,16 @@ def test_subpixel_positions_are_used(small: SimulatedScan) -> None:
     """Data modelled at fractional positions are fitted far better with them than rounded."""
     random = np.random.default_rng(5)
     positions = small.positions_px + random.uniform(-0.5, 0.5, small.positions_px.shape)
-    from exitwave.engine.forward import model_counts
-    from exitwave.engine.illuminate import split_positions
+    from exitwave.engine.forward import Views, model_counts, waves
+    from exitwave.engine.forward.illuminate import split_positions
 
     corners, shifts = split_positions(torch.from_numpy(positions))
     counts = model_counts(
-        torch.from_numpy(small.object_YX)[None],
-        torch.from_numpy(small.probe_HW)[None],
-        corners,
-        shifts_B2=shifts.float(),
+        waves(torch.from_numpy(small.object_YX)[None], torch.from_numpy(small.probe_HW)[None]),
+        Views(
+            corners_B2=corners,
+            shifts_B2=shifts.float(),
+        ),
     )
     dataset = Dataset(frames=ArrayFrames(counts.numpy()), positions_px=positions)
     start = StartingPoint(

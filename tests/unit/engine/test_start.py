@@ -11,7 +11,7 @@ from tests.unit.engine.test_reconstruct import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import StartingPoint
-from exitwave.engine.forward import model_counts
+from exitwave.engine.forward import Views, model_counts, waves
 from exitwave.engine.scan import Scan, load
 from exitwave.engine.start import begin
 from exitwave.schema.errors import DataError
@@ -69,7 +69,7 @@ def test_noise_is_complex_of_the_size_asked_for_and_follows_the_seed(scan: Scan)
 def test_the_probe_has_the_amplitude_of_least_squares(scan: Scan) -> None:
     object_MYX, probe_NHW = begun(scan, probe_states=2)
     roots = scan.intensities(np.arange(len(scan))).sqrt()
-    model = model_counts(object_MYX, probe_NHW, scan.corners_n2).sqrt()
+    model = model_counts(waves(object_MYX, probe_NHW), Views(corners_B2=scan.corners_n2)).sqrt()
     misfit = [float((f * model - roots).square().sum()) for f in (0.99, 1.0, 1.01)]
     assert misfit[1] == min(misfit)
 

@@ -12,14 +12,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from exitwave.engine.feed import Resident
 from exitwave.engine.fused import FusedStep
-from exitwave.engine.gauge import Variables
+from exitwave.engine.parameters import Parameters
 from exitwave.engine.prior import AdaptivePrior, total_variation
 from exitwave.engine.scan import Scan
 from exitwave.engine.step import AutogradStep
 from exitwave.engine.update import Update
-from exitwave.schema.recipe import Loss, Prior
+from exitwave.schema.recipe import Adam, Loss, Prior
 
 CHOSEN = np.array([2, 0, 3], dtype=np.intp)
+
+
+TERMS = 120
+"""Pixels of a pattern."""
 
 
 def make_scan(device: str) -> Scan:
@@ -38,11 +42,11 @@ def make_scan(device: str) -> Scan:
     )
 
 
-def make_variables(device: str) -> Variables:
+def make_variables(device: str) -> Parameters:
     random = torch.Generator().manual_seed(5)
     object_MYX = torch.randn(2, 24, 22, dtype=torch.complex64, generator=random)
     probe_NHW = torch.randn(2, 12, 10, dtype=torch.complex64, generator=random)
-    return Variables(object_MYX.to(device), probe_NHW.to(device), beta1=0.5, beta2=0.99)
+    return Parameters.of_waves(object_MYX.to(device), probe_NHW.to(device), Adam())
 
 
 class _SkipFusedAdam(TorchDispatchMode):
@@ -62,11 +66,11 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
     """On a device without numbers reading one fails, and so does mixing with the host."""
     scan, variables = make_scan("meta"), make_variables("meta")
     with torch.no_grad(), _SkipFusedAdam():
-        step = FusedStep(scan, variables.object_MYX, variables.probe_NHW)
+        step = FusedStep(scan, variables.named())
         assert step.needs_no_host
         prior = AdaptivePrior(Prior(balance=balance), variables.object_MYX)
-        update = Update(step, variables, prior)
-        update.begin_epoch(0.1, 0.1)
+        update = Update(step, variables, prior, TERMS)
+        update.begin_epoch({"object": 0.1, "probe": 0.1})
         nowhere = np.full(3, -1, dtype=np.intp)
         index_B = torch.empty(3, dtype=torch.int64, device="meta")
         update.run(scan.patterns.batch(nowhere, index_B), loss, 0.5)
@@ -78,13 +82,13 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
 
 def run_once(
     step_kind: type, prior: Prior | None, probe_rate: float
-) -> tuple[Update, Variables]:
+) -> tuple[Update, Parameters]:
     scan, variables = make_scan("cpu"), make_variables("cpu")
     with torch.no_grad():
-        step = step_kind(scan, variables.object_MYX, variables.probe_NHW)
+        step = step_kind(scan, variables.named())
         adaptive = prior and AdaptivePrior(prior, variables.object_MYX)
-        update = Update(step, variables, adaptive)
-        update.begin_epoch(0.01, probe_rate)
+        update = Update(step, variables, adaptive, TERMS)
+        update.begin_epoch({"object": 0.01, "probe": probe_rate})
         (batch,) = scan.feed([CHOSEN])
         update.run(batch, "poisson", 0.5)
     return update, variables

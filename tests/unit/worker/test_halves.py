@@ -176,9 +176,7 @@ def test_what_is_told_of_a_run_without_raster_or_spared_patterns() -> None:
     assert set(numbers) == {"prtf_cycles_per_px", "overlap"}
     prtf = assessed.curves["prtf"].values
     assert prtf.shape == (32, 2)
-    patterns = modelled_patterns(
-        free, last.object_MYX(), last.probe_NHW(), np.arange(25), device="cpu"
-    )
+    patterns = modelled_patterns(free, last.parameters(), np.arange(25), device="cpu")
     expected = transfer_function(
         ((part.model_BHW, part.counts_BHW) for part in patterns), free.mask_HW
     )

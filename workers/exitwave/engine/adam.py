@@ -1,4 +1,4 @@
-"""Adam for one complex variable, and how its moments follow a change of gauge.
+"""Adam for one variable, complex or real, and how its moments follow a change of gauge.
 
 Real and imaginary parts are separate variables to Adam, as torch has it (Kingma & Ba,
 arXiv:1412.6980, algorithm 1).
@@ -19,11 +19,12 @@ above that epsilon: 0.05 counts where there are 250 patterns."""
 
 
 class Adam:
-    """Moments of one complex variable, which it changes in place.
+    """Moments of one variable, which it changes in place.
 
     Parameters
     ----------
-    variable : Tensor, complex
+    variable : Tensor
+        Complex, or real: that has no phase to turn.
     beta1, beta2 : float
         Decay of the first and second moment.
     epsilon : float
@@ -33,17 +34,17 @@ class Adam:
     def __init__(
         self, variable: Tensor, *, beta1: float, beta2: float, epsilon: float = EPSILON
     ) -> None:
-        self._variable = torch.view_as_real(variable)
+        self._variable = _as_real(variable)
         self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
         self.first = torch.zeros_like(self._variable)
         self.second = torch.zeros_like(self._variable)
         self._steps = torch.zeros((), dtype=torch.float32, device=variable.device)
 
     def step(self, gradient: Tensor, rate: float | Tensor) -> None:
-        """One update along a complex gradient; a rate on the device is not read back."""
+        """One update along a gradient; a rate on the device is not read back."""
         adam_update(
             [self._variable],
-            [torch.view_as_real(gradient)],
+            [_as_real(gradient)],
             [self.first],
             [self.second],
             [],
@@ -91,6 +92,10 @@ class Adam:
         exchanged = (imaginary - real).mul_(factor.imag**2)
         real.add_(exchanged)
         imaginary.sub_(exchanged)
+
+
+def _as_real(values: Tensor) -> Tensor:
+    return torch.view_as_real(values) if values.is_complex() else values
 
 
 def epsilon_for(mean_count: float, patterns: int) -> float:

@@ -21,11 +21,15 @@ class Algorithm(Protocol):
     Attributes
     ----------
     object_MYX, probe_NHW : Tensor, complex
-        The variables, on the scan's device. They change in place.
+        The first two parameters, on the scan's device. They change in place.
     """
 
     object_MYX: Tensor
     probe_NHW: Tensor
+
+    def named(self) -> dict[str, Tensor]:
+        """All parameters by name, object and probe first; they change in place."""
+        ...
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """All updates of one epoch, gauges included."""

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Clamp
 
-from .gauge import Box, Variables
+from .gauge import Box
+from .parameters import Parameters
 
 WHOLE_CIRCLE = 2 * math.pi - 1e-9
 
 
-def clamp(variables: Variables, limits: Clamp, scanned: Box) -> None:
+def clamp(variables: Parameters, limits: Clamp, scanned: Box) -> None:
     """Hold modulus and phase of the object within the recipe's limits."""
     if limits.modulus > 0:
         clip_modulus(variables.object_MYX, limits.modulus)
@@ -35,7 +36,7 @@ def clip_phase(object_MYX: Tensor, low_rad: float, high_rad: float) -> None:
     )
 
 
-def centre_phase(variables: Variables, middle_rad: float, scanned: Box) -> None:
+def centre_phase(variables: Parameters, middle_rad: float, scanned: Box) -> None:
     """Turn the object so that its mean over the scanned box has this phase.
 
     A common phase of the object is not measured; without this a range of phases would
@@ -44,5 +45,4 @@ def centre_phase(variables: Variables, middle_rad: float, scanned: Box) -> None:
     y0, y1, x0, x1 = scanned
     mean = complex(variables.object_MYX[:, y0:y1, x0:x1].sum())
     angle_rad = middle_rad - math.atan2(mean.imag, mean.real)
-    variables.object_MYX.mul_(complex(math.cos(angle_rad), math.sin(angle_rad)))
-    variables.object_adam.rotate(angle_rad)
+    variables["object"].turn(angle_rad)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Stage
 
+from .forward import Named
 from .memory import waves_fit
 from .scan import Scan
 
@@ -52,20 +53,22 @@ def linear_overlap(scan: Scan, probe_NHW: Tensor) -> float:
     return 1 - math.sqrt(math.pi / (4 * cover))
 
 
-def applies(
-    stage: Stage, scan: Scan, object_MYX: Tensor, probe_NHW: Tensor, *, out_of_focus: bool
-) -> bool:
+def applies(stage: Stage, scan: Scan, named: Named, *, out_of_focus: bool) -> bool:
     """Whether a stage is for this scan.
 
-    Descent and difference map differ in what they can do: the latter knows one object state
-    and keeps a wave of every view. It frees views that are stuck in wrong minima, which views
-    of a beam out of focus are not: their shadows tell where they are. There it only spoils what
-    little light tells, to |cPCC| 0.3 to 0.8 where descent alone ends at 0.97.
+    Descent and difference map differ in what they can do: the latter knows one object state, no
+    further parts of the forward model, and keeps a wave of every view. It frees views that are
+    stuck in wrong minima, which views of a beam out of focus are not: their shadows tell where
+    they are. There it only spoils what little light tells, to |cPCC| 0.3 to 0.8 where descent
+    alone ends at 0.97.
     """
     if stage.method == "difference_map" and (
         out_of_focus
-        or len(object_MYX) > 1
-        or not waves_fit(scan.device, scan.work_bytes, len(scan), probe_NHW)
+        or len(named["object"]) > 1
+        or set(named) != {"object", "probe"}
+        or not waves_fit(scan.device, scan.work_bytes, len(scan), named["probe"])
     ):
         return False
-    return stage.below_overlap >= 1 or linear_overlap(scan, probe_NHW) < stage.below_overlap
+    if stage.below_overlap >= 1:
+        return True
+    return linear_overlap(scan, named["probe"]) < stage.below_overlap

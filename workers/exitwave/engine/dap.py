@@ -13,7 +13,7 @@ from torch import Tensor
 from exitwave.schema.recipe import Recipe
 
 from .baselines import DifferenceMap
-from .baselines.iterate import refuse_object_states
+from .baselines.iterate import refuse_object_states, refuse_parts
 from .descent import Descent
 from .scan import Scan
 from .schedule import Epoch
@@ -36,14 +36,17 @@ class Dap:
     Raises
     ------
     RecipeError
-        A stage that always runs is by the difference map, with several object states.
+        A stage that always runs is by the difference map, with several object states or parts
+        of the forward model that it does not know.
     """
 
     def __init__(
         self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
     ) -> None:
         if recipe.surely_in_difference_map:
-            refuse_object_states(replace(recipe, algorithm="dm"))
+            as_baseline = replace(recipe, algorithm="dm")
+            refuse_object_states(as_baseline)
+            refuse_parts(as_baseline)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe = scan, recipe
         self._descent = Descent(scan, recipe, object_MYX, probe_NHW)
@@ -59,6 +62,10 @@ class Dap:
         return LossTerms(
             total=epoch.factor * loss.total, data=epoch.factor * loss.data, prior=0.0
         )
+
+    def named(self) -> dict[str, Tensor]:
+        """The parameters by name; they change in place."""
+        return self._descent.named()
 
     def tensors(self) -> dict[str, Tensor]:
         """Those of the descent, and within a difference map its waves."""

@@ -16,8 +16,10 @@ from exitwave.schema.recipe import Recipe, Stage
 from .adam import epsilon_for
 from .clamp import clamp, clip_modulus
 from .discrepancy import Discrepancy
-from .gauge import Variables, pin, scanned_box
+from .forward import fitted_parts
+from .gauge import pin, scanned_box
 from .graphs import recorded
+from .parameters import Parameters
 from .prior import AdaptivePrior, for_dose
 from .rates import Plateau, rate_share
 from .scan import Scan, inner_band
@@ -28,7 +30,7 @@ from .update import Update
 
 
 class Descent:
-    """Variables, their moments and the buffers of the steps; an `Algorithm`.
+    """Parameters, their moments and the buffers of the steps; an `Algorithm`.
 
     Parameters
     ----------
@@ -43,13 +45,8 @@ class Descent:
     ) -> None:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
-        self.variables = Variables(
-            object_MYX,
-            probe_NHW,
-            beta1=recipe.adam.beta1,
-            beta2=recipe.adam.beta2,
-            epsilon=epsilon_for(scan.mean_count, len(scan)),
-        )
+        epsilon = epsilon_for(scan.mean_count, len(scan))
+        self.parameters = Parameters.of_recipe(scan, recipe, object_MYX, probe_NHW, epsilon)
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
@@ -64,16 +61,8 @@ class Descent:
             self._fit(stage)
         if epoch.begins_stage:
             self._begin_stage(epoch)
-        object_rate = stage.object_rate * rate_share(
-            stage.object_schedule, epoch.decay, self._object_plateau
-        )
-        probe_rate = stage.probe_rate * rate_share(
-            stage.probe_schedule, epoch.decay, self._probe_plateau
-        )
-        if epoch.number <= self._recipe.probe_after:
-            probe_rate = 0.0
         update = self._update
-        update.begin_epoch(object_rate, probe_rate)
+        update.begin_epoch(self._rates(epoch))
         for batch in self._scan.feed(epoch.batches):
             self._run_update(batch, stage.loss, epoch.factor)
         frames = sum(len(chosen) for chosen in epoch.batches)
@@ -84,23 +73,36 @@ class Descent:
         for plateau in (self._object_plateau, self._probe_plateau):
             plateau.hear(data + prior, stage)
         # Clamps come last: gauges turn and scale the object.
-        pin(self.variables, self._recipe.gauge, self._box)
-        clamp(self.variables, self._recipe.clamp, self._box)
-        if self._adaptive is not None and self._discrepancy.look(
-            epoch, self.object_MYX, self.probe_NHW
-        ):
+        self.parameters.pin_parts()
+        pin(self.parameters, self._recipe.gauge, self._box)
+        clamp(self.parameters, self._recipe.clamp, self._box)
+        if self._adaptive is not None and self._discrepancy.look(epoch, self.named()):
             self._adaptive.strengthen(self._discrepancy.factor)
         return LossTerms(total=data + prior, data=data, prior=prior)
 
+    def named(self) -> dict[str, Tensor]:
+        """The parameters by name; they change in place."""
+        return self.parameters.named()
+
     def tensors(self) -> dict[str, Tensor]:
-        """Object, probe and their moments."""
-        tensors = {"object": self.object_MYX, "probe": self.probe_NHW}
-        for name, adam in (
-            ("object", self.variables.object_adam),
-            ("probe", self.variables.probe_adam),
-        ):
-            tensors |= {f"{name}_{part}": moment for part, moment in adam.tensors().items()}
-        return tensors
+        """Parameters and their moments."""
+        return self.parameters.tensors()
+
+    def _rates(self, epoch: Epoch) -> dict[str, float]:
+        """Of all parameters: what parts add moves in proportion to the object."""
+        stage = epoch.stage
+        object_rate = stage.object_rate * rate_share(
+            stage.object_schedule, epoch.decay, self._object_plateau
+        )
+        probe_rate = stage.probe_rate * rate_share(
+            stage.probe_schedule, epoch.decay, self._probe_plateau
+        )
+        if epoch.number <= self._recipe.probe_after:
+            probe_rate = 0.0
+        rates = {"object": object_rate, "probe": probe_rate}
+        for part in fitted_parts(self._recipe):
+            rates[part.name] = object_rate * getattr(self._recipe, part.name).rate
+        return rates
 
     def numbers(self) -> dict[str, float]:
         """What the plateau schedules have heard."""
@@ -129,8 +131,7 @@ class Descent:
         self._share = scan.valid_pixels / self._scan.valid_pixels
         step = make_step(
             scan,
-            self.object_MYX,
-            self.probe_NHW,
+            self.named(),
             [stage.loss for stage in self._recipe.stages],
             deterministic=self._recipe.deterministic,
         )
@@ -140,7 +141,9 @@ class Descent:
             whole_from = stage.prior_from * len(self._scan)
             self._adaptive = AdaptivePrior(prior, self.object_MYX, whole_from)
             self._adaptive.strengthen(self._discrepancy.factor)
-        self._update = Update(step, self.variables, self._adaptive)
+        pairs = len(self.object_MYX) * len(self.probe_NHW)
+        terms = scan.valid_pixels * pairs
+        self._update = Update(step, self.parameters, self._adaptive, terms)
         self._run_update = recorded(self._update, step, scan)
 
     def _dose_ph(self, band: float) -> float:
@@ -161,5 +164,4 @@ class Descent:
 
     def forget(self) -> None:
         """Moments back to zero."""
-        self.variables.object_adam.forget()
-        self.variables.probe_adam.forget()
+        self.parameters.forget()

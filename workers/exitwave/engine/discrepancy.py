@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from torch import Tensor
 
 from .evidence import misfit
+from .forward import Named
 from .scan import Scan
 from .schedule import Epoch
 
@@ -44,13 +44,13 @@ class Discrepancy:
         self._scan, self._least, self._last_stage = scan, least, last_stage
         self.factor = 1.0
 
-    def look(self, epoch: Epoch, object_MYX: Tensor, probe_NHW: Tensor) -> bool:
+    def look(self, epoch: Epoch, named: Named) -> bool:
         """Whether the factor has grown, as this epoch ends."""
         if not self._is_due(epoch) or self.factor * GROWTH > MOST:
             return False
         frames = np.sort(np.concatenate(epoch.batches))
         chosen = frames[:: max(1, len(frames) // FRAMES)]
-        if misfit(self._scan, object_MYX, probe_NHW, chosen) >= self._least:
+        if misfit(self._scan, named, chosen) >= self._least:
             return False
         self.factor *= GROWTH
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from exitwave.schema.errors import Diverged
 from exitwave.schema.recipe import Algorithm as Name
@@ -31,16 +32,16 @@ def check_progress(
     Raises
     ------
     Diverged
-        Loss, object or probe is not finite, or the loss is worse than that of no light at
+        Loss or a parameter is not finite, or the loss is worse than that of no light at
         all. The message names the epoch and what to change.
     """
     kind = epoch.stage.loss
     pairs = algorithm.object_MYX.shape[0] * algorithm.probe_NHW.shape[0]
     # A stage's background is modelled light, too, and may be more than what was measured.
     worst = LOSSES[kind].worst * (scan.mean_count + epoch.stage.background) / pairs
-    sums = [torch.view_as_real(v).sum() for v in (algorithm.object_MYX, algorithm.probe_NHW)]
+    sums = [_sum(values) for values in algorithm.named().values()]
     if not math.isfinite(loss.total) or not math.isfinite(float(sum(sums))):
-        found = f"loss is {loss.total:.4g}, object or probe are not finite"
+        found = f"loss is {loss.total:.4g}, or {' or '.join(algorithm.named())} not finite"
     elif loss.data / epoch.factor > worst:
         found = (
             f"{kind} loss is {loss.data / epoch.factor:.4g}, worse than with no light at all"
@@ -51,3 +52,7 @@ def check_progress(
         f"epoch {epoch.number}: {found}; {_CURE[name].format(stage=epoch.stage_number)}, "
         "or check frames and positions"
     )
+
+
+def _sum(values: Tensor) -> Tensor:
+    return torch.view_as_real(values).sum() if values.is_complex() else values.sum()

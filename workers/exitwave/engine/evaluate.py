@@ -1,8 +1,8 @@
-"""What a given object and probe say about chosen patterns of a dataset."""
+"""What given parameters say about chosen patterns of a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from torch import Tensor
 from exitwave.schema.recipe import SubPixel
 
 from .dataset import Dataset
-from .forward import model_counts
-from .illuminate import split_positions
+from .forward import Views, model_counts
+from .forward.illuminate import split_positions
 from .scan import SUBPIXEL_FROM_PX, choose_device
 
 SLAB = 16
@@ -41,22 +41,21 @@ class ModelledPatterns:
 
 def modelled_patterns(
     dataset: Dataset,
-    object_MYX: NDArray[Any],
-    probe_NHW: NDArray[Any],
+    parameters: Mapping[str, NDArray[Any]],
     chosen: NDArray[np.intp],
     *,
     subpixel: SubPixel = "auto",
     device: str = "auto",
 ) -> Iterator[ModelledPatterns]:
-    """Model chosen patterns from an object and a probe, a few at a time.
+    """Model chosen patterns from a run's parameters, a few at a time.
 
     Parameters
     ----------
     dataset : Dataset
         Gives positions, flux, mask and the measured counts.
-    object_MYX : ndarray, complex (M, Y, X)
-        In the dataset's frame; NaN counts as zero.
-    probe_NHW : ndarray, complex (N, H, W)
+    parameters : mapping of ndarray
+        As `EpochState.parameters` gives them: ``object`` (M, Y, X) in the dataset's frame and
+        ``probe`` (N, H, W), complex, and what further parts have fitted. NaN counts as zero.
     chosen : ndarray (n,)
         Indices of frames.
     subpixel : {"auto", "on", "off"}
@@ -69,10 +68,7 @@ def modelled_patterns(
         There is no such device.
     """
     place = choose_device(device)
-    waves = [
-        torch.from_numpy(np.nan_to_num(np.asarray(wave, np.complex64))).to(place)
-        for wave in (object_MYX, probe_NHW)
-    ]
+    named = {name: _on(place, values) for name, values in parameters.items()}
     corners_n2, shifts_n2 = split_positions(torch.from_numpy(dataset.positions_px))
     off_grid = float(shifts_n2.abs().max()) > SUBPIXEL_FROM_PX
     shifted = subpixel == "on" or (subpixel == "auto" and off_grid)
@@ -81,14 +77,14 @@ def modelled_patterns(
         scale_B: Tensor | None = None
         if dataset.scale_n is not None:
             scale_B = torch.from_numpy(dataset.scale_n[part]).float().to(place)
+        views = Views(
+            index_B=torch.from_numpy(part).to(place),
+            corners_B2=corners_n2[part].to(place),
+            shifts_B2=shifts_n2[part].float().to(place) if shifted else None,
+            scale_B=scale_B,
+        )
         with torch.no_grad():
-            model_BHW = model_counts(
-                waves[0],
-                waves[1],
-                corners_n2[part].to(place),
-                shifts_B2=shifts_n2[part].float().to(place) if shifted else None,
-                scale_B=scale_B,
-            )
+            model_BHW = model_counts(named, views)
         yield ModelledPatterns(
             chosen=part,
             model_BHW=model_BHW.cpu().numpy(),
@@ -98,3 +94,8 @@ def modelled_patterns(
 
 def _measured(dataset: Dataset, chosen: NDArray[np.intp]) -> NDArray[np.float32]:
     return dataset.read_valid(chosen).astype(np.float32)
+
+
+def _on(device: torch.device, values: NDArray[Any]) -> Tensor:
+    precision = np.complex64 if np.iscomplexobj(values) else np.float32
+    return torch.from_numpy(np.nan_to_num(np.asarray(values, precision))).to(device)

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .forward import model_counts
+from .forward import Named, model_counts
 from .memory import view_work_bytes
 from .noise import PoissonNoise, half_deviance
 from .scan import Scan
@@ -188,8 +188,7 @@ def without_pixels(scan: Scan, held_HW: Tensor | None) -> Scan:
 def gather_evidence(
     scan: Scan,
     held_HW: Tensor | None,
-    object_MYX: Tensor,
-    probe_NHW: Tensor,
+    named: Named,
     left_out: NDArray[np.intp],
     epoch: int,
 ) -> Evidence:
@@ -201,7 +200,8 @@ def gather_evidence(
         With all of its valid pixels.
     held_HW : Tensor of bool, optional
         Pixels that were left out of the fit.
-    object_MYX, probe_NHW : Tensor
+    named : mapping of Tensor
+        The parameters.
     left_out : ndarray of int
         Frames that were left out of the fit.
     epoch : int
@@ -213,8 +213,8 @@ def gather_evidence(
     sets = torch.stack([lit_HW & ~held_HW, lit_HW & held_HW]).to(mean_HW.dtype)
     noise = PoissonNoise(scan.device)
     rows = [
-        _figures(scan, chosen, mean_HW, sets, noise, object_MYX, probe_NHW)
-        for chosen in _slabs(scan, np.arange(len(scan)), len(object_MYX) * len(probe_NHW))
+        _figures(scan, chosen, mean_HW, sets, noise, named)
+        for chosen in _slabs(scan, np.arange(len(scan)), _pairs(named))
     ]
     table = torch.cat(rows, dim=1).double().cpu().numpy()
     fitted_n = np.ones(len(scan), np.bool_)
@@ -233,17 +233,15 @@ def gather_evidence(
     )
 
 
-def misfit(
-    scan: Scan, object_MYX: Tensor, probe_NHW: Tensor, frames: NDArray[np.intp]
-) -> float:
+def misfit(scan: Scan, named: Named, frames: NDArray[np.intp]) -> float:
     """Deviance of these frames on fitted pixels over what the model's noise would give."""
     mean_HW = scan.mean_light()
     lit_HW = lit_pixels(scan, mean_HW)
     sets = torch.stack([lit_HW, torch.zeros_like(lit_HW)]).to(mean_HW.dtype)
     noise = PoissonNoise(scan.device)
     sums = [
-        _figures(scan, chosen, mean_HW, sets, noise, object_MYX, probe_NHW)[:2].sum(dim=1)
-        for chosen in _slabs(scan, frames, len(object_MYX) * len(probe_NHW))
+        _figures(scan, chosen, mean_HW, sets, noise, named)[:2].sum(dim=1)
+        for chosen in _slabs(scan, frames, _pairs(named))
     ]
     off, expected = torch.stack(sums).double().sum(dim=0).tolist()
     return float(off / max(expected, _TINY))
@@ -263,18 +261,11 @@ def _figures(
     mean_HW: Tensor,
     sets: Tensor,
     noise: PoissonNoise,
-    object_MYX: Tensor,
-    probe_NHW: Tensor,
+    named: Named,
 ) -> Tensor:
     """The columns of `Evidence` for some frames, (columns, B), on the device."""
     index_B = torch.from_numpy(chosen).to(scan.device)
-    model_BHW = model_counts(
-        object_MYX,
-        probe_NHW,
-        scan.corners_n2[index_B],
-        shifts_B2=None if scan.shifts_n2 is None else scan.shifts_n2[index_B],
-        scale_B=None if scan.scale_n is None else scan.scale_n[index_B],
-    ).to(mean_HW.dtype)
+    model_BHW = model_counts(named, scan.views(index_B)).to(mean_HW.dtype)
     counts_BHW, light_BHW = scan.intensities(chosen), scan.light(chosen)
     fit_BHW, held_BHW = (pixels.expand_as(model_BHW) for pixels in sets)
     if (bad := scan.bad_pixels(chosen)) is not None:
@@ -314,3 +305,7 @@ def _slabs(scan: Scan, frames: NDArray[np.intp], states: int) -> list[NDArray[np
     bytes_per_view += MAPS_BYTES * math.prod(scan.window_HW)
     slab = scan.views_at_once(bytes_per_view, SLAB)
     return [frames[begin : begin + slab] for begin in range(0, len(frames), slab)]
+
+
+def _pairs(named: Named) -> int:
+    return len(named["object"]) * len(named["probe"])

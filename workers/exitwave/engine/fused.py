@@ -10,6 +10,7 @@ factors are applied to the weights, which are the smallest array.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +21,12 @@ from torch import Tensor
 from exitwave.schema.recipe import Loss
 
 from .feed import Batch
-from .illuminate import shift_ramps
+from .forward import Named
+from .forward.illuminate import shift_ramps
+from .forward.propagate import propagate, propagate_back
 from .loss import LOSSES, Slope
 from .memory import view_work_bytes
 from .patches import IndexPatches, make_patches
-from .propagate import propagate, propagate_back
 from .scan import Scan
 
 CHUNK_CPU = 2**18
@@ -35,21 +37,25 @@ RAMP_SLAB = 1024
 """Views whose ramps are in double precision at a time."""
 
 
+KNOWN = frozenset({"object", "probe", "intensity", "background"})
+"""Parameters whose gradients are written down here."""
+
+
 class FusedStep:
     """Loss and gradients of a batch, for every loss that knows its slope.
 
     Parameters
     ----------
     scan : Scan
-    object_MYX, probe_NHW : Tensor
-        The variables. They must only change in place.
+    named : mapping of Tensor
+        The parameters, of those in `KNOWN`. They must only change in place.
     deterministic : bool
         Equal numbers in every run on a GPU, too, at the price of a launch per view.
 
     Attributes
     ----------
-    object_gradient_MYX, probe_gradient_NHW : Tensor
-        d loss / d Re + i d loss / d Im, as torch has it; overwritten by `run`.
+    gradients : dict of Tensor
+        As in `Step`.
     needs_no_host : bool
         `run` reads a batch's indices on the device only.
     waves_per_view : int
@@ -59,17 +65,17 @@ class FusedStep:
     def __init__(
         self,
         scan: Scan,
-        object_MYX: Tensor,
-        probe_NHW: Tensor,
+        named: Named,
         *,
         deterministic: bool = False,
     ) -> None:
+        object_MYX, probe_NHW = named["object"], named["probe"]
         self._scan, self._probe_NHW = scan, probe_NHW
-        self.object_gradient_MYX = torch.zeros_like(object_MYX)
-        self.probe_gradient_NHW = torch.zeros_like(probe_NHW)
+        self._intensity_n, self._background_HW = named.get("intensity"), named.get("background")
+        self.gradients = {name: torch.zeros_like(values) for name, values in named.items()}
         self._patches = make_patches(
             object_MYX,
-            self.object_gradient_MYX,
+            self.gradients["object"],
             scan.corners_n2,
             scan.window_HW,
             deterministic=deterministic,
@@ -84,6 +90,12 @@ class FusedStep:
         real = probe_NHW.real
         self._mask_HW = None if scan.mask_HW is None else scan.mask_HW.to(real.dtype)
         self._make_buffers(object_MYX.shape[0])
+
+    @staticmethod
+    def knows(named: Named, losses: Collection[Loss]) -> bool:
+        """Whether these gradients are written down."""
+        slopes = all(LOSSES[loss].d_loss_d_model is not None for loss in losses)
+        return slopes and KNOWN.issuperset(named)
 
     def _make_buffers(self, object_states: int) -> None:
         states, height, width = self._probe_NHW.shape
@@ -126,8 +138,8 @@ class FusedStep:
             )
             for begin in range(0, len(batch), self._chunk)
         ]
-        self.object_gradient_MYX.zero_()
-        self.probe_gradient_NHW.zero_()
+        for gradient in self.gradients.values():
+            gradient.zero_()
         total = self._model_BHW.new_zeros(())
         if self._ramps is None:
             conj_NHW = torch.conj_physical(self._probe_NHW)
@@ -137,7 +149,7 @@ class FusedStep:
             far_NHW = torch.fft.fft2(self._probe_NHW)
             for part in parts:
                 total += self._sub_pixels(part, far_NHW, self._ramps)
-            self.probe_gradient_NHW.copy_(torch.fft.ifft2(self.probe_gradient_NHW))
+            self.gradients["probe"].copy_(torch.fft.ifft2(self.gradients["probe"]))
         return total.mul_(per_pattern)
 
     def _whole_pixels(self, part: _Part, conj_NHW: Tensor) -> Tensor:
@@ -147,7 +159,7 @@ class FusedStep:
         back_BMNHW, value = self._back(psi_BMNHW, part)
         torch.conj_physical(cut_BMHW, out=cut_BMHW)
         torch.mul(back_BMNHW, cut_BMHW[:, :, None], out=psi_BMNHW)
-        self.probe_gradient_NHW.add_(psi_BMNHW.sum((0, 1)))
+        self.gradients["probe"].add_(psi_BMNHW.sum((0, 1)))
         self._add_to_object(part, back_BMNHW, conj_NHW[None])
         return value
 
@@ -163,7 +175,7 @@ class FusedStep:
         torch.mul(back_BMNHW, cut_BMHW[:, :, None], out=psi_BMNHW)
         torch.conj_physical(ramp_BHW, out=ramp_BHW)
         moved_BNHW = torch.fft.fft2(psi_BMNHW.sum(1))
-        self.probe_gradient_NHW.add_(moved_BNHW.mul_(ramp_BHW[:, None]).sum(0))
+        self.gradients["probe"].add_(moved_BNHW.mul_(ramp_BHW[:, None]).sum(0))
         torch.conj_physical(probes_BNHW, out=probes_BNHW)
         self._add_to_object(part, back_BMNHW, probes_BNHW)
         return value
@@ -172,17 +184,25 @@ class FusedStep:
         """Patches of the object, times the root of the flux."""
         cut_BMHW = self._cut_BMHW[: len(part)]
         self._patches.gather(part.chosen, part.index_B, cut_BMHW)
-        if self._root_scale_n is not None:
-            cut_BMHW.mul_(self._root_scale_n[part.index_B][:, None, None, None])
+        if (roots_B := self._roots(part)) is not None:
+            cut_BMHW.mul_(roots_B[:, None, None, None])
         return cut_BMHW
+
+    def _roots(self, part: _Part) -> Tensor | None:
+        """Roots of the views' flux, measured times fitted."""
+        measured = None if self._root_scale_n is None else self._root_scale_n[part.index_B]
+        if self._intensity_n is None:
+            return measured
+        fitted = self._intensity_n[part.index_B].sqrt()
+        return fitted if measured is None else fitted * measured
 
     def _add_to_object(self, part: _Part, back_BMNHW: Tensor, conj_BNHW: Tensor) -> None:
         patches_BMHW = self._cut_BMHW[: len(part)]
         torch.mul(back_BMNHW[:, :, 0], conj_BNHW[:, None, 0], out=patches_BMHW)
         for n in range(1, conj_BNHW.shape[1]):
             patches_BMHW.addcmul_(back_BMNHW[:, :, n], conj_BNHW[:, None, n])
-        if self._root_scale_n is not None:
-            patches_BMHW.mul_(self._root_scale_n[part.index_B][:, None, None, None])
+        if (roots_B := self._roots(part)) is not None:
+            patches_BMHW.mul_(roots_B[:, None, None, None])
         self._patches.add(part.chosen, part.index_B, patches_BMHW)
 
     def _back(self, psi_BMNHW: Tensor, part: _Part) -> tuple[Tensor, Tensor]:
@@ -198,11 +218,27 @@ class FusedStep:
             slope_BHW.view(-1).index_fill_(0, bad, 0.0)
             terms_BHW.view(-1).index_fill_(0, bad, 0.0)
         slope_BHW.mul_(part.factor)
+        self._add_to_parts(part, slope_BHW, model_BHW)
         far_BMNHW.mul_(slope_BHW[:, None, None])
         return propagate_back(far_BMNHW), terms_BHW.sum()
 
+    def _add_to_parts(self, part: _Part, slope_BHW: Tensor, model_BHW: Tensor) -> None:
+        """Gradients of intensity and background; slopes come with twice the mean's factor."""
+        background_HW = self._background_HW
+        if background_HW is not None:
+            self.gradients["background"].add_(slope_BHW.sum(0), alpha=0.5)
+        if self._intensity_n is None:
+            return
+        slope_BP = slope_BHW.flatten(1)
+        along_B = torch.linalg.vecdot(slope_BP, model_BHW.flatten(1))
+        along_B -= self._scan.epsilon * slope_BP.sum(1)
+        if background_HW is not None:
+            along_B -= slope_BP @ background_HW.flatten()
+        along_B.div_(2 * self._intensity_n[part.index_B])
+        self.gradients["intensity"].index_copy_(0, part.index_B, along_B)
+
     def _model(self, far_BMNHW: Tensor) -> Tensor:
-        """Modelled counts (B, H, W), as `detect` has them, plus epsilon."""
+        """Modelled counts (B, H, W), as `detect` has them, plus background and epsilon."""
         count = len(far_BMNHW)
         # Squares of interleaved parts first: long plain passes; pairs are added once.
         squares_BHW2 = self._squares_BHW2[:count]
@@ -212,6 +248,8 @@ class FusedStep:
             squares_BHW2.addcmul_(pair_BHW2, pair_BHW2)
         model_BHW = self._model_BHW[:count]
         torch.add(squares_BHW2[..., 0], squares_BHW2[..., 1], out=model_BHW)
+        if self._background_HW is not None:
+            model_BHW.add_(self._background_HW)
         return model_BHW.add_(self._scan.epsilon)
 
 

@@ -17,8 +17,6 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Gauge
 
-from .adam import EPSILON, Adam
-
 Box = tuple[int, int, int, int]
 """(y0, y1, x0, x1), half-open."""
 
@@ -47,46 +45,6 @@ class Gauged(Protocol):
     def rescale(self, factor: float) -> None:
         """Multiply the object, divide the probe."""
         ...
-
-
-class Variables:
-    """Object and probe with their moments; all change in place only."""
-
-    def __init__(
-        self,
-        object_MYX: Tensor,
-        probe_NHW: Tensor,
-        *,
-        beta1: float,
-        beta2: float,
-        epsilon: float = EPSILON,
-    ) -> None:
-        self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self.object_adam, self.probe_adam = (
-            Adam(variable, beta1=beta1, beta2=beta2, epsilon=epsilon)
-            for variable in (object_MYX, probe_NHW)
-        )
-
-    def roll(self, shift_YX: tuple[int, int]) -> None:
-        """Move both and their moments by whole pixels."""
-        for variable in (self.object_MYX, self.probe_NHW):
-            variable.copy_(torch.roll(variable, shift_YX, dims=(-2, -1)))
-        self.object_adam.roll(shift_YX)
-        self.probe_adam.roll(shift_YX)
-
-    def turn(self, angle_rad: float) -> None:
-        """Turn the object's phase, and the probe's back."""
-        self.probe_NHW.mul_(unit(-angle_rad))
-        self.object_MYX.mul_(unit(angle_rad))
-        self.probe_adam.rotate(-angle_rad)
-        self.object_adam.rotate(angle_rad)
-
-    def rescale(self, factor: float) -> None:
-        """Multiply the object, divide the probe."""
-        self.object_MYX.mul_(factor)
-        self.probe_NHW.div_(factor)
-        self.object_adam.scale(factor)
-        self.probe_adam.scale(1 / factor)
 
 
 def pin(variables: Gauged, gauge: Gauge, scanned: Box) -> None:
@@ -144,8 +102,3 @@ def _off_centre(probe_NHW: Tensor) -> tuple[int, int]:
         place = torch.arange(len(profile), dtype=profile.dtype, device=profile.device)
         offsets.append(round(float((profile * place).sum()) / total - len(profile) // 2))
     return offsets[0], offsets[1]
-
-
-def unit(angle_rad: float) -> complex:
-    """The phase factor exp(i angle)."""
-    return complex(np.exp(1j * angle_rad))

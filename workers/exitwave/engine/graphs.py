@@ -23,7 +23,7 @@ from .update import Update
 LARGEST = 2**23
 """Complex numbers of a batch's exit waves: above it kernels outlast their launches."""
 
-Key = tuple[int, Loss, float, bool]
+Key = tuple[int, Loss, float, frozenset[str]]
 Run = Callable[[Batch, Loss, float], None]
 
 
@@ -38,7 +38,7 @@ def recorded(update: Update, step: Step, scan: Scan) -> Run:
 class GraphedUpdate:
     """An update that is replayed where it has been recorded; same face as `Update.run`.
 
-    The first update of its kind (size, loss, factor, probe moved or not) runs as it is: it
+    The first update of its kind (size, loss, factor, what moves) runs as it is: it
     makes what libraries make on first use. The second is recorded.
 
     Parameters
@@ -65,7 +65,7 @@ class GraphedUpdate:
         if len(batch) > self._largest:
             self._update.run(batch, loss, factor)
             return
-        key = (len(batch), loss, factor, self._update.moves_probe)
+        key = (len(batch), loss, factor, self._update.moving)
         if key not in self._seen:
             self._seen.add(key)
             self._run_aside(batch, loss, factor)

@@ -17,7 +17,7 @@ from torch import Tensor
 from exitwave.schema.recipe import Loss
 
 from .cover import light_of_others
-from .forward import model_counts
+from .forward import Named, model_counts
 from .loss import pattern_losses
 from .memory import view_work_bytes
 from .scan import Scan
@@ -61,23 +61,15 @@ def spared(scan: Scan, probe_NHW: Tensor, chosen: NDArray[np.intp]) -> NDArray[n
     return kept if len(kept) >= FEWEST else kept[:0]
 
 
-def judge(
-    scan: Scan, object_MYX: Tensor, probe_NHW: Tensor, chosen: NDArray[np.intp], epoch: int
-) -> HeldOut:
-    """Losses of the chosen patterns, modelled from object and probe after an epoch."""
+def judge(scan: Scan, named: Named, chosen: NDArray[np.intp], epoch: int) -> HeldOut:
+    """Losses of the chosen patterns, modelled from the parameters after an epoch."""
     sums: dict[Loss, float] = {"amplitude": 0.0, "poisson": 0.0}
-    bytes_per_view = view_work_bytes(scan.window_HW, len(object_MYX), len(probe_NHW))
+    bytes_per_view = view_work_bytes(scan.window_HW, len(named["object"]), len(named["probe"]))
     slab = scan.views_at_once(bytes_per_view, SLAB)
     for begin in range(0, len(chosen), slab):
         part = chosen[begin : begin + slab]
         index_B = torch.from_numpy(part).to(scan.device)
-        model_BHW = model_counts(
-            object_MYX,
-            probe_NHW,
-            scan.corners_n2[index_B],
-            shifts_B2=None if scan.shifts_n2 is None else scan.shifts_n2[index_B],
-            scale_B=None if scan.scale_n is None else scan.scale_n[index_B],
-        )
+        model_BHW = model_counts(named, scan.views(index_B))
         counts_BHW = scan.intensities(part)
         for loss in sums:
             losses_B = pattern_losses(

@@ -14,6 +14,7 @@ from exitwave.schema.errors import EngineError
 from exitwave.schema.recipe import Recipe
 
 from .dataset import Dataset
+from .forward import fitted_parts
 
 GIGABYTE = 10**9
 
@@ -26,6 +27,8 @@ FREE_SHARE = 0.8
 OBJECT_COPIES = 16
 """Arrays of the object's size: itself, gradient, moments, prior, states, the start's FFTs."""
 PROBE_COPIES = 16
+PART_COPIES = 6
+"""Arrays of a further parameter's size: itself, gradient, moments, states."""
 VIEW_BYTES = 64
 """Positions, indices and flux of a view."""
 LEAST_VIEWS = 4
@@ -129,8 +132,14 @@ def variable_bytes(dataset: Dataset, recipe: Recipe, *, shifted: bool) -> int:
     pixels = OBJECT_COPIES * recipe.object_states * math.prod(dataset.object_shape_YX)
     pixels += PROBE_COPIES * recipe.probe_states * height * width
     ramps = 2 * 8 * (height + width) if shifted else 0
+    shapes = [
+        part.fitted.shape(len(dataset.frames), (height, width))
+        for part in fitted_parts(recipe)
+        if part.fitted
+    ]
+    parts = 4 * PART_COPIES * sum(math.prod(shape) for shape in shapes)
     waves = 8 * _waves_kept(recipe) * recipe.probe_states * height * width
-    return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps + waves)
+    return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps + waves) + parts
 
 
 def _waves_kept(recipe: Recipe) -> int:

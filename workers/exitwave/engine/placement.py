@@ -15,11 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .detect import detect
 from .evidence import FLOOR_SHARE, MAPS_BYTES, lit_pixels
-from .illuminate import exit_waves
+from .forward import Named, far_field, pass_through
 from .memory import view_work_bytes
-from .propagate import propagate
 from .scan import Scan
 
 SLAB = 16
@@ -129,29 +127,27 @@ class Distortion:
     gain: float
 
 
-def gather_placement(
-    scan: Scan, object_MYX: Tensor, probe_NHW: Tensor, fitted: NDArray[np.intp]
-) -> Placement:
+def gather_placement(scan: Scan, named: Named, fitted: NDArray[np.intp]) -> Placement:
     """Look at the slopes of all fitted views.
 
     Parameters
     ----------
     scan : Scan
         With all of its valid pixels.
-    object_MYX, probe_NHW : Tensor
+    named : mapping of Tensor
+        The parameters.
     fitted : ndarray of int
         Frames to look at.
     """
     mean_HW = (scan if len(fitted) == len(scan) else scan.only(fitted)).mean_light()
     lit_HW = lit_pixels(scan, mean_HW)
-    slopes = _gradient(object_MYX)
-    bytes_per_view = 3 * view_work_bytes(scan.window_HW, len(object_MYX), len(probe_NHW))
+    slopes = _gradient(named["object"])
+    states = len(named["object"]), len(named["probe"])
+    bytes_per_view = 3 * view_work_bytes(scan.window_HW, *states)
     bytes_per_view += MAPS_BYTES * lit_HW.numel()
     slab = scan.views_at_once(bytes_per_view, SLAB)
     rows = [
-        _figures(
-            scan, fitted[begin : begin + slab], mean_HW, lit_HW, object_MYX, slopes, probe_NHW
-        )
+        _figures(scan, fitted[begin : begin + slab], mean_HW, lit_HW, named, slopes)
         for begin in range(0, len(fitted), slab)
     ]
     table = torch.cat(rows, dim=1).double().cpu().numpy()
@@ -180,28 +176,17 @@ def _figures(
     chosen: NDArray[np.intp],
     mean_HW: Tensor,
     lit_HW: Tensor,
-    object_MYX: Tensor,
+    named: Named,
     slopes: tuple[Tensor, Tensor],
-    probe_NHW: Tensor,
 ) -> Tensor:
     """Slopes, information and spread for some frames, (6, B), on the device."""
     index_B = torch.from_numpy(chosen).to(scan.device)
-
-    def far_field(part_MYX: Tensor) -> Tensor:
-        return propagate(
-            exit_waves(
-                part_MYX,
-                probe_NHW,
-                scan.corners_n2[index_B],
-                shifts_B2=None if scan.shifts_n2 is None else scan.shifts_n2[index_B],
-                scale_B=None if scan.scale_n is None else scan.scale_n[index_B],
-            )
-        )
-
-    field_BMNHW = far_field(object_MYX)
-    model_BHW = detect(field_BMNHW)
+    views = scan.views(index_B)
+    light = pass_through(named, views)
+    field_BMNHW, model_BHW = light.wave(), light.counts()
     along_y, along_x = (
-        2 * (field_BMNHW.conj() * far_field(slope)).real.sum(dim=(1, 2)) for slope in slopes
+        2 * (field_BMNHW.conj() * far_field({**named, "object": slope}, views)).real.sum((1, 2))
+        for slope in slopes
     )
     used_BHW = lit_HW.expand_as(model_BHW).to(model_BHW.dtype)
     if (bad := scan.bad_pixels(chosen)) is not None:

@@ -15,9 +15,10 @@ from exitwave.schema.recipe import Recipe
 
 from .dataset import Dataset
 from .feed import Batch, Chosen, Meaning, Patterns, Resident, Streamed
+from .forward import Views
+from .forward.illuminate import split_positions
 from .frame_masks import FrameMasks
 from .host import HostPatterns
-from .illuminate import split_positions
 from .loss import EPSILON_SHARE
 from .memory import Room, room_for
 from .schedule import for_counts
@@ -107,6 +108,15 @@ class Scan:
     def epsilon(self) -> float:
         """Added to modelled counts, in counts."""
         return self.pedestal + max(EPSILON_SHARE * self.mean_count, self.background)
+
+    def views(self, index_B: Tensor) -> Views:
+        """What is known of some views, for the forward model."""
+        return Views(
+            index_B=index_B,
+            corners_B2=self.corners_n2[index_B],
+            shifts_B2=None if self.shifts_n2 is None else self.shifts_n2[index_B],
+            scale_B=None if self.scale_n is None else self.scale_n[index_B],
+        )
 
     def intensities(self, chosen: NDArray[np.intp]) -> Tensor:
         """Counts (B, H, W) of the chosen frames as float32, zero where the mask is False."""

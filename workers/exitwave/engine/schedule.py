@@ -109,9 +109,10 @@ def for_counts(recipe: Recipe, *, whole: bool) -> Recipe:
 def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
     """Frames left out of the fit to test it with, sorted; chosen by the seed alone.
 
-    None of a scan below `HELD_OUT_FROM` frames.
+    None of a scan below `HELD_OUT_FROM` frames, nor where each frame's flux is fitted: that of
+    a frame left out would not be known.
     """
-    if frames < HELD_OUT_FROM:
+    if frames < HELD_OUT_FROM or recipe.intensity.fit:
         return np.empty(0, dtype=np.intp)
     count = round(recipe.held_out * frames)
     random = np.random.default_rng([recipe.seed, 0, 1])

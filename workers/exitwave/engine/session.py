@@ -23,6 +23,7 @@ from .cover import applies
 from .dataset import Dataset
 from .divergence import check_progress
 from .evidence import Evidence, gather_evidence, held_out_pixels, without_pixels
+from .forward import Named
 from .held_out import HeldOut, judge, spared
 from .placement import Placement, gather_placement
 from .scan import Scan
@@ -60,7 +61,7 @@ class Session:
         self._dataset, self._asked = dataset, recipe
         self._recipe = for_counts(recipe, whole=scan.counted)
         self._held_out: HeldOut | None = None
-        self._best: tuple[Tensor, Tensor] | None = None  # of the start `course.best`
+        self._best: dict[str, Tensor] | None = None  # of the start `course.best`
         self._aside: Aside | None = None
         self._given = start if isinstance(start, StartingPoint) else None
         self._course = Course(
@@ -119,12 +120,10 @@ class Session:
             return True
         decided = self._course.stages_run
         if number not in decided:
-            algorithm = self._algorithm
             decided[number] = applies(
                 stage,
                 self._scan,
-                algorithm.object_MYX,
-                algorithm.probe_NHW,
+                self._algorithm.named(),
                 out_of_focus=self._out_of_focus(),
             )
         return decided[number]
@@ -147,21 +146,17 @@ class Session:
         with torch.no_grad():
             loss = algorithm.epoch(epoch)
             check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
-            object_MYX, probe_NHW = algorithm.object_MYX.clone(), algorithm.probe_NHW.clone()
+            named = {name: values.clone() for name, values in algorithm.named().items()}
             course.done = epoch.number
             if epoch.number == self._probe_known_after():
-                course.left_out = spared(self._scan, probe_NHW, course.left_out)
-            gather = self._gathering(object_MYX, probe_NHW)
+                course.left_out = spared(self._scan, named["probe"], course.left_out)
+            gather = self._gathering(named)
             if epoch.last or self._first_stage_ends(epoch):
-                object_MYX, probe_NHW, gather = self._judge(
-                    epoch, object_MYX, probe_NHW, gather
-                )
+                named, gather = self._judge(epoch, named, gather)
             if epoch.last and len(course.left_out):
-                self._held_out = judge(
-                    self._scan, object_MYX, probe_NHW, course.left_out, course.epoch
-                )
+                self._held_out = judge(self._scan, named, course.left_out, course.epoch)
         now = self._course
-        kept = self._best is not None and object_MYX is self._best[0]
+        kept = named is self._best
         return EpochState(
             epoch=course.epoch,
             epochs=self._epochs(),
@@ -172,13 +167,12 @@ class Session:
             positions_px=self._dataset.positions_px.copy(),
             held_out=self._held_out,
             evidence=gather,
-            placement=self._placing(object_MYX, probe_NHW),
+            placement=self._placing(named),
             search=self._search,
             run=now.best if kept and now is course else course.candidate,
             runs=now.run,
             wild_frames=now.wild.copy(),
-            object_on_device_MYX=object_MYX,
-            probe_on_device_NHW=probe_NHW,
+            on_device=named,
             checkpoint=partial(self._checkpoint, course.epoch),
             checkpoint_bytes=self._checkpoint_bytes(),
         )
@@ -187,21 +181,19 @@ class Session:
         plan = self._recipe.plan
         return len(plan) > 1 and epoch.number == plan[0].epochs
 
-    def _gathering(self, object_MYX: Tensor, probe_NHW: Tensor) -> Callable[[], Evidence]:
-        """What gathers the evidence on this object and probe when it is asked for."""
+    def _gathering(self, named: Named) -> Callable[[], Evidence]:
+        """What gathers the evidence on these parameters when it is asked for."""
         course = self._course
         out = np.union1d(course.left_out, course.wild).astype(np.intp)
 
         @cache
         def gather() -> Evidence:
             with torch.no_grad():
-                return gather_evidence(
-                    self._whole, self._held_HW, object_MYX, probe_NHW, out, course.epoch
-                )
+                return gather_evidence(self._whole, self._held_HW, named, out, course.epoch)
 
         return gather
 
-    def _placing(self, object_MYX: Tensor, probe_NHW: Tensor) -> Callable[[], Placement]:
+    def _placing(self, named: Named) -> Callable[[], Placement]:
         """Likewise for how patterns pull at their views."""
         out = np.union1d(self._course.left_out, self._course.wild)
         fitted = np.setdiff1d(np.arange(len(self._whole)), out).astype(np.intp)
@@ -209,17 +201,16 @@ class Session:
         @cache
         def gather() -> Placement:
             with torch.no_grad():
-                return gather_placement(self._whole, object_MYX, probe_NHW, fitted)
+                return gather_placement(self._whole, named, fitted)
 
         return gather
 
     def _judge(
         self,
         epoch: Epoch,
-        object_MYX: Tensor,
-        probe_NHW: Tensor,
+        named: dict[str, Tensor],
         gather: Callable[[], Evidence],
-    ) -> tuple[Tensor, Tensor, Callable[[], Evidence]]:
+    ) -> tuple[dict[str, Tensor], Callable[[], Evidence]]:
         """Begin again where frames lie or there is no picture; at the end keep the best one."""
         course, evidence = self._course, gather()
         may_begin = course.run < MOST_RUNS and course.done >= LEAST_EPOCHS
@@ -232,7 +223,7 @@ class Session:
             aside = self._aside_that_beats(-1.0 if epoch.last else merit)
         goes_on = not (len(wild) or another or aside)
         if epoch.last and not goes_on and merit > course.merit:
-            self._best = object_MYX, probe_NHW
+            self._best = named
             course.best, course.merit = course.candidate, merit
         if len(wild):
             self._aside = None
@@ -244,8 +235,8 @@ class Session:
         elif aside is not None:
             self._go_back(aside)
         elif epoch.last and self._best is not None and merit < course.merit:
-            return *self._best, self._gathering(*self._best)
-        return object_MYX, probe_NHW, gather
+            return self._best, self._gathering(self._best)
+        return named, gather
 
     def _set_aside(self, merit: float) -> None:
         """Keep this run if it is the best of those that looked wrong so soon."""
@@ -298,9 +289,8 @@ class Session:
                 "it before asking for the next state"
             )
         session = {"course": self._course.plain(), "search": self._search.plain()}
-        further = (
-            {} if self._best is None else copied(dict(zip(_BEST, self._best, strict=True)))
-        )
+        best = self._best or {}
+        further = copied({f"{_BEST}{name}": values for name, values in best.items()})
         if self._aside is not None:
             session["aside"] = self._aside.plain()
             further |= self._aside.named_tensors()
@@ -309,9 +299,9 @@ class Session:
         )
 
     def _checkpoint_bytes(self) -> int:
-        kept = [*self._algorithm.tensors().values(), *(self._best or ())]
         aside = {} if self._aside is None else self._aside.tensors
-        return sum(one.nbytes for one in [*kept, *aside.values()])
+        kept = [*self._algorithm.tensors().values(), *(self._best or {}).values()]
+        return sum(one.nbytes for one in kept) + sum(one.nbytes for one in aside.values())
 
     def _restore(self, start: Checkpoint) -> None:
         start.check(self._asked, fingerprint_of(self._dataset))
@@ -323,15 +313,24 @@ class Session:
         self._course, self._search = course, Search.from_plain(start.session["search"])
         self._algorithm = empty_algorithm(self._scan, self._recipe)
         start.restore(self._algorithm)
-        if _BEST[0] in start.tensors:
-            one, other = (torch.from_numpy(start.tensors[name].copy()) for name in _BEST)
-            self._best = one.to(self._scan.device), other.to(self._scan.device)
+        if course.best:
+            self._best = self._restored_best(start)
         if "aside" in start.session:
             self._aside = Aside.from_plain(start.session["aside"], start.tensors)
             # A damaged one is refused now, not when it is to go on.
             self._aside.restore(empty_algorithm(self._scan, self._recipe))
 
+    def _restored_best(self, start: Checkpoint) -> dict[str, Tensor]:
+        best = {}
+        for name in self._algorithm.named():
+            kept = start.tensors.get(f"{_BEST}{name}")
+            if kept is None:
+                raise CheckpointError(f"checkpoint.{_BEST}{name}", "nothing", "an array")
+            best[name] = torch.from_numpy(kept.copy()).to(self._scan.device)
+        return best
 
-_BEST = ("best_object", "best_probe")
+
+_BEST = "best_"
+"""Before the names of the best picture's parameters in a checkpoint."""
 
 _NONE = np.empty(0, dtype=np.intp)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -73,6 +73,9 @@ class EpochState:
         asking for the next state; later it raises `EngineError`.
     checkpoint_bytes : int
         Host memory that it takes.
+    on_device : mapping of Tensor
+        Parameters by name, this state's own: object, probe, and what further parts of the
+        forward model fit.
     """
 
     epoch: int
@@ -91,23 +94,26 @@ class EpochState:
     wild_frames: NDArray[np.intp]
     checkpoint: Callable[[], Checkpoint]
     checkpoint_bytes: int
-    object_on_device_MYX: Tensor
-    probe_on_device_NHW: Tensor
+    on_device: Mapping[str, Tensor]
+
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        """All that was fitted, by name: copies in host memory, in single precision."""
+        return {name: _host_copy(values) for name, values in self.on_device.items()}
 
     def object_MYX(self) -> NDArray[np.complex64]:
         """The object (M, Y, X), a copy in host memory."""
-        return _host_copy(self.object_on_device_MYX)
+        return _host_copy(self.on_device["object"])
 
     def probe_NHW(self) -> NDArray[np.complex64]:
         """The probe (N, H, W), a copy in host memory; centred in its window."""
-        return _host_copy(self.probe_on_device_NHW)
+        return _host_copy(self.on_device["probe"])
 
     def illumination_YX(self) -> NDArray[np.float32]:
         """Photons per pixel that all views brought to the object, (Y, X) float32."""
         probe_NHW = self.probe_NHW()
         power_HW = (probe_NHW.real**2 + probe_NHW.imag**2).sum(axis=0)
         height, width = power_HW.shape
-        lit_YX = np.zeros(self.object_on_device_MYX.shape[1:], dtype=np.float32)
+        lit_YX = np.zeros(self.on_device["object"].shape[1:], dtype=np.float32)
         for y, x in np.rint(self.positions_px).astype(int):
             lit_YX[y : y + height, x : x + width] += power_HW
         return lit_YX
@@ -125,6 +131,7 @@ class EpochState:
         return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _host_copy(values: Tensor) -> NDArray[np.complex64]:
-    copied: NDArray[np.complex64] = values.to(torch.complex64).cpu().numpy().copy()
+def _host_copy(values: Tensor) -> NDArray[Any]:
+    single = torch.complex64 if values.is_complex() else torch.float32
+    copied: NDArray[Any] = values.to(single).cpu().numpy().copy()
     return copied

@@ -6,6 +6,8 @@ them has the factors of both.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from exitwave.schema.recipe import Loss
 
 from . import kernels
 from .feed import Batch
+from .forward import Named
 from .loss import LOSSES
 from .memory import view_work_bytes
 from .scan import Scan
@@ -22,19 +25,19 @@ LARGEST = 2**25
 
 
 class TritonStep:
-    """Loss and gradients of a batch at whole-pixel positions, for the three losses.
+    """Loss and gradients of a batch at whole-pixel positions, of object and probe alone.
 
     Parameters
     ----------
     scan : Scan
         Without shifts.
-    object_MYX, probe_NHW : Tensor, complex64
-        The variables. They must only change in place.
+    named : mapping of Tensor
+        Object and probe, complex64. They must only change in place.
 
     Attributes
     ----------
-    object_gradient_MYX, probe_gradient_NHW : Tensor
-        d loss / d Re + i d loss / d Im, as torch has it; overwritten by `run`.
+    gradients : dict of Tensor
+        As in `Step`.
     needs_no_host : bool
         `run` reads a batch's indices on the device only.
     waves_per_view : int
@@ -43,10 +46,17 @@ class TritonStep:
 
     needs_no_host = True
 
-    def __init__(self, scan: Scan, object_MYX: Tensor, probe_NHW: Tensor) -> None:
+    @staticmethod
+    def knows(scan: Scan, named: Named, losses: Collection[Loss]) -> bool:
+        """Whether there are kernels for all of this."""
+        plain = scan.shifts_n2 is None and scan.frame_masks is None
+        known = all(LOSSES[loss].kernel is not None for loss in losses)
+        return plain and known and set(named) == {"object", "probe"}
+
+    def __init__(self, scan: Scan, named: Named) -> None:
+        object_MYX, probe_NHW = named["object"], named["probe"]
         self._scan, self._object_MYX, self._probe_NHW = scan, object_MYX, probe_NHW
-        self.object_gradient_MYX = torch.zeros_like(object_MYX)
-        self.probe_gradient_NHW = torch.zeros_like(probe_NHW)
+        self.gradients = {name: torch.zeros_like(values) for name, values in named.items()}
         states, rows, columns = object_MYX.shape
         self._area, self._columns = rows * columns, columns
         self._first_n = scan.corners_n2[:, 0] * columns + scan.corners_n2[:, 1]
@@ -64,8 +74,8 @@ class TritonStep:
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
         """As in `Step`."""
-        self.object_gradient_MYX.zero_()
-        self.probe_gradient_NHW.zero_()
+        for gradient in self.gradients.values():
+            gradient.zero_()
         per_pattern = factor / self._terms_of_pattern
         weight = 2 * per_pattern / len(batch)
         total = self._probe_NHW.real.new_zeros(())
@@ -105,11 +115,11 @@ class TritonStep:
         )
         back = _floats(torch.fft.ifft2(far_BMNHW, norm="forward"))
         kernels.add_to_object[blocks, count](
-            _floats(self.object_gradient_MYX), back, probe, *where, **views
+            _floats(self.gradients["object"]), back, probe, *where, **views
         )
         groups = -(-count // kernels.GROUP)
         kernels.add_to_probe[blocks, states["N"], groups](
-            _floats(self.probe_gradient_NHW),
+            _floats(self.gradients["probe"]),
             back,
             object_,
             *where,

@@ -1,4 +1,4 @@
-"""One update of object and probe: gradients, prior, a step of Adam for each.
+"""One update of all parameters: gradients, prior, a step of Adam for each.
 
 Everything stays on the device. The host reads nothing, so that it can run ahead of a GPU,
 and so that an update can be recorded once and replayed (`graphs`).
@@ -6,25 +6,31 @@ and so that an update can be recorded once and replayed (`graphs`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from exitwave.schema.recipe import Loss
 
 from .feed import Batch
-from .gauge import Variables
+from .loss import LOSSES
+from .parameters import Parameters
 from .prior import AdaptivePrior
 from .step import Step
 
 
 class Update:
-    """What an update does to the variables.
+    """What an update does to the parameters.
 
     Parameters
     ----------
     step : Step
         Gradients of the data term.
-    variables : Variables
+    parameters : Parameters
     adaptive : AdaptivePrior, optional
+    terms_of_pattern : int
+        Valid pixels of a pattern times pairs of states: what the loss of a pattern is the
+        mean over.
 
     Attributes
     ----------
@@ -32,37 +38,47 @@ class Update:
         Sum over the patterns of the epoch so far of factor x loss.
     gamma : Tensor, 0-dim
         Weight of the prior in the last update.
-    moves_probe : bool
+    moving : frozenset of str
+        Parameters that the epoch's updates change.
     """
 
     def __init__(
-        self, step: Step, variables: Variables, adaptive: AdaptivePrior | None
+        self,
+        step: Step,
+        parameters: Parameters,
+        adaptive: AdaptivePrior | None,
+        terms_of_pattern: int,
     ) -> None:
-        self._step, self._variables, self._adaptive = step, variables, adaptive
-        device = variables.object_MYX.device
+        self._step, self._parameters, self._adaptive = step, parameters, adaptive
+        self._terms_of_pattern = terms_of_pattern
+        device = parameters.object_MYX.device
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self.gamma = torch.zeros((), device=device)
-        self._object_rate = torch.zeros((), device=device)
-        self._probe_rate = torch.zeros((), device=device)
-        self.moves_probe = False
+        self._rates = {name: torch.zeros((), device=device) for name in parameters}
+        self.moving: frozenset[str] = frozenset()
 
-    def begin_epoch(self, object_rate: float, probe_rate: float) -> None:
-        """Set the rates; the probe's in units of its mean modulus, 0 leaves it alone."""
+    def begin_epoch(self, rates: Mapping[str, float]) -> None:
+        """Set the rates, in each parameter's unit; 0 leaves a parameter alone.
+
+        The probe's unit is its mean modulus, that of a part's parameter its own.
+        """
         self.loss_sum.zero_()
         self.gamma.zero_()
-        self.moves_probe = probe_rate > 0
-        self._object_rate.fill_(object_rate)
-        self._probe_rate.copy_(self._variables.probe_NHW.abs().mean()).mul_(probe_rate)
+        self.moving = frozenset(name for name, rate in rates.items() if rate > 0)
+        for name, rate in rates.items():
+            self._rates[name].copy_(self._parameters[name].unit()).mul_(rate)
 
     def run(self, batch: Batch, loss: Loss, factor: float) -> None:
         """One update with a batch."""
-        step, variables = self._step, self._variables
+        step = self._step
         total = step.run(batch, loss, factor)
         self.loss_sum.add_(total)
         if self._adaptive is not None:
             mean = total / len(batch)
-            gamma = self._adaptive.add_to(step.object_gradient_MYX, mean, len(batch))
+            gamma = self._adaptive.add_to(step.gradients["object"], mean, len(batch))
             self.gamma.copy_(gamma)
-        variables.object_adam.step(step.object_gradient_MYX, self._object_rate)
-        if self.moves_probe:
-            variables.probe_adam.step(step.probe_gradient_NHW, self._probe_rate)
+        # Near D = I a pattern's loss is 2 c times its negative log-likelihood, over its terms.
+        weight = factor * 2 * LOSSES[loss].curvature / (self._terms_of_pattern * len(batch))
+        for name, parameter in self._parameters.items():
+            if name in self.moving:
+                parameter.step(step.gradients[name], self._rates[name], batch.index_B, weight)

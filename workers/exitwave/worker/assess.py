@@ -68,11 +68,10 @@ def assess(
         Where patterns are modelled.
     """
     dataset = prepared.dataset
-    object_MYX, probe_NHW = last.object_MYX(), last.probe_NHW()
     frames = len(dataset.frames)
     sample = np.unique(np.linspace(0, frames - 1, min(frames, PRTF_PATTERNS)).astype(np.intp))
     modelled = modelled_patterns(
-        dataset, object_MYX, probe_NHW, sample, subpixel=subpixel, device=device
+        dataset, last.parameters(), sample, subpixel=subpixel, device=device
     )
     prtf = transfer_function(
         ((part.model_BHW, part.counts_BHW) for part in modelled), dataset.mask_HW
@@ -89,7 +88,7 @@ def assess(
         ),
         grid_power=_grid_power(dataset, last),
         prtf_cycles_per_px=prtf.crossing_cycles_per_px,
-        overlap=overlap(dataset.positions_px, probe_NHW),
+        overlap=overlap(dataset.positions_px, last.probe_NHW()),
     )
     table = np.stack([prtf.frequency_cycles_per_px, prtf.ratio], axis=1)
     return Assessment(

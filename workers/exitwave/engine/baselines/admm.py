@@ -11,7 +11,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
-from ..propagate import propagate_back
+from ..forward.propagate import propagate_back
 from ..scan import Scan
 from .modulus import gain, power
 from .splitting import Splitting

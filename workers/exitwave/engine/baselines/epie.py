@@ -18,13 +18,14 @@ from exitwave.schema.recipe import Recipe
 
 from ..clamp import clip_modulus
 from ..feed import Batch
+from ..forward import waves
+from ..forward.propagate import propagate, propagate_back
 from ..gauge import pin, scanned_box
 from ..loss import pattern_losses
-from ..propagate import propagate, propagate_back
 from ..scan import Scan
 from ..schedule import Epoch
 from ..state import LossTerms
-from .iterate import Iterate, refuse_object_states
+from .iterate import Iterate, refuse_object_states, refuse_parts
 from .modulus import gain, power, without_pedestal
 from .shifter import Shifter
 
@@ -63,6 +64,7 @@ class Epie:
         self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
     ) -> None:
         refuse_object_states(recipe)
+        refuse_parts(recipe)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._knobs = scan, recipe, recipe.epie
         self._iterate = Iterate(object_MYX, probe_NHW)
@@ -76,6 +78,10 @@ class Epie:
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
+
+    def named(self) -> dict[str, Tensor]:
+        """Object and probe; they change in place."""
+        return waves(self.object_MYX, self.probe_NHW)
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """Visit every view once, then pin the gauges and clip the object."""

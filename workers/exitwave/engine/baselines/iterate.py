@@ -10,8 +10,9 @@ from torch import Tensor
 from exitwave.schema.errors import RecipeError
 from exitwave.schema.recipe import Recipe
 
-from ..gauge import unit
-from ..illuminate import shift_ramps
+from ..forward import fitted_parts
+from ..forward.illuminate import shift_ramps
+from ..parameters import unit
 
 SLAB = 16
 """Waves rolled at a time, so that no second copy of all of them is made."""
@@ -71,6 +72,22 @@ class Iterate:
         for picture in self._pictures:
             picture.mul_(factor)
         self.probe_NHW.div_(factor)
+
+
+def refuse_parts(recipe: Recipe) -> None:
+    """Baselines know the plain forward model.
+
+    Raises
+    ------
+    RecipeError
+        The recipe has more.
+    """
+    for part in fitted_parts(recipe):
+        raise RecipeError(
+            f"recipe.{part.name}.fit",
+            True,
+            f"false: algorithm {recipe.algorithm} knows object and probe; dap knows more",
+        )
 
 
 def refuse_object_states(recipe: Recipe) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..illuminate import shift_ramps
+from ..forward.illuminate import shift_ramps
 from ..scan import Scan
 
 

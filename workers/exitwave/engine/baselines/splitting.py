@@ -20,14 +20,15 @@ from exitwave.schema.baselines import Admm, DifferenceMap
 from exitwave.schema.errors import OutOfMemory
 from exitwave.schema.recipe import Recipe
 
+from ..forward import waves
+from ..forward.propagate import propagate
 from ..gauge import pin, scanned_box
 from ..loss import pattern_losses
 from ..memory import GIGABYTE, WAVES_KEPT
-from ..propagate import propagate
 from ..scan import Scan
 from ..schedule import Epoch
 from ..state import LossTerms
-from .iterate import Iterate, refuse_object_states
+from .iterate import Iterate, refuse_object_states, refuse_parts
 from .modulus import power, without_pedestal
 from .overlap import Overlap, Views
 
@@ -67,6 +68,7 @@ class Splitting(ABC):
         knobs: DifferenceMap | Admm,
     ) -> None:
         refuse_object_states(recipe)
+        refuse_parts(recipe)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._knobs = scan, recipe, knobs
         shape_VNHW = (len(scan), *probe_NHW.shape)
@@ -115,6 +117,10 @@ class Splitting(ABC):
         valid : Tensor of bool, optional
             Their valid pixels, as `Scan.valid` has them.
         """
+
+    def named(self) -> dict[str, Tensor]:
+        """Object and probe; they change in place."""
+        return waves(self.object_MYX, self.probe_NHW)
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """Fit object and probe, measure all waves, pin the gauges."""

@@ -171,12 +171,7 @@ class Bench:
             for epoch in epochs(recipe, len(fitted), lambda: every):
                 loss = algorithm.epoch(epoch).data
             evidence = gather_evidence(
-                idea.scan,
-                held_HW,
-                algorithm.object_MYX,
-                algorithm.probe_NHW,
-                every[:0],
-                recipe.epochs,
+                idea.scan, held_HW, algorithm.named(), every[:0], recipe.epochs
             )
         light = max(float(fitted.light(every).mean()), 1e-30)
         return Tried(

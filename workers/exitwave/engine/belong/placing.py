@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from exitwave.schema.recipe import Recipe
 
 from ..dataset import ArrayFrames, Dataset
-from ..illuminate import split_positions
+from ..forward.illuminate import split_positions
 from ..scan import SUBPIXEL_FROM_PX, Interrupt, Scan, load
 
 MARGIN_PX = 4.0

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
-from ..forward import model_counts
+from ..forward import Views, model_counts, waves
+from ..forward.propagate import propagate_back
 from ..memory import view_work_bytes
-from ..propagate import propagate_back
 from ..scan import Scan
 from .states import complex_noise
 
@@ -69,8 +69,10 @@ def amplitude_scale(scan: Scan, object_MYX: Tensor, probe_NHW: Tensor) -> float:
     product = power = 0.0
     states = object_MYX.shape[0], probe_NHW.shape[0]
     for chosen in _slabs(scan, *states):
-        index = torch.from_numpy(chosen).to(scan.device)
-        model_BHW = model_counts(object_MYX, probe_NHW, scan.corners_n2[index])
+        index_B = torch.from_numpy(chosen).to(scan.device)
+        # Probes on whole pixels and equal flux are near enough for one factor.
+        views = Views(corners_B2=scan.corners_n2[index_B])
+        model_BHW = model_counts(waves(object_MYX, probe_NHW), views)
         if (valid := scan.valid(chosen)) is not None:
             model_BHW = model_BHW * valid
         product += float((scan.light(chosen).sqrt() * model_BHW.sqrt()).sum())

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..propagate import propagate_back
+from ..forward.propagate import propagate_back
 
 DIM_SHARE = 0.02
 """Of the pupil's light: what is dimmer than this is not the pupil."""

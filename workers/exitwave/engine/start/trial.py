@@ -8,8 +8,8 @@ from torch import Tensor
 from exitwave.schema.recipe import Recipe
 
 from ..adam import epsilon_for
-from ..gauge import Variables
 from ..graphs import recorded
+from ..parameters import Parameters
 from ..scan import Scan
 from ..schedule import batches
 from ..step import make_step
@@ -47,20 +47,16 @@ class Trials:
             Amplitude loss of the last epoch per pattern and pixel, 0-dim, on the device.
         """
         scan, recipe = self._scan, self._recipe
-        variables = Variables(
-            object_MYX,
-            probe_NHW,
-            beta1=recipe.adam.beta1,
-            beta2=recipe.adam.beta2,
-            epsilon=epsilon_for(scan.mean_count, len(scan)),
-        )
-        step = make_step(scan, object_MYX, probe_NHW, ["amplitude"])
-        update = Update(step, variables, None)
+        epsilon = epsilon_for(scan.mean_count, len(scan))
+        parameters = Parameters.of_waves(object_MYX, probe_NHW, recipe.adam, epsilon)
+        step = make_step(scan, parameters.named(), ["amplitude"])
+        terms = scan.valid_pixels * len(object_MYX) * len(probe_NHW)
+        update = Update(step, parameters, None, terms)
         run = recorded(update, step, scan)
         frames = np.arange(len(scan), dtype=np.intp)
         for epoch in range(self._epochs):
             rate = RATE * FINAL_RATE ** (epoch / max(1, self._epochs - 1))
-            update.begin_epoch(rate, rate)
+            update.begin_epoch({"object": rate, "probe": rate})
             groups = batches(recipe.seed, epoch, frames, max(1, round(self._views)))
             for batch in scan.feed(groups):
                 run(batch, "amplitude", 1.0)

@@ -1,4 +1,4 @@
-"""First part of the forward model: the probe meets the object.
+"""Part of the forward model: the probe meets the object.
 
 Exit wave of view i: P(r - r_i) O(r) (docs/method.md, eq. 1). Whole pixels of r_i choose the
 patch of the object, the fractional rest moves the probe by a Fourier ramp (Thibault et al.,
@@ -8,9 +8,12 @@ Ultramicroscopy 109, 338 (2009), doi 10.1016/j.ultramic.2008.12.011).
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
+
+from .light import ForwardPart, Light, Named
 
 
 def split_positions(positions_px: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,3 +83,19 @@ def exit_waves(
         patches_BMHW = patches_BMHW * scale_B.sqrt()[:, None, None, None]
     probes = probe_NHW[None] if shifts_B2 is None else shifted_probes(probe_NHW, shifts_B2)
     return patches_BMHW[:, :, None] * probes[:, None]
+
+
+def illuminated(light: Light, named: Named) -> Light:
+    """Exit waves of the views."""
+    views = light.views
+    wave_BMNHW = exit_waves(
+        named["object"],
+        named["probe"],
+        views.corners_B2,
+        shifts_B2=views.shifts_B2,
+        scale_B=views.scale_B,
+    )
+    return replace(light, wave_BMNHW=wave_BMNHW)
+
+
+ILLUMINATE = ForwardPart(name="illuminate", apply=illuminated)

@@ -1,0 +1,41 @@
+"""Parameters of the parts of the forward model that a recipe can add to object and probe.
+
+Each section has the name of its part in `exitwave.engine.forward`; off by default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .knobs import knob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntensityOptions:
+    """A factor on the flux of each pattern, of mean 1."""
+
+    fit: bool = knob(False, "fit it: for beams whose flux nobody measured from frame to frame")
+    rate: float = knob(0.2, "step, times the object's", low=0, high=10)
+    spread: float = knob(
+        0.3,
+        "standard deviation about the measured flux that is expected; pulls the factors there",
+        low=1e-3,
+        high=10,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundOptions:
+    """One image of counts, the same in all patterns, added to the model."""
+
+    fit: bool = knob(False, "fit it: for light that does not come through the sample")
+    rate: float = knob(
+        0.1, "step in units of the mean count, times the object's", low=0, high=10
+    )
+    smooth_px: float = knob(
+        0.0,
+        "Gaussian width of the finest structure it may have; 0 leaves each pixel its own",
+        unit="px",
+        low=0,
+        high=1e3,
+    )
