@@ -106,7 +106,7 @@ def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Parameters, St
     shifted = scene.scan.shifts_n2 is not None
     assert isinstance(step, FusedStep if shifted else TritonStep)
     prior = AdaptivePrior(Prior(balance=balance), scene.object_MYX)
-    return Update(step, variables, prior, scene.scan.valid_pixels), variables, step, scene.scan
+    return Update(step, variables, prior), variables, step, scene.scan
 
 
 def epoch_of_batches(scan: Scan, number: int) -> list[Batch]:

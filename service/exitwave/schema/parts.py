@@ -15,9 +15,11 @@ class IntensityOptions:
     """A factor on the flux of each pattern, of mean 1."""
 
     fit: bool = knob(False, "fit it: for beams whose flux nobody measured from frame to frame")
-    rate: float = knob(0.2, "step, times the object's", low=0, high=10)
+    rate: float = knob(
+        0.5, "share of a full step at each visit, as a stage begins", low=0, high=1
+    )
     spread: float = knob(
-        0.3,
+        0.1,
         "standard deviation about the measured flux that is expected; pulls the factors there",
         low=1e-3,
         high=10,
@@ -30,7 +32,7 @@ class BackgroundOptions:
 
     fit: bool = knob(False, "fit it: for light that does not come through the sample")
     rate: float = knob(
-        0.1, "step in units of the mean count, times the object's", low=0, high=10
+        0.2, "share of a full step in each update, as a stage begins", low=0, high=1
     )
     smooth_px: float = knob(
         0.0,

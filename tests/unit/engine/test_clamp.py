@@ -53,7 +53,7 @@ def test_what_lies_within_stays_and_the_rest_goes_to_the_limit() -> None:
 
 def test_the_middle_of_the_range_is_the_mean_phase_and_moments_turn_along() -> None:
     held = variables()
-    held["object"].adam.first.copy_(torch.view_as_real(held.object_MYX))
+    held.object.adam.first.copy_(torch.view_as_real(held.object_MYX))
     before, probe = held.object_MYX.clone(), held.probe_NHW.clone()
     clamp(held, Clamp(phase_low_rad=-1.0, phase_high_rad=0.4), BOX)
     turned = before * torch.polar(
@@ -61,7 +61,7 @@ def test_the_middle_of_the_range_is_the_mean_phase_and_moments_turn_along() -> N
     )
     expected = torch.polar(turned.abs(), turned.angle().clamp(-1.0, 0.4))
     torch.testing.assert_close(held.object_MYX, expected)
-    torch.testing.assert_close(torch.view_as_complex(held["object"].adam.first), turned)
+    torch.testing.assert_close(torch.view_as_complex(held.object.adam.first), turned)
     assert torch.equal(held.probe_NHW, probe)
 
 

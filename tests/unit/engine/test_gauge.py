@@ -40,8 +40,8 @@ def loss_of(scan: object, variables: Parameters) -> float:
 def one_step(scan: object, variables: Parameters) -> None:
     step = FusedStep(scan, variables.named())
     step.run(next(iter(scan.feed([ALL]))), "poisson")
-    variables["object"].adam.step(step.gradients["object"], 0.1)
-    variables["probe"].adam.step(step.gradients["probe"], 0.1)
+    variables.object.adam.step(step.gradients["object"], 0.1)
+    variables.probe.adam.step(step.gradients["probe"], 0.1)
 
 
 INNER = (slice(None), slice(2, 10), slice(3, 9))
@@ -55,8 +55,8 @@ def test_recentring_changes_neither_the_loss_nor_the_next_step() -> None:
         one_step(scan, variables)
         for field in (
             variables.probe_NHW,
-            variables["probe"].adam.first,
-            variables["probe"].adam.second,
+            variables.probe.adam.first,
+            variables.probe.adam.second,
         ):
             inner = field[INNER].clone()
             field.zero_()
@@ -100,8 +100,8 @@ def test_moments_are_those_of_the_scaled_variables() -> None:
         step = FusedStep(scan, variables.named())
         step.run(next(iter(scan.feed([ALL]))), "poisson")
         for adam, gradient in (
-            (variables["object"].adam, step.gradients["object"]),
-            (variables["probe"].adam, step.gradients["probe"]),
+            (variables.object.adam, step.gradients["object"]),
+            (variables.probe.adam, step.gradients["probe"]),
         ):
             adam.step(gradient, 0.0)
         if not scaled_first:
@@ -109,7 +109,7 @@ def test_moments_are_those_of_the_scaled_variables() -> None:
         moments.append(
             [
                 m
-                for a in (variables["object"].adam, variables["probe"].adam)
+                for a in (variables.object.adam, variables.probe.adam)
                 for m in (a.first, a.second)
             ]
         )
@@ -121,7 +121,7 @@ def test_moments_turn_with_the_phase() -> None:
     scan, variables = centred_scene()
     one_step(scan, variables)
     angle = float(torch.angle(variables.probe_NHW[0].sum()))
-    adams = (variables["object"].adam, variables["probe"].adam)
+    adams = (variables.object.adam, variables.probe.adam)
     before = [(adam.first.clone(), adam.second.clone()) for adam in adams]
     pin_phase(variables)
     cosine, sine = np.cos(angle) ** 2, np.sin(angle) ** 2

@@ -22,10 +22,6 @@ from exitwave.schema.recipe import Adam, Loss, Prior
 CHOSEN = np.array([2, 0, 3], dtype=np.intp)
 
 
-TERMS = 120
-"""Pixels of a pattern."""
-
-
 def make_scan(device: str) -> Scan:
     """Every effect is on but the mask, whose pixels are counted when a step is made."""
     random = torch.Generator().manual_seed(4)
@@ -69,7 +65,7 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
         step = FusedStep(scan, variables.named())
         assert step.needs_no_host
         prior = AdaptivePrior(Prior(balance=balance), variables.object_MYX)
-        update = Update(step, variables, prior, TERMS)
+        update = Update(step, variables, prior)
         update.begin_epoch({"object": 0.1, "probe": 0.1})
         nowhere = np.full(3, -1, dtype=np.intp)
         index_B = torch.empty(3, dtype=torch.int64, device="meta")
@@ -87,7 +83,7 @@ def run_once(
     with torch.no_grad():
         step = step_kind(scan, variables.named())
         adaptive = prior and AdaptivePrior(prior, variables.object_MYX)
-        update = Update(step, variables, adaptive, TERMS)
+        update = Update(step, variables, adaptive)
         update.begin_epoch({"object": 0.01, "probe": probe_rate})
         (batch,) = scan.feed([CHOSEN])
         update.run(batch, "poisson", 0.5)

@@ -45,4 +45,4 @@ def centre_phase(variables: Parameters, middle_rad: float, scanned: Box) -> None
     y0, y1, x0, x1 = scanned
     mean = complex(variables.object_MYX[:, y0:y1, x0:x1].sum())
     angle_rad = middle_rad - math.atan2(mean.imag, mean.real)
-    variables["object"].turn(angle_rad)
+    variables.object.turn(angle_rad)

@@ -19,7 +19,7 @@ from .discrepancy import Discrepancy
 from .forward import fitted_parts
 from .gauge import pin, scanned_box
 from .graphs import recorded
-from .parameters import Parameters
+from .parameters import Parameters, part_parameters
 from .prior import AdaptivePrior, for_dose
 from .rates import Plateau, rate_share
 from .scan import Scan, inner_band
@@ -46,7 +46,10 @@ class Descent:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
         epsilon = epsilon_for(scan.mean_count, len(scan))
-        self.parameters = Parameters.of_recipe(scan, recipe, object_MYX, probe_NHW, epsilon)
+        parts = part_parameters(scan, recipe, object_MYX)
+        self.parameters = Parameters.of_waves(
+            object_MYX, probe_NHW, recipe.adam, epsilon, parts
+        )
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
@@ -89,7 +92,7 @@ class Descent:
         return self.parameters.tensors()
 
     def _rates(self, epoch: Epoch) -> dict[str, float]:
-        """Of all parameters: what parts add moves in proportion to the object."""
+        """Of all parameters that move in this epoch."""
         stage = epoch.stage
         object_rate = stage.object_rate * rate_share(
             stage.object_schedule, epoch.decay, self._object_plateau
@@ -100,8 +103,11 @@ class Descent:
         if epoch.number <= self._recipe.probe_after:
             probe_rate = 0.0
         rates = {"object": object_rate, "probe": probe_rate}
+        stages = len(self._recipe.plan)
+        now = "last" if epoch.stage_number == stages else "before"
         for part in fitted_parts(self._recipe):
-            rates[part.name] = object_rate * getattr(self._recipe, part.name).rate
+            if part.fitted and (stages == 1 or part.fitted.when == now):
+                rates[part.name] = epoch.decay * getattr(self._recipe, part.name).rate
         return rates
 
     def numbers(self) -> dict[str, float]:
@@ -141,9 +147,7 @@ class Descent:
             whole_from = stage.prior_from * len(self._scan)
             self._adaptive = AdaptivePrior(prior, self.object_MYX, whole_from)
             self._adaptive.strengthen(self._discrepancy.factor)
-        pairs = len(self.object_MYX) * len(self.probe_NHW)
-        terms = scan.valid_pixels * pairs
-        self._update = Update(step, self.parameters, self._adaptive, terms)
+        self._update = Update(step, self.parameters, self._adaptive)
         self._run_update = recorded(self._update, step, scan)
 
     def _dose_ph(self, band: float) -> float:

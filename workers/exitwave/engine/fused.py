@@ -72,6 +72,7 @@ class FusedStep:
         object_MYX, probe_NHW = named["object"], named["probe"]
         self._scan, self._probe_NHW = scan, probe_NHW
         self._intensity_n, self._background_HW = named.get("intensity"), named.get("background")
+        self._has_parts = len(named) > 2
         self.gradients = {name: torch.zeros_like(values) for name, values in named.items()}
         self._patches = make_patches(
             object_MYX,
@@ -218,15 +219,22 @@ class FusedStep:
             slope_BHW.view(-1).index_fill_(0, bad, 0.0)
             terms_BHW.view(-1).index_fill_(0, bad, 0.0)
         slope_BHW.mul_(part.factor)
-        self._add_to_parts(part, slope_BHW, model_BHW)
         far_BMNHW.mul_(slope_BHW[:, None, None])
-        return propagate_back(far_BMNHW), terms_BHW.sum()
+        total = terms_BHW.sum()
+        if self._has_parts:
+            self._add_to_parts(part, model_BHW, counts_BHW)
+        return propagate_back(far_BMNHW), total
 
-    def _add_to_parts(self, part: _Part, slope_BHW: Tensor, model_BHW: Tensor) -> None:
-        """Gradients of intensity and background; slopes come with twice the mean's factor."""
+    def _add_to_parts(self, part: _Part, model_BHW: Tensor, counts_BHW: Tensor) -> None:
+        """Slopes of intensity and background: of D - I log D, whatever the loss."""
+        slope_BHW = (counts_BHW / model_BHW).neg_().add_(1)
+        if self._mask_HW is not None:
+            slope_BHW.mul_(self._mask_HW)
+        if (bad := self._scan.bad_pixels(part.chosen)) is not None:
+            slope_BHW.view(-1).index_fill_(0, bad, 0.0)
         background_HW = self._background_HW
         if background_HW is not None:
-            self.gradients["background"].add_(slope_BHW.sum(0), alpha=0.5)
+            self.gradients["background"].add_(slope_BHW.sum(0))
         if self._intensity_n is None:
             return
         slope_BP = slope_BHW.flatten(1)
@@ -234,7 +242,7 @@ class FusedStep:
         along_B -= self._scan.epsilon * slope_BP.sum(1)
         if background_HW is not None:
             along_B -= slope_BP @ background_HW.flatten()
-        along_B.div_(2 * self._intensity_n[part.index_B])
+        along_B.div_(self._intensity_n[part.index_B])
         self.gradients["intensity"].index_copy_(0, part.index_B, along_B)
 
     def _model(self, far_BMNHW: Tensor) -> Tensor:

@@ -27,8 +27,9 @@ class Step(Protocol):
     Attributes
     ----------
     gradients : dict of Tensor
-        Of each parameter; of complex ones d loss / d Re + i d loss / d Im, as torch has it.
-        Overwritten by `run`.
+        Overwritten by `run`. Of object and probe d loss / d Re + i d loss / d Im, as torch has
+        it. Of further parts the slope of the batch's sum of D - I log D over valid pixels,
+        whatever the loss: they are levels of light, which the roots of few counts tell wrong.
     needs_no_host : bool
         `run` reads a batch's indices on the device only.
     waves_per_view : int
@@ -75,21 +76,25 @@ class AutogradStep:
         self.waves_per_view = states[0] * named["probe"].numel()
         # Autograd keeps what each operation has made until the gradients are there.
         bytes_per_view = 3 * view_work_bytes(scan.window_HW, *states)
+        self._terms_of_pattern = scan.valid_pixels * states[0] * states[1]
         self._chunk = scan.views_at_once(bytes_per_view, max(1, CHUNK // self.waves_per_view))
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
         """As in `Step`."""
         for gradient in self.gradients.values():
             gradient.zero_()
-        leaves = tuple(self._leaves.values())
+        waves, parts = _split(self._leaves)
         total = self._leaves["object"].real.new_zeros(())
         for begin in range(0, len(batch), self._chunk):
             end = min(begin + self._chunk, len(batch))
             with torch.enable_grad():
                 value = self._sum(batch, begin, end, loss) * factor
-                found = torch.autograd.grad(value, leaves)
-            for gradient, part in zip(self.gradients.values(), found, strict=True):
-                gradient.add_(part, alpha=1 / len(batch))
+                found = torch.autograd.grad(value, list(waves.values()))
+                if parts:
+                    light = self._sum(batch, begin, end, "poisson") * self._terms_of_pattern
+                    found += torch.autograd.grad(light, list(parts.values()))
+            for (name, gradient), part in zip(self.gradients.items(), found, strict=True):
+                gradient.add_(part, alpha=1 if name in parts else 1 / len(batch))
             total += value.detach()
         return total
 
@@ -105,6 +110,12 @@ class AutogradStep:
             pixels=scan.valid_pixels,
         )
         return mean * (end - begin)
+
+
+def _split(named: Named) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Object and probe, and what further parts fit."""
+    waves = {name: named[name] for name in ("object", "probe")}
+    return waves, {name: values for name, values in named.items() if name not in waves}
 
 
 def make_step(

@@ -13,7 +13,6 @@ import torch
 from exitwave.schema.recipe import Loss
 
 from .feed import Batch
-from .loss import LOSSES
 from .parameters import Parameters
 from .prior import AdaptivePrior
 from .step import Step
@@ -28,9 +27,6 @@ class Update:
         Gradients of the data term.
     parameters : Parameters
     adaptive : AdaptivePrior, optional
-    terms_of_pattern : int
-        Valid pixels of a pattern times pairs of states: what the loss of a pattern is the
-        mean over.
 
     Attributes
     ----------
@@ -47,10 +43,8 @@ class Update:
         step: Step,
         parameters: Parameters,
         adaptive: AdaptivePrior | None,
-        terms_of_pattern: int,
     ) -> None:
         self._step, self._parameters, self._adaptive = step, parameters, adaptive
-        self._terms_of_pattern = terms_of_pattern
         device = parameters.object_MYX.device
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self.gamma = torch.zeros((), device=device)
@@ -66,7 +60,7 @@ class Update:
         self.gamma.zero_()
         self.moving = frozenset(name for name, rate in rates.items() if rate > 0)
         for name, rate in rates.items():
-            self._rates[name].copy_(self._parameters[name].unit()).mul_(rate)
+            self._rates[name].copy_(self._parameters[name].rate_unit()).mul_(rate)
 
     def run(self, batch: Batch, loss: Loss, factor: float) -> None:
         """One update with a batch."""
@@ -77,8 +71,6 @@ class Update:
             mean = total / len(batch)
             gamma = self._adaptive.add_to(step.gradients["object"], mean, len(batch))
             self.gamma.copy_(gamma)
-        # Near D = I a pattern's loss is 2 c times its negative log-likelihood, over its terms.
-        weight = factor * 2 * LOSSES[loss].curvature / (self._terms_of_pattern * len(batch))
         for name, parameter in self._parameters.items():
             if name in self.moving:
-                parameter.step(step.gradients[name], self._rates[name], batch.index_B, weight)
+                parameter.step(step.gradients[name], self._rates[name], batch.index_B)

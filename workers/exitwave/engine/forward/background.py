@@ -1,9 +1,10 @@
 """Part of the forward model: light that does not come through the sample.
 
 One image b of counts, from 0 on, is added to every pattern: D_i = D_i(P, O) + b
-(docs/method.md, eq. 28). Where the recipe calls it smooth, its gradient is smoothed by a
-Gaussian before each update, so that it moves along smooth images only (a Sobolev gradient;
-Neuberger, Sobolev Gradients and Differential Equations, Springer, 1997).
+(docs/method.md, eq. 28). Its step is that of expectation maximisation for counts from two
+sources (Dempster, Laird, Rubin, J. R. Stat. Soc. B 39, 1 (1977)). Where the recipe calls it
+smooth, what multiplies it is smoothed by a Gaussian: it stays a product of smooth images.
+In the last stage it stands still: there noise in the object would take its place.
 """
 
 from __future__ import annotations
@@ -16,16 +17,21 @@ from torch import Tensor
 
 from .light import Change, Fitted, ForwardPart, Light, Named
 
+INITIAL = 0.05
+"""Of the mean count: zero would stay zero."""
+
 
 def added(light: Light, named: Named) -> Light:
     """Counts with the background on them."""
     return replace(light, counts_BHW=light.counts() + named["background"])
 
 
-def smooth(change: Change) -> None:
-    """Smooth the gradient over the detector, by the recipe's width."""
+def expectation_maximising(change: Change) -> Tensor:
+    """What makes b the share of the counts that is its own: b times the mean of 1 - I / D."""
+    slope_HW = change.slope / len(change.index_B)
     if change.options.smooth_px > 0:
-        change.gradient.copy_(blurred(change.gradient, change.options.smooth_px))
+        slope_HW = blurred(slope_HW, change.options.smooth_px)
+    return change.values * slope_HW.clamp(-1, 0.5)
 
 
 def blurred(image_HW: Tensor, sigma_px: float) -> Tensor:
@@ -45,8 +51,9 @@ BACKGROUND = ForwardPart(
     fitted=Fitted(
         shape=lambda views, window_HW: window_HW,
         in_counts=True,
-        initial=0.0,
+        initial=INITIAL,
         least=0.0,
-        prepare=smooth,
+        step=expectation_maximising,
+        when="before",
     ),
 )

@@ -2,15 +2,16 @@
 
 D_i = s_i D(P, O) (docs/method.md, eq. 27), s of mean 1, since the probe's power takes up the
 rest; pulled towards the measured flux (s = 1) as a normal distribution of the recipe's spread
-has it.
-Fitting it is proposed as future work by Wu et al., Optica 11 (2024),
-doi 10.1364/OPTICA.522380.
+has it. What varies slowly over the sample may as well be the object's, and the prior would
+push it from there into s: object and probe come first, s in the last stage. Named as future
+work by Wu et al., Optica 11 (2024), doi 10.1364/OPTICA.522380.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from .light import Change, Fitted, ForwardPart, Light, Named
@@ -27,11 +28,13 @@ def scaled(light: Light, named: Named) -> Light:
     return replace(light, views=replace(views, scale_B=scale_B))
 
 
-def pull_to_one(change: Change) -> None:
-    """Add the slope of (s - 1)^2 / (2 spread^2)."""
-    off_B = change.values[change.index_B] - 1
-    strength = change.weight / change.options.spread**2
-    change.gradient.index_add_(0, change.index_B, off_B * strength)
+def newton(change: Change) -> Tensor:
+    """Newton's step of the batch's factors, with the slope of (s - 1)^2 / (2 spread^2)."""
+    index_B, prior = change.index_B, 1 / change.options.spread**2
+    factor_B = change.values[index_B]
+    slope_B = change.slope[index_B] + (factor_B - 1) * prior
+    step = torch.zeros_like(change.values)
+    return step.index_copy_(0, index_B, slope_B / (change.photons / factor_B + prior))
 
 
 def to_mean_one(factor_n: Tensor) -> float:
@@ -48,7 +51,8 @@ INTENSITY = ForwardPart(
         shape=lambda views, window_HW: (views,),
         initial=1.0,
         least=LEAST,
-        prepare=pull_to_one,
+        step=newton,
+        when="last",
         pin=to_mean_one,
     ),
 )

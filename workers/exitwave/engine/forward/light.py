@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -71,24 +71,26 @@ class Light:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One update of a parameter, for what a part adds to its gradient.
+    """What one update of a part's parameter goes by.
 
     Attributes
     ----------
-    values, gradient : Tensor
-        The gradient changes in place.
+    values : Tensor
+        As they are.
+    slope : Tensor
+        Of the batch's sum of D - I log D, the negative log-likelihood of counts.
     index_B : Tensor
         The batch's patterns.
-    weight : float
-        Times a negative log-likelihood: the batch's loss in the same units.
+    photons : float
+        Of a pattern.
     options : object
         The part's section of the recipe.
     """
 
     values: Tensor
-    gradient: Tensor
+    slope: Tensor
     index_B: Tensor
-    weight: float
+    photons: float
     options: Any
 
 
@@ -101,11 +103,13 @@ class Fitted:
     shape : callable
         Of (views of the scan, (H, W)).
     in_counts : bool
-        Value and rate are in units of the mean count of a pixel; else plain numbers.
+        Values are in units of the mean count of a pixel; else plain numbers.
     initial, least : float
         In these units; values never fall below `least`.
-    prepare : callable, optional
-        What is done to the gradient of each update, beside the data's.
+    step : callable
+        (change) to what a full step takes from the values, of their shape.
+    when : {"last", "before"}
+        Whether it moves in a run's last stage or in all before; in a single one it always does.
     pin : callable, optional
         Takes from the values, in place, what they share with the probe's power, after each
         epoch; gives the factor that the probe's power is to take up.
@@ -115,7 +119,8 @@ class Fitted:
     in_counts: bool = False
     initial: float
     least: float
-    prepare: Callable[[Change], None] | None = None
+    step: Callable[[Change], Tensor]
+    when: Literal["last", "before"]
     pin: Callable[[Tensor], float] | None = None
 
 

@@ -50,8 +50,7 @@ class Trials:
         epsilon = epsilon_for(scan.mean_count, len(scan))
         parameters = Parameters.of_waves(object_MYX, probe_NHW, recipe.adam, epsilon)
         step = make_step(scan, parameters.named(), ["amplitude"])
-        terms = scan.valid_pixels * len(object_MYX) * len(probe_NHW)
-        update = Update(step, parameters, None, terms)
+        update = Update(step, parameters, None)
         run = recorded(update, step, scan)
         frames = np.arange(len(scan), dtype=np.intp)
         for epoch in range(self._epochs):
