@@ -17,9 +17,9 @@ from tests.verdicts import NO_PICTURE, PREPARATION, START
 from tiled.client import from_uri
 
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
-from exitwave.results.sink import FIELDS
 from exitwave.schema.errors import SinkError
 from exitwave.schema.job import ScanRef
+from exitwave.schema.result import FIELDS
 from exitwave.schema.verdict import Preparation, Start, Verdict
 from exitwave.settings.service import TiledSettings
 
@@ -65,7 +65,12 @@ def node_of(tiled: TiledSettings) -> ResultNode:
             job_id=uuid4().hex,
             attempt=2,
             recipe={"name": "default"},
-            geometry={"energy_eV": 9000.0, "sources": {"energy_eV": "document"}},
+            geometry={
+                "energy_eV": 9000.0,
+                "distance_m": 1.0,
+                "detector_pixel_m": 75e-6,
+                "sources": {"energy_eV": "document"},
+            },
             pixel_size_m=1e-8,
             origin_m=(1e-6, 2e-6),
             device="cpu (2 threads)",

@@ -24,6 +24,7 @@ from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import CheckpointError, Diverged, SinkError, TiledUnavailable
 from exitwave.schema.job import Job, Progress, Result, ResumePoint, ScanRef
 from exitwave.schema.recipe import Recipe, recipe_from_mapping
+from exitwave.schema.result import FIELDS, LOSS
 from exitwave.settings.service import Settings
 
 from .beginning import newest_checkpoint, starting_point
@@ -302,7 +303,7 @@ class JobAttempt:
             self._log.info("job.resumed", of_attempt=kept.point.attempt, epoch=kept.point.epoch)
             self._say(
                 epoch=kept.point.epoch,
-                loss=float(kept.rows[-1, 1]),
+                loss=float(kept.rows[-1, FIELDS.index(LOSS)]),
                 resumed_from=kept.point,
                 checkpoint=kept.point,
             )
