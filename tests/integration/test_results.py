@@ -256,7 +256,7 @@ def check_final(root: Any, node: ResultNode, final: FinalArrays) -> None:
         assert stored.dtype == values.dtype
         np.testing.assert_array_equal(stored, values)
     told = NodeMetadata.read(node.path, result.metadata)
-    assert told.layout == LAYOUT and told.written() == dict(result.metadata)
+    assert result.metadata["layout"] == LAYOUT and told.written() == dict(result.metadata)
     assert told.geometry == Geometry(**node.record.geometry)
     for name in FINAL_ARRAYS:
         of_array = result[name].metadata

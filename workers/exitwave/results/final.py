@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from exitwave.files.reconstruction import Curve
-from exitwave.schema.errors import SinkError
+from exitwave.schema.errors import LayoutError, SinkError
 from exitwave.schema.job import Quality
 from exitwave.schema.result import JUDGED, OBJECT, POSITIONS, PROBE, ArrayMetadata, curve_array
 from exitwave.schema.verdict import Preparation, Start, Verdict
@@ -112,7 +112,7 @@ def deliver(node: ResultNode, final: FinalArrays, go_on: Callable[[], None]) -> 
             with attempt:
                 go_on()
                 _write(node, final)
-    except (httpx.HTTPError, KeyError, ValueError) as error:
+    except (httpx.HTTPError, KeyError, ValueError, LayoutError) as error:
         raise SinkError(f"result {node.path} is not in Tiled ({error})") from error
     _log.info("result.delivered", node=node.path)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import structlog
@@ -25,38 +25,15 @@ from exitwave.schema.result import (
     ArrayMetadata,
 )
 
+from .history import row_of
 from .node import ResultNode, may_pass, put_once
 from .planes import Planes, binned_planes
+from .protocol import Snapshot
 
 RETRY_S = (0.5, 5.0)
 """First and longest pause after a failed write."""
 
 _log = structlog.get_logger(__name__)
-
-
-class LossSummary(Protocol):
-    """Loss terms of an epoch."""
-
-    @property
-    def total(self) -> float: ...
-    @property
-    def data(self) -> float: ...
-    @property
-    def prior(self) -> float: ...
-
-
-class Snapshot(Protocol):
-    """What a picture is made from: an immutable state of the engine after an epoch."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def loss(self) -> LossSummary: ...
-    def object_MYX(self) -> NDArray[np.complex64]: ...
-    def probe_NHW(self) -> NDArray[np.complex64]: ...
-    def illuminated_YX(self) -> NDArray[np.bool_]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +81,10 @@ class LiveSink:
 
     def offer(self, state: Snapshot) -> None:
         """Take note of an epoch. Returns at once; keeps the state until a newer one comes."""
-        loss = state.loss
-        row = [state.epoch, loss.total, loss.data, loss.prior, state.seconds, 0]
         with self._changed:
-            self._rows.append([float(value) for value in row])
+            self._rows.append(row_of(state))
             self._newest = _Chosen(state, len(self._rows) - 1)
             self._changed.notify()
-
-    def rows(self) -> NDArray[np.float64]:
-        """Rows of all epochs so far, as a later attempt's `history`: it has no picture yet."""
-        with self._changed:
-            rows = np.array(self._rows, dtype=np.float64).reshape(-1, len(FIELDS))
-        rows[:, FIELDS.index(PICTURE_VERSION)] = 0
-        return rows
 
     def end(self) -> None:
         """No more epochs: the last one's picture and all rows go out now."""

@@ -1,4 +1,4 @@
-"""Results on disk until Tiled has them: a worker that is killed meanwhile loses none."""
+"""Results on disk until all sinks have them: a worker that is killed meanwhile loses none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .node import AttemptRecord
 Model = TypeVar("Model", bound=BaseModel)
 
 REFUSED = "refused"
-"""Below the spool: results that Tiled would not take, for a person to look at."""
+"""Below the spool: results that a sink would not take, for a person to look at."""
 
 _HEADER = "header"
 
@@ -91,7 +91,7 @@ class Spool:
         return None
 
     def refuse(self, spooled: Spooled) -> Path:
-        """Lay a result aside that Tiled refuses; gives where it is."""
+        """Lay a result aside that a sink refuses; gives where it is."""
         folder = self._folder / REFUSED
         folder.mkdir(mode=0o700, exist_ok=True)
         return spooled.path.rename(folder / spooled.path.name)

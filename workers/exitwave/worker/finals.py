@@ -11,8 +11,7 @@ from exitwave.engine import EpochState
 from exitwave.engine.scan import Interrupt
 from exitwave.prepare import Prepared
 from exitwave.quality import overlap
-from exitwave.results import FinalArrays
-from exitwave.results.sink import Snapshot
+from exitwave.results import FinalArrays, Snapshot
 from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import Halves, Quality
 from exitwave.schema.recipe import Recipe

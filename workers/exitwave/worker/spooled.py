@@ -1,4 +1,4 @@
-"""The last epoch of a spooled result, as the live sink takes it."""
+"""The last epoch of a spooled result, as a sink takes it."""
 
 from __future__ import annotations
 
