@@ -13,9 +13,10 @@ from tiled.client import from_uri
 
 from exitwave.ledger import Ledger
 from exitwave.schema.errors import LedgerUnavailable
+from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Failure, Job, JobSpec, Progress, Quality, Result, ScanRef
+from exitwave.schema.result import FIELDS, ArrayMetadata, NodeMetadata, attempt_keys
 
-FIELDS = ["epoch", "loss", "data_loss", "prior_loss", "seconds", "picture_version"]
 PIXEL_M = 2e-8
 EPOCHS = 40
 
@@ -84,29 +85,49 @@ class LiveJob:
     def open_node(self) -> None:
         """The attempt's node and its empty ``live`` container."""
         node = self.container
-        uid, attempt = self.job.spec.scan.uid, f"a{self.job.attempt}"
-        for key in (uid, self.job.id):
+        _, *containers, attempt = self._keys()
+        for key in containers:
             node = node[key] if key in node else node.create_container(key)
-        metadata = {
-            "scan_uid": uid,
-            "job_id": self.job.id,
-            "pixel_size_m": PIXEL_M,
-            "origin_m": [0.0, 0.0],
-            "geometry": {"sources": {"distance_m": self.note}},
-        }
-        self.node = node.create_container(attempt, metadata=metadata)
+        self.node = node.create_container(attempt, metadata=self._metadata().written())
         self.live = self.node.create_container("live")
+
+    def _keys(self) -> tuple[str, ...]:
+        return attempt_keys("ptycho", self.job.spec.scan.uid, self.job.id, self.job.attempt)
+
+    def _metadata(self) -> NodeMetadata:
+        scan = self.job.spec.scan
+        return NodeMetadata(
+            scan_uid=scan.uid,
+            scan_id=scan.scan_id,
+            sample=scan.sample,
+            job_id=self.job.id,
+            attempt=self.job.attempt,
+            kind=self.job.spec.kind,
+            parent=None,
+            recipe=self.job.spec.recipe,
+            geometry=Geometry(
+                energy_eV=9000.0,
+                distance_m=1.0,
+                detector_pixel_m=75e-6,
+                sources={"distance_m": self.note},
+            ),
+            software={},
+            pixel_size_m=PIXEL_M,
+            origin_m=(0.0, 0.0),
+            epoch=0,
+            loss=None,
+            complete=False,
+        )
 
     def paint(self, epoch: int, *, beat: bool = True, border: int = 20) -> None:
         """Progress row first, then the pictures of that epoch; `border` px are unvisited."""
         self.epoch, self.version = epoch, self.version + 1
         row = [[epoch, 100.0 / epoch, 90.0 / epoch, 1.0, 0.25, self.version]]
-        metadata = {"pixel_size_m": PIXEL_M, "origin_m": [1e-6, 2e-6]}
+        metadata = ArrayMetadata(pixel_size_m=PIXEL_M, origin_m=(1e-6, 2e-6)).written()
+        fields = ArrayMetadata(fields=FIELDS).written()
         if not self.arrays:
             write = self.live.write_array
-            self.arrays["progress"] = write(
-                np.array(row), key="progress", metadata={"fields": FIELDS}
-            )
+            self.arrays["progress"] = write(np.array(row), key="progress", metadata=fields)
             for name, values in (
                 ("object", live_object(epoch, border=border)),
                 ("probe", live_probe()),
@@ -132,9 +153,8 @@ class LiveJob:
 
     def succeed(self, quality: Quality | None = None, **judged: Any) -> None:
         """`judged`: verdict, preparation, start."""
-        path = "/".join(["ptycho", self.job.spec.scan.uid, self.job.id, f"a{self.job.attempt}"])
         result = Result(
-            node=path,
+            node="/".join(self._keys()),
             attempt=self.job.attempt,
             epochs=self.epoch,
             loss=1.0,

@@ -18,7 +18,8 @@ from tests.stack import TiledServer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from exitwave.api.live.frames import PLANES, Frame, decode, dequantise
+from exitwave.api.live.frames import Frame, decode, dequantise
+from exitwave.schema.result import FRAME_PLANES
 
 WITHIN_S = 20.0
 
@@ -50,7 +51,7 @@ class Page:
         await self.socket.send(json.dumps(message))
 
     async def watch(self, job: str, *planes: str) -> None:
-        await self.send(subscribe=[{"job": job, "planes": list(planes or PLANES)}])
+        await self.send(subscribe=[{"job": job, "planes": list(planes or FRAME_PLANES)}])
 
     async def frame(self, *, ack: bool = True, within_s: float = WITHIN_S) -> Frame:
         async with asyncio.timeout(within_s):
@@ -151,7 +152,7 @@ async def test_who_comes_late_gets_every_plane_at_once(api: LiveApi) -> None:
         async with page(api) as viewer:
             await viewer.watch(job.id)
             frames = {}
-            while len(frames) < len(PLANES):
+            while len(frames) < len(FRAME_PLANES):
                 frame = await viewer.frame()
                 frames[frame.plane] = frame
     assert {frame.epoch for frame in frames.values()} == {9}

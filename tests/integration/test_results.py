@@ -17,9 +17,10 @@ from tests.verdicts import NO_PICTURE, PREPARATION, START
 from tiled.client import from_uri
 
 from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, deliver
-from exitwave.results.sink import FIELDS
 from exitwave.schema.errors import SinkError
+from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
+from exitwave.schema.result import FIELDS, FINAL_ARRAYS, LAYOUT, ArrayMetadata, NodeMetadata
 from exitwave.schema.verdict import Preparation, Start, Verdict
 from exitwave.settings.service import TiledSettings
 
@@ -65,7 +66,12 @@ def node_of(tiled: TiledSettings) -> ResultNode:
             job_id=uuid4().hex,
             attempt=2,
             recipe={"name": "default"},
-            geometry={"energy_eV": 9000.0, "sources": {"energy_eV": "document"}},
+            geometry={
+                "energy_eV": 9000.0,
+                "distance_m": 1.0,
+                "detector_pixel_m": 75e-6,
+                "sources": {"energy_eV": "document"},
+            },
             pixel_size_m=1e-8,
             origin_m=(1e-6, 2e-6),
             device="cpu (2 threads)",
@@ -122,6 +128,7 @@ def test_pictures_are_numbered_and_their_epochs_known(tiled_server: TiledServer)
         np.testing.assert_allclose(planes[1][known], np.pi / 2)
 
     metadata = picture.metadata
+    assert ArrayMetadata.read(picture.uri, metadata).written() == dict(metadata)
     assert (metadata["epoch"], metadata["version"]) == (last, len(epoch_of))
     assert metadata["illuminated_box"] == [2, 38, 3, 27]
     assert metadata["bin"] == 1 and metadata["full_shape"] == [40, 30]
@@ -248,6 +255,12 @@ def check_final(root: Any, node: ResultNode, final: FinalArrays) -> None:
         stored = result[name].read()
         assert stored.dtype == values.dtype
         np.testing.assert_array_equal(stored, values)
+    told = NodeMetadata.read(node.path, result.metadata)
+    assert result.metadata["layout"] == LAYOUT and told.written() == dict(result.metadata)
+    assert told.geometry == Geometry(**node.record.geometry)
+    for name in FINAL_ARRAYS:
+        of_array = result[name].metadata
+        assert ArrayMetadata.read(name, of_array).written() == dict(of_array)
     assert result.metadata["complete"] is True
     assert result.metadata["epoch"] == 60 and result.metadata["loss"] == 0.5
     assert result.metadata["illuminated_box"] == [4, 60, 5, 44]

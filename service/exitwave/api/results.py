@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.npy import write_npy_tree
 from exitwave.files.npz import write_npz
-from exitwave.files.png import Plane, object_png
+from exitwave.files.png import object_png
 from exitwave.files.reconstruction import (
-    CURVES,
     Curve,
     QualityFigures,
     Reconstruction,
@@ -25,8 +24,22 @@ from exitwave.files.reconstruction import (
 )
 from exitwave.files.tiff import write_tiff
 from exitwave.schema.errors import ResultNotFound, TransitionNotAllowed
-from exitwave.schema.geometry import Geometry
-from exitwave.schema.job import Job
+from exitwave.schema.job import Job, Quality
+from exitwave.schema.result import (
+    CURVES,
+    FINAL_ARRAYS,
+    JUDGED,
+    LIVE_PROGRESS,
+    LOSS,
+    OBJECT,
+    POSITIONS,
+    PROBE,
+    ArrayMetadata,
+    NodeMetadata,
+    Plane,
+    below,
+    curve_array,
+)
 
 from .live.nodes import ResultNodes, StoredArray
 
@@ -39,9 +52,6 @@ MEDIA_TYPES: dict[Format, str] = {
     "png": "image/png",
     "tiff": "image/tiff",
 }
-JUDGED = frozenset({"verdict", "preparation", "start"})
-"""Keys of a node's metadata that its job's record has, too, and checked."""
-
 PICTURES: frozenset[Format] = frozenset({"png", "tiff"})
 """Show one plane, which their name tells."""
 
@@ -73,6 +83,8 @@ async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
         The job has not ended.
     ResultNotFound
         It ended without a result, or its node is no longer in Tiled.
+    LayoutError
+        It is of another layout.
     TiledUnavailable
         Tiled is away.
     """
@@ -84,33 +96,33 @@ async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
     if job.result is None:
         raise ResultNotFound(f"job {job.id} has no result; it is {job.state}")
     path = job.result.node
-    metadata = await nodes.metadata(path)
-    if metadata is None:
+    stored = await nodes.metadata(path)
+    if stored is None:
         raise ResultNotFound(f"job {job.id}: Tiled no longer has its result at {path}")
+    metadata = NodeMetadata.read(path, stored)
     arrays = {
-        name: (await _array(nodes, job, f"{path}/{name}")).values
-        for name in ("object", "probe", "positions_m")
+        name: (await _array(nodes, job, below(path, name))).values for name in FINAL_ARRAYS
     }
-    progress = await _array(nodes, job, f"{path}/live/progress")
-    y0, y1, x0, x1 = (int(edge) for edge in metadata["illuminated_box"])
+    progress = await _array(nodes, job, below(path, LIVE_PROGRESS))
+    fields = ArrayMetadata.read(below(path, LIVE_PROGRESS), progress.metadata).fields
     return Reconstruction(
-        object_MYX=arrays["object"],
-        probe_NHW=arrays["probe"],
-        positions_px=_corners_px(arrays["positions_m"], metadata, arrays["probe"].shape[-1]),
-        positions_m=arrays["positions_m"],
-        loss=progress.values[:, progress.metadata["fields"].index("loss")],
-        pixel_size_m=float(metadata["pixel_size_m"]),
-        geometry=_geometry(metadata["geometry"]),
-        box=(y0, y1, x0, x1),
+        object_MYX=arrays[OBJECT],
+        probe_NHW=arrays[PROBE],
+        positions_px=_corners_px(arrays[POSITIONS], metadata, arrays[PROBE].shape[-1]),
+        positions_m=arrays[POSITIONS],
+        loss=progress.values[:, fields.index(LOSS)],
+        pixel_size_m=metadata.pixel_size_m,
+        geometry=metadata.geometry,
+        box=metadata.illuminated_box,
         quality=QualityFigures(
-            numbers=flat_numbers(metadata.get("quality", {})),
+            numbers=flat_numbers(_plain(metadata.quality)),
             curves=await _curves(nodes, path),
         ),
         verdict=job.result.verdict,
         preparation=job.result.preparation,
         start=job.result.start,
-        # What was judged has places of its own in every file.
-        metadata={name: value for name, value in metadata.items() if name not in JUDGED},
+        # What was judged has places of its own in every file, and a file no layout of Tiled's.
+        metadata=metadata.written(without=(*JUDGED, "layout")),
     )
 
 
@@ -178,32 +190,28 @@ async def _array(nodes: ResultNodes, job: Job, path: str) -> StoredArray:
 async def _curves(nodes: ResultNodes, path: str) -> dict[str, Curve]:
     curves = {}
     for name in CURVES:
-        found = await nodes.array(f"{path}/quality/{name}")
+        array = below(path, curve_array(name))
+        found = await nodes.array(array)
         if found is not None:
-            columns = tuple(found.metadata["columns"])
+            columns = ArrayMetadata.read(array, found.metadata).columns
             curves[name] = Curve(columns=columns, values=found.values)
     return curves
 
 
 def _corners_px(
-    positions_m: NDArray[np.float64], metadata: dict[str, Any], side_px: int
+    positions_m: NDArray[np.float64], metadata: NodeMetadata, side_px: int
 ) -> NDArray[np.float64]:
     """Top-left pixels of the views; `origin_m` is where pixel (0, 0) of the object is.
 
     The beam of a view is at its middle pixel, side // 2.
     """
-    beam_px = (positions_m - np.array(metadata["origin_m"])) / float(metadata["pixel_size_m"])
+    beam_px = (positions_m - np.array(metadata.origin_m)) / metadata.pixel_size_m
     corners_px: NDArray[np.float64] = beam_px - side_px // 2
     return corners_px
 
 
-def _geometry(values: dict[str, Any]) -> Geometry:
-    return Geometry(
-        energy_eV=float(values["energy_eV"]),
-        distance_m=float(values["distance_m"]),
-        detector_pixel_m=float(values["detector_pixel_m"]),
-        sources=dict(values["sources"]),
-    )
+def _plain(quality: Quality | None) -> dict[str, Any]:
+    return {} if quality is None else quality.model_dump()
 
 
 def _zip_tree(path: Path, root: Path) -> None:

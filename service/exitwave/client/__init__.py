@@ -8,9 +8,11 @@ with Client() as client:                     # the service of this machine
     object_MYX = client.result(job.id).object_MYX
 """
 
+from exitwave.schema.result import Plane
+
 from .aio import AsyncClient
 from .arrays import ResultArrays
-from .calls import Format, Plane
+from .calls import Format
 from .sync import Client
 
 __all__ = ["AsyncClient", "Client", "Format", "Plane", "ResultArrays"]

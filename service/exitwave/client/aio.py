@@ -15,11 +15,12 @@ from exitwave.schema.errors import TooManyRequests, Unavailable
 from exitwave.schema.job import Attempt, Event, Job, JobPage, JobState
 from exitwave.schema.requests import BatchItem
 from exitwave.schema.required import Required, check_required, check_verdict
+from exitwave.schema.result import Plane
 
 from . import arrays, job_calls
 from .aio_service import AsyncServiceClient
 from .arrays import ResultArrays
-from .calls import Format, Plane
+from .calls import Format
 from .files import target_path, whole_file
 from .patience import Listening, Waiting
 from .problems import refusal

@@ -9,14 +9,12 @@ from typing import IO, TYPE_CHECKING
 
 from exitwave.schema.errors import ExitwaveError, ResultNotFound, UsageError
 from exitwave.schema.job import Job, Quality, Result
+from exitwave.schema.result import JUDGED, NPZ_ARRAYS
 from exitwave.schema.verdict import Preparation, Start, Verdict
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-JUDGED = ("verdict", "preparation", "start")
-NAMES = ("object_MYX", "probe_NHW", "positions_m", "positions_px", "loss", "pixel_size_m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -96,7 +94,7 @@ def read_result(job: Job, file: IO[bytes]) -> ResultArrays:
         raise ResultNotFound(f"job {job.id} has no result; it is {job.state}")
     try:
         with np.load(file, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in NAMES}
+            found = {name: stored[name] for name in NPZ_ARRAYS}
             told = {name: str(stored[name]) for name in JUDGED if name in stored}
             judged = _judged(job.result, told)
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -19,7 +19,6 @@ T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 Format = Literal["cxi", "npy", "npz", "png", "tiff"]
-Plane = Literal["phase", "amplitude"]
 
 API = "/api/v1"
 CONNECT_S = 5.0

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from exitwave.schema.job import Attempt, Job, JobPage, JobPatch, JobRequest, JobState
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest, RerunRequest
+from exitwave.schema.result import Plane
 
-from .calls import API, LONG_ANSWER_S, Call, Format, Plane, checked, given, job_path, nothing
+from .calls import API, LONG_ANSWER_S, Call, Format, checked, given, job_path, nothing
 
 
 class _Attempts(BaseModel):

@@ -32,10 +32,11 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
+from exitwave.schema.result import CURVES
 
 from .cxi_verdict import put_verdict, read_verdict
 from .hdf5 import created, opened
-from .reconstruction import CURVES, Curve, QualityFigures, Reconstruction
+from .reconstruction import Curve, QualityFigures, Reconstruction
 from .stored import AnyMeasurement, StoredCounts
 from .tree import Hdf5Tree, number
 from .units import JOULES_PER_EV

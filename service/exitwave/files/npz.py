@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from exitwave.schema.result import NPZ_ARRAYS
+
 from .reconstruction import Reconstruction
 from .verdict_text import verdict_json
 
@@ -27,11 +29,9 @@ def write_npz(path: Path, result: Reconstruction) -> None:
         np.savez(
             file,
             allow_pickle=False,
-            object_MYX=result.object_MYX.astype(np.complex64, copy=False),
-            probe_NHW=result.probe_NHW.astype(np.complex64, copy=False),
-            positions_m=np.asarray(result.positions_m, dtype=np.float64),
-            positions_px=np.asarray(result.positions_px, dtype=np.float64),
-            loss=np.asarray(result.loss, dtype=np.float64),
-            pixel_size_m=np.float64(result.pixel_size_m),
+            **{
+                name: np.asarray(getattr(result, name), dtype)
+                for name, dtype in NPZ_ARRAYS.items()
+            },
             **{name: np.array(text) for name, text in verdict_json(result).items()},
         )

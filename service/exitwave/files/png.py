@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.required import verdict_line
+from exitwave.schema.result import PLANES, Plane
 from exitwave.schema.verdict import Judgement, Verdict
 
 from .colours import colour_bar, colour_map, painted
 from .phase import Box, ComplexArray, remove_ramp
 from .verdict_text import plain_ascii, rule_texts
 
-Plane = Literal["phase", "amplitude"]
-PLANES: tuple[Plane, ...] = get_args(Plane)
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
 COLOURS = {"phase": "CET_L8", "amplitude": "CET_L1"}

@@ -107,9 +107,6 @@ class QualityFigures:
     curves: Mapping[str, Curve] = field(default_factory=dict)
 
 
-CURVES = ("prtf", "frc")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconstruction:
     """What came out.

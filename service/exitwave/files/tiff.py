@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import InvalidInput
+from exitwave.schema.result import PLANES, Plane
 from exitwave.schema.verdict import Verdict
 
 from .phase import Box, ComplexArray, remove_ramp
-from .png import Plane
 from .verdict_text import one_line, plain_ascii, rule_texts
 
-PLANES: tuple[Plane, ...] = get_args(Plane)
 UM_M = 1e-6
 
 Floats: TypeAlias = NDArray[np.floating[Any]]

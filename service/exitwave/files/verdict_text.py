@@ -6,6 +6,7 @@ import unicodedata
 
 from pydantic import BaseModel
 
+from exitwave.schema.result import JUDGED
 from exitwave.schema.verdict import Verdict
 
 from .reconstruction import Reconstruction
@@ -33,11 +34,7 @@ _ASCII = {
 
 def verdict_json(result: Reconstruction) -> dict[str, str]:
     """JSON of each, by name; ``null`` where there is none."""
-    parts: dict[str, BaseModel | None] = {
-        "verdict": result.verdict,
-        "preparation": result.preparation,
-        "start": result.start,
-    }
+    parts: dict[str, BaseModel | None] = {name: getattr(result, name) for name in JUDGED}
     return {
         name: "null" if part is None else part.model_dump_json() for name, part in parts.items()
     }

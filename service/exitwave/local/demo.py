@@ -16,6 +16,7 @@ from exitwave.client import Client
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.job import Job, JobState
 from exitwave.schema.required import verdict_line
+from exitwave.schema.result import LIVE_OBJECT, attempt_node, below
 
 from .layout import default_data_dir
 from .supervisor import Say, Stopped, System, announce
@@ -190,8 +191,8 @@ def _ended_well(playing: subprocess.Popen[bytes], system: System) -> bool:
 
 def _has_picture(system: System, job: Job) -> bool:
     results = system.settings.tiled.results
-    node = f"{results}/{job.spec.scan.uid}/{job.id}/a{job.attempt}/live/object"
-    return bool(_tiled(system, node))
+    node = attempt_node(results, job.spec.scan.uid, job.id, job.attempt)
+    return bool(_tiled(system, below(node, LIVE_OBJECT)))
 
 
 def _tiled(system: System, path: str) -> Any:

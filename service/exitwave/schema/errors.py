@@ -7,7 +7,8 @@
     │   ├── RecipeError              a recipe knob
     │   ├── GeometryError            a geometry value
     │   ├── DataError                frames or positions that cannot be used
-    │   └── CheckpointError          a checkpoint of another run, or none at all
+    │   ├── CheckpointError          a checkpoint of another run, or none at all
+    │   └── LayoutError         500  a result in Tiled that is not of our layout
     ├── MalformedRequest        400  the request could not be parsed at all
     ├── NotFound                404
     │   ├── ScanNotFound
@@ -90,6 +91,11 @@ class DataError(InvalidInput):
 
 class CheckpointError(InvalidInput):
     slug = "checkpoint-invalid"
+
+
+class LayoutError(InvalidInput):
+    slug = "layout-unknown"
+    status = 500
 
 
 class MalformedRequest(ExitwaveError):

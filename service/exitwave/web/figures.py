@@ -17,15 +17,23 @@ from bokeh.models.annotations import ColorBar, ScaleBar
 from bokeh.models.tickers import BasicTicker, LogTicker
 from bokeh.plotting import figure
 
+from exitwave.schema.result import (
+    LOSS_CURVE,
+    OBJECT_AMPLITUDE,
+    OBJECT_PHASE,
+    PROBE_AMPLITUDE,
+    PROBE_PHASE,
+)
+
 from .colours import Table, palette
 
 Theme = Literal["dark", "light"]
 
 PICTURES: dict[str, Table] = {
-    "object_phase": "phase",
-    "object_amplitude": "amplitude",
-    "probe_amplitude": "amplitude",
-    "probe_phase": "cyclic",
+    OBJECT_PHASE: "phase",
+    OBJECT_AMPLITUDE: "amplitude",
+    PROBE_AMPLITUDE: "amplitude",
+    PROBE_PHASE: "cyclic",
 }
 """Picture planes and the colours they start with."""
 
@@ -57,7 +65,7 @@ def figures_json(theme: Theme) -> dict[str, Any]:
         ``docs_json`` and ``render_items`` for ``Bokeh.embed.embed_items``; each figure
         goes into the page's element ``figure-<name>``.
     """
-    plots = {plane: _picture(plane, theme) for plane in PICTURES} | {"loss": _loss(theme)}
+    plots = {plane: _picture(plane, theme) for plane in PICTURES} | {LOSS_CURVE: _loss(theme)}
     document = Document()
     for plot in plots.values():
         document.add_root(plot)
@@ -109,7 +117,7 @@ def _picture(plane: str, theme: Theme) -> figure:
         ),
         "right",
     )
-    if plane == "object_phase":
+    if plane == OBJECT_PHASE:
         plot.add_layout(_scale_bar(plot))
     _dress(plot, theme)
     plot.grid.visible = False
@@ -138,7 +146,7 @@ def _scale_bar(plot: figure) -> ScaleBar:
 def _loss(theme: Theme) -> figure:
     colours = _COLOURS[theme]
     plot = figure(
-        name="loss",
+        name=LOSS_CURVE,
         sizing_mode="stretch_both",
         y_axis_type="log",
         tools="pan,wheel_zoom",
@@ -148,7 +156,7 @@ def _loss(theme: Theme) -> figure:
         min_border=4,
     )
     # One point draws no line, but spares the logarithmic axis an empty range.
-    source = ColumnDataSource({"epoch": [0], "loss": [1]}, name="loss:source")
+    source = ColumnDataSource({"epoch": [0], "loss": [1]}, name=f"{LOSS_CURVE}:source")
     plot.line("epoch", "loss", source=source, line_width=2.5, line_color=colours["curve"])
     _dress(plot, theme)
     plot.yaxis.ticker = plot.ygrid.ticker = LogTicker(desired_num_ticks=4)

@@ -14,9 +14,10 @@ from PIL import Image
 from tests.unit.api.made import after, made_job
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
-from exitwave.api.results import Format, write_result
+from exitwave.api.results import Format, read_result, write_result
 from exitwave.files.reconstruction import Reconstruction
-from exitwave.schema.job import JobState, ScanRef
+from exitwave.schema.errors import LayoutError
+from exitwave.schema.job import JobState, Result, ScanRef
 from exitwave.schema.verdict import Verdict
 
 JOB = made_job(state=JobState.SUCCEEDED, ended_at=after(60))
@@ -75,3 +76,17 @@ def test_the_zipped_tree_holds_the_verdict(result: Reconstruction) -> None:
 def test_the_named_arrays_hold_it_as_text(result: Reconstruction) -> None:
     with np.load(io.BytesIO(content(result, "npz"))) as arrays:
         assert Verdict.model_validate_json(str(arrays["verdict"])) == NO_PICTURE
+
+
+class Nodes:
+    """A Tiled with one node, of a layout to come."""
+
+    async def metadata(self, path: str) -> dict[str, object]:
+        return {"layout": 2, "where": path}
+
+
+async def test_a_result_of_another_layout_is_refused() -> None:
+    job = JOB.model_copy(update={"result": Result(node="ptycho/u/j1/a1", attempt=1, epochs=3)})
+    with pytest.raises(LayoutError, match="ptycho/u/j1/a1 layout: found 2; expected 1") as told:
+        await read_result(Nodes(), job)
+    assert told.value.status == 500

@@ -14,10 +14,10 @@ from tests.unit.client.http_server import KEY, Answer, job, problem, serving
 from tests.verdicts import DOUBTFUL, NO_PICTURE, PREPARATION, START
 
 from exitwave.client import AsyncClient
-from exitwave.client.arrays import JUDGED
 from exitwave.files.npz import write_npz
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.schema.errors import ExitwaveError, ResultNotFound, Unavailable
+from exitwave.schema.result import JUDGED
 
 NAMED = {"Content-Disposition": 'attachment; filename="../scan_7_j1.cxi"'}
 DONE = job(

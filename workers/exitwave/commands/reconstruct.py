@@ -28,6 +28,7 @@ from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import halves_for
 from exitwave.schema.overrides import split_sections
 from exitwave.schema.recipe import Recipe, recipe_to_mapping
+from exitwave.schema.result import FRC
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.recipes import resolve_recipe
 from exitwave.worker.assess import Assessment, assess, explained
@@ -242,5 +243,5 @@ def _with_frc(
     return replace(
         assessed,
         quality=assessed.quality.model_copy(update={"frc": found}),
-        curves={**assessed.curves, "frc": frc_curve(rings)},
+        curves={**assessed.curves, FRC: frc_curve(rings)},
     )

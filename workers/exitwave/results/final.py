@@ -12,10 +12,12 @@ import numpy as np
 import stamina
 import structlog
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from exitwave.files.reconstruction import Curve
-from exitwave.schema.errors import SinkError
+from exitwave.schema.errors import LayoutError, SinkError
 from exitwave.schema.job import Quality
+from exitwave.schema.result import JUDGED, OBJECT, POSITIONS, PROBE, ArrayMetadata, curve_array
 from exitwave.schema.verdict import Preparation, Start, Verdict
 
 from .node import Numbers, ResultNode, may_pass
@@ -47,7 +49,7 @@ class FinalArrays:
     verdict, preparation, start : Verdict, Preparation, Start, optional
         Likewise: whether there is a picture, what was left out, where the run began.
     curves : mapping of str to Curve
-        Written below ``quality``.
+        By name, of `CURVES`.
     further : mapping of str to ndarray
         More arrays, by name.
     diverged : str
@@ -79,11 +81,7 @@ class FinalArrays:
 
     def verdict_metadata(self) -> dict[str, dict[str, Any] | None]:
         """Verdict, preparation and start as JSON values; None where there is none."""
-        parts = {
-            "verdict": self.verdict,
-            "preparation": self.preparation,
-            "start": self.start,
-        }
+        parts: dict[str, BaseModel | None] = {name: getattr(self, name) for name in JUDGED}
         return {
             name: None if part is None else json.loads(part.model_dump_json())
             for name, part in parts.items()
@@ -114,43 +112,40 @@ def deliver(node: ResultNode, final: FinalArrays, go_on: Callable[[], None]) -> 
             with attempt:
                 go_on()
                 _write(node, final)
-    except (httpx.HTTPError, KeyError, ValueError) as error:
+    except (httpx.HTTPError, KeyError, ValueError, LayoutError) as error:
         raise SinkError(f"result {node.path} is not in Tiled ({error})") from error
     _log.info("result.delivered", node=node.path)
 
 
 def _write(node: ResultNode, final: FinalArrays) -> None:
     record = node.record
-    scale = {"pixel_size_m": record.pixel_size_m}
+    scale = ArrayMetadata(pixel_size_m=record.pixel_size_m)
+    placed = ArrayMetadata(pixel_size_m=record.pixel_size_m, origin_m=record.origin_m)
     try:
-        _put_checked(
-            node, "object", final.object_MYX, {**scale, "origin_m": list(record.origin_m)}
-        )
-        _put_checked(node, "probe", final.probe_NHW, scale)
-        _put_checked(node, "positions_m", final.positions_m, {"order": "y, x"})
+        _put_checked(node, OBJECT, final.object_MYX, placed)
+        _put_checked(node, PROBE, final.probe_NHW, scale)
+        _put_checked(node, POSITIONS, final.positions_m, ArrayMetadata(order="y, x"))
         for name, values in final.further.items():
-            _put_checked(node, name, values, {})
+            _put_checked(node, name, values, ArrayMetadata())
         for name, curve in final.curves.items():
-            columns = {"columns": list(curve.columns)}
-            _put_checked(node, f"quality/{name}", curve.values, columns)
+            columns = ArrayMetadata(columns=curve.columns)
+            _put_checked(node, curve_array(name), curve.values, columns)
         node.update(
-            {
-                "epoch": final.epochs,
-                "loss": final.loss,
-                "illuminated_box": list(final.illuminated_box),
-                "quality": final.quality.model_dump(),
-                **final.verdict_metadata(),
-                "complete": final.complete,
-            }
+            epoch=final.epochs,
+            loss=final.loss,
+            illuminated_box=final.illuminated_box,
+            quality=final.quality,
+            verdict=final.verdict,
+            preparation=final.preparation,
+            start=final.start,
+            complete=final.complete,
         )
     except httpx.HTTPError:
         node.forget()
         raise
 
 
-def _put_checked(
-    node: ResultNode, name: str, values: Numbers, metadata: Mapping[str, object]
-) -> None:
+def _put_checked(node: ResultNode, name: str, values: Numbers, metadata: ArrayMetadata) -> None:
     array = node.array(name, values, metadata)
     array.write(values)
     if not np.array_equal(array.read(), values, equal_nan=True):

@@ -1,16 +1,13 @@
 """An attempt's node in Tiled: made when first needed, whatever parts of it exist already.
 
-``/{results}/{scan_uid}/{job_id}/a{attempt}`` holds ``live/object``, ``live/probe`` and
-``live/progress`` from the first epoch on, ``object``, ``probe``, ``positions_m`` and curves
-below ``quality`` at the end; of a job of kind frc these are the first half's, and ``second``
-holds the other's. Each attempt writes below its own node: a stalled one cannot spoil
-another's result.
+`exitwave.schema.result` tells what it holds: live arrays from the first epoch on, the final
+ones and curves at the end; of a job of kind frc these are the first half's, beside the
+other's. Each attempt writes below its own node: a stalled one cannot spoil another's result.
 """
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -26,9 +23,9 @@ from tiled.structures.core import StructureFamily
 from tiled.structures.data_source import DataSource
 
 from exitwave.schema.job import JobKind, ScanRef
+from exitwave.schema.result import LAYOUT, SPEC, ArrayMetadata, NodeMetadata, attempt_keys
 from exitwave.settings.service import TiledSettings
 
-SPEC = "PtychoReconstruction"
 Numbers = NDArray[Any]
 
 
@@ -67,9 +64,10 @@ class AttemptRecord:
     kind: JobKind = "reconstruction"
     parent: str | None = None
 
-    def metadata(self) -> dict[str, Any]:
-        """Metadata of the node as it is made."""
-        return {
+    def metadata(self, **ending: Any) -> NodeMetadata:
+        """Metadata of the node as it is made; `ending` is what it ends with."""
+        values = {
+            "layout": LAYOUT,
             "scan_uid": self.scan.uid,
             "scan_id": self.scan.scan_id,
             "sample": self.scan.sample,
@@ -80,12 +78,14 @@ class AttemptRecord:
             "recipe": self.recipe,
             "geometry": self.geometry,
             "software": {**software_versions(), "device": self.device},
+            "pixel_size_m": self.pixel_size_m,
+            "origin_m": self.origin_m,
             "epoch": 0,
             "loss": None,
             "complete": False,
-            "pixel_size_m": self.pixel_size_m,
-            "origin_m": list(self.origin_m),
+            **ending,
         }
+        return NodeMetadata.read(f"metadata of job {self.job_id}", values)
 
 
 class ResultNode:
@@ -106,12 +106,9 @@ class ResultNode:
     def __init__(self, tiled: TiledSettings, record: AttemptRecord) -> None:
         self._tiled = tiled
         self.record = record
-        self.keys = (
-            *tiled.results.strip("/").split("/"),
-            record.scan.uid,
-            record.job_id,
-            f"a{record.attempt}",
-        )
+        self.keys = attempt_keys(tiled.results, record.scan.uid, record.job_id, record.attempt)
+        # Now, that a record which is not of the layout fails before anything is computed.
+        self._metadata = record.metadata()
         self._clients: dict[str, Any] = {}
 
     @property
@@ -123,16 +120,16 @@ class ResultNode:
         """Look everything up again at the next call: the server may be another one now."""
         self._clients.clear()
 
-    def array(self, name: str, like: Numbers, metadata: Mapping[str, Any]) -> Any:
+    def array(self, name: str, like: Numbers, metadata: ArrayMetadata) -> Any:
         """Client of the child array `name`, made without content where it is missing.
 
         Parameters
         ----------
         name : str
-            ``object`` or ``live/object``.
+            Such as `OBJECT` or `LIVE_OBJECT`.
         like : ndarray
             Gives shape and dtype; stored as one chunk, so that no reader sees a torn array.
-        metadata : mapping
+        metadata : ArrayMetadata
             Of the array as it is made.
         """
         if name not in self._clients:
@@ -145,13 +142,14 @@ class ResultNode:
             )
             source = DataSource(structure=structure, structure_family=StructureFamily.array)
             self._clients[name] = _made_or_found(
-                parent, key, StructureFamily.array, [source], dict(metadata)
+                parent, key, StructureFamily.array, [source], metadata.written()
             )
         return self._clients[name]
 
-    def update(self, metadata: Mapping[str, Any]) -> None:
-        """Merge into the node's metadata."""
-        self._container("").update_metadata(dict(metadata), drop_revision=True)
+    def update(self, **ending: Any) -> None:
+        """Write what the node's metadata end with."""
+        metadata = self.record.metadata(**ending).written()
+        self._container("").update_metadata(metadata, drop_revision=True)
 
     def _container(self, name: str) -> Any:
         """The attempt's node for ``""``, else a container right below it."""
@@ -163,7 +161,7 @@ class ResultNode:
                 parent = from_uri(self._tiled.uri, api_key=key)
                 for part in self.keys[:-1]:
                     parent = self._make(parent, part, {}, [])
-                made = self._make(parent, self.keys[-1], self.record.metadata(), [SPEC])
+                made = self._make(parent, self.keys[-1], self._metadata.written(), [SPEC])
             self._clients[name] = made
         return self._clients[name]
 

@@ -1,8 +1,4 @@
-"""Display planes: a complex picture binned to at most 350 px, as amplitude and phase.
-
-Two float32 planes of 350 x 350 px are 980 kB: larger messages disconnect the default
-client of a Tiled stream.
-"""
+"""Display planes: a complex picture binned for the screen, as amplitude and phase."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LIMIT_PX = 350
+from exitwave.schema.result import LARGEST_PICTURE_PX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +19,8 @@ class Planes:
     Attributes
     ----------
     planes_2hw : ndarray (2, h, w), float32
-        Amplitude and phase in radians (piston and ramp left in); NaN = not illuminated.
+        `LIVE_PLANES`: amplitude, and phase in radians (piston and ramp left in); NaN = not
+        illuminated.
     bin_px : int
         Pixels of the full picture per binned pixel, along y and along x.
     box : (int, int, int, int)
@@ -43,7 +40,7 @@ def binned_planes(
     picture_YX: NDArray[np.complexfloating],
     known_YX: NDArray[np.bool_] | None = None,
     *,
-    limit_px: int = LIMIT_PX,
+    limit_px: int = LARGEST_PICTURE_PX,
 ) -> Planes:
     """Bin a complex picture and split it into amplitude and phase.
 

@@ -10,46 +10,30 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from exitwave.schema.result import (
+    FIELDS,
+    LIVE_OBJECT,
+    LIVE_PROBE,
+    LIVE_PROGRESS,
+    PICTURE_VERSION,
+    ArrayMetadata,
+)
+
+from .history import row_of
 from .node import ResultNode, may_pass, put_once
 from .planes import Planes, binned_planes
+from .protocol import Snapshot
 
-FIELDS = ("epoch", "loss", "data_loss", "prior_loss", "seconds", "picture_version")
-"""Columns of ``live/progress``."""
 RETRY_S = (0.5, 5.0)
 """First and longest pause after a failed write."""
 
 _log = structlog.get_logger(__name__)
-
-
-class LossSummary(Protocol):
-    """Loss terms of an epoch."""
-
-    @property
-    def total(self) -> float: ...
-    @property
-    def data(self) -> float: ...
-    @property
-    def prior(self) -> float: ...
-
-
-class Snapshot(Protocol):
-    """What a picture is made from: an immutable state of the engine after an epoch."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def loss(self) -> LossSummary: ...
-    def object_MYX(self) -> NDArray[np.complex64]: ...
-    def probe_NHW(self) -> NDArray[np.complex64]: ...
-    def illuminated_YX(self) -> NDArray[np.bool_]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +81,10 @@ class LiveSink:
 
     def offer(self, state: Snapshot) -> None:
         """Take note of an epoch. Returns at once; keeps the state until a newer one comes."""
-        loss = state.loss
-        row = [state.epoch, loss.total, loss.data, loss.prior, state.seconds, 0]
         with self._changed:
-            self._rows.append([float(value) for value in row])
+            self._rows.append(row_of(state))
             self._newest = _Chosen(state, len(self._rows) - 1)
             self._changed.notify()
-
-    def rows(self) -> NDArray[np.float64]:
-        """Rows of all epochs so far, as a later attempt's `history`: it has no picture yet."""
-        with self._changed:
-            rows = np.array(self._rows, dtype=np.float64).reshape(-1, len(FIELDS))
-        rows[:, FIELDS.index("picture_version")] = 0
-        return rows
 
     def end(self) -> None:
         """No more epochs: the last one's picture and all rows go out now."""
@@ -174,7 +149,7 @@ class LiveSink:
         planes = binned_planes(state.object_MYX()[0], state.illuminated_YX())
         if planes.sound and chosen.line != self._line_shown:
             with self._changed:
-                self._rows[chosen.line][FIELDS.index("picture_version")] = self._version + 1
+                self._rows[chosen.line][FIELDS.index(PICTURE_VERSION)] = self._version + 1
         self._write_rows(chosen.line + 1)
         if not planes.sound:
             self._log.warning("live.picture_not_finite", epoch=state.epoch)
@@ -183,7 +158,7 @@ class LiveSink:
         probe = binned_planes(state.probe_NHW()[0])
         if probe.sound:
             put_once(
-                self._node.array("live/probe", probe.planes_2hw, self._scale(probe)),
+                self._node.array(LIVE_PROBE, probe.planes_2hw, self._scale(probe)),
                 probe.planes_2hw,
             )
 
@@ -193,27 +168,29 @@ class LiveSink:
         with self._changed:
             rows = np.array(self._rows[self._rows_sent : end])
         if len(rows):
-            array = self._node.array("live/progress", rows[:1], {"fields": list(FIELDS)})
+            array = self._node.array(LIVE_PROGRESS, rows[:1], ArrayMetadata(fields=FIELDS))
             array.patch(rows, offset=(self._rows_sent,), extend=True)
             self._rows_sent = end
 
     def _write_object(self, planes: Planes, chosen: _Chosen) -> None:
         is_new = chosen.line != self._line_shown
-        metadata = {
-            **self._scale(planes),
-            "epoch": chosen.state.epoch,
-            "version": self._version + 1 if is_new else self._version,
-            "origin_m": self._origin_m(planes.bin_px),
-            "illuminated_box": list(planes.box),
-            "full_shape": list(chosen.state.object_MYX().shape[1:]),
-        }
-        array = self._node.array("live/object", planes.planes_2hw, metadata)
+        _, height, width = chosen.state.object_MYX().shape
+        metadata = ArrayMetadata(
+            bin=planes.bin_px,
+            pixel_size_m=self._pixel_size_m(planes.bin_px),
+            epoch=chosen.state.epoch,
+            version=self._version + 1 if is_new else self._version,
+            origin_m=self._origin_m(planes.bin_px),
+            illuminated_box=planes.box,
+            full_shape=(height, width),
+        )
+        array = self._node.array(LIVE_OBJECT, planes.planes_2hw, metadata)
         if is_new:
             self._put_object(array, planes.planes_2hw)
             self._version += 1
             self._line_shown = chosen.line
         if self._version > 1:
-            array.update_metadata(metadata, drop_revision=True)
+            array.update_metadata(metadata.written(), drop_revision=True)
 
     def _put_object(self, array: Any, planes_2hw: NDArray[np.float32]) -> None:
         if self._unsure and np.array_equal(array.read(), planes_2hw, equal_nan=True):
@@ -223,13 +200,14 @@ class LiveSink:
         put_once(array, planes_2hw)
         self._unsure = False
 
-    def _scale(self, planes: Planes) -> dict[str, Any]:
-        return {
-            "bin": planes.bin_px,
-            "pixel_size_m": self._node.record.pixel_size_m * planes.bin_px,
-        }
+    def _scale(self, planes: Planes) -> ArrayMetadata:
+        return ArrayMetadata(bin=planes.bin_px, pixel_size_m=self._pixel_size_m(planes.bin_px))
 
-    def _origin_m(self, bin_px: int) -> list[float]:
+    def _pixel_size_m(self, bin_px: int) -> float:
+        return self._node.record.pixel_size_m * bin_px
+
+    def _origin_m(self, bin_px: int) -> tuple[float, float]:
         """Centre of the first binned pixel."""
         shift_m = self._node.record.pixel_size_m * (bin_px - 1) / 2
-        return [value + shift_m for value in self._node.record.origin_m]
+        y_m, x_m = self._node.record.origin_m
+        return y_m + shift_m, x_m + shift_m

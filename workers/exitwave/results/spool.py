@@ -1,4 +1,4 @@
-"""Results on disk until Tiled has them: a worker that is killed meanwhile loses none."""
+"""Results on disk until all sinks have them: a worker that is killed meanwhile loses none."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from exitwave.files.checkpoint import read_arrays, write_arrays
 from exitwave.files.reconstruction import Curve
 from exitwave.schema.errors import CheckpointError
 from exitwave.schema.job import Quality, ScanRef
+from exitwave.schema.result import OBJECT, POSITIONS, PROBE, curve_array
 from exitwave.schema.verdict import Preparation, Start, Verdict
 
 from .final import FinalArrays
@@ -25,7 +26,7 @@ from .node import AttemptRecord
 Model = TypeVar("Model", bound=BaseModel)
 
 REFUSED = "refused"
-"""Below the spool: results that Tiled would not take, for a person to look at."""
+"""Below the spool: results that a sink would not take, for a person to look at."""
 
 _HEADER = "header"
 
@@ -90,7 +91,7 @@ class Spool:
         return None
 
     def refuse(self, spooled: Spooled) -> Path:
-        """Lay a result aside that Tiled refuses; gives where it is."""
+        """Lay a result aside that a sink refuses; gives where it is."""
         folder = self._folder / REFUSED
         folder.mkdir(mode=0o700, exist_ok=True)
         return spooled.path.rename(folder / spooled.path.name)
@@ -112,11 +113,11 @@ def _arrays(
         "stopped": final.stopped,
     }
     return {
-        "object": final.object_MYX,
-        "probe": final.probe_NHW,
-        "positions_m": final.positions_m,
+        OBJECT: final.object_MYX,
+        PROBE: final.probe_NHW,
+        POSITIONS: final.positions_m,
         **{f"further/{name}": values for name, values in final.further.items()},
-        **{f"quality/{name}": curve.values for name, curve in final.curves.items()},
+        **{curve_array(name): curve.values for name, curve in final.curves.items()},
         "rows": rows,
         "known": final.known_YX,
         _HEADER: np.array(json.dumps(header)),
@@ -134,9 +135,9 @@ def _spooled(path: Path, arrays: dict[str, NDArray[Any]]) -> Spooled:
             path=path,
             record=AttemptRecord(**record),
             final=FinalArrays(
-                object_MYX=arrays["object"],
-                probe_NHW=arrays["probe"],
-                positions_m=arrays["positions_m"],
+                object_MYX=arrays[OBJECT],
+                probe_NHW=arrays[PROBE],
+                positions_m=arrays[POSITIONS],
                 known_YX=arrays["known"],
                 illuminated_box=(y0, y1, x0, x1),
                 epochs=header["epochs"],
@@ -146,7 +147,7 @@ def _spooled(path: Path, arrays: dict[str, NDArray[Any]]) -> Spooled:
                 preparation=_read(Preparation, header.get("preparation")),
                 start=_read(Start, header.get("start")),
                 curves={
-                    name: Curve(columns=tuple(columns), values=arrays[f"quality/{name}"])
+                    name: Curve(columns=tuple(columns), values=arrays[curve_array(name)])
                     for name, columns in header["curves"].items()
                 },
                 further={name: arrays[f"further/{name}"] for name in header["further"]},

@@ -16,6 +16,7 @@ from exitwave.quality import grid_power, overlap, rectangle_of_centres, transfer
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.job import HeldOutFigures, Quality
 from exitwave.schema.recipe import Recipe, SubPixel
+from exitwave.schema.result import PRTF
 from exitwave.schema.verdict import Preparation, Start, StartTried, Verdict
 from exitwave.verdict import diagnosed, figures_of, judge_run
 
@@ -96,7 +97,7 @@ def assess(
         verdict=judge_run(figures_of(last, last.evidence())),
         preparation=_with_wild_frames(prepared, last),
         start=_start(last),
-        curves={"prtf": Curve(columns=("frequency_cycles_per_px", "ratio"), values=table)},
+        curves={PRTF: Curve(columns=("frequency_cycles_per_px", "ratio"), values=table)},
     )
 
 

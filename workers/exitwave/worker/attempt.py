@@ -17,13 +17,14 @@ import torch
 
 from exitwave.engine import Checkpoint, EpochState, StartingPoint, reconstruct
 from exitwave.prepare import Prepared, build_oriented, mask_within
-from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode, Spool, Spooled
-from exitwave.results.final import deliver
+from exitwave.results import AttemptRecord, FinalArrays, History, Sink, Spool, Spooled
+from exitwave.results.registry import make_sinks
 from exitwave.scans import TiledScans
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import CheckpointError, Diverged, SinkError, TiledUnavailable
 from exitwave.schema.job import Job, Progress, Result, ResumePoint, ScanRef
 from exitwave.schema.recipe import Recipe, recipe_from_mapping
+from exitwave.schema.result import FIELDS, LOSS, attempt_node
 from exitwave.settings.service import Settings
 
 from .beginning import newest_checkpoint, starting_point
@@ -81,7 +82,7 @@ class JobAttempt:
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
 
     def run(self) -> Result:
-        """Do it; the result can be read in Tiled when this returns.
+        """Do it; the result can be read from every sink when this returns.
 
         Raises
         ------
@@ -118,24 +119,24 @@ class JobAttempt:
         kept: Kept | None,
         start: StartingPoint | None,
     ) -> Result:
-        node = ResultNode(self._settings.tiled, record)
-        history = None if kept is None else kept.rows
-        sink = LiveSink(node, self._settings.worker.publish_s, history)
+        history = History(None if kept is None else kept.rows)
+        sinks = make_sinks(self._settings, record, history.rows())
         folder = checkpoints_of(self._settings) / self._job.id
         keeper = Keeper(folder, self._job.attempt, self._settings.worker.checkpoint_s)
 
         def follow(state: Followed) -> None:
-            sink.offer(state)
-            self._follow(state, sink, keeper)
+            history.add(state)
+            sinks.offer(state)
+            self._follow(state, history, keeper)
 
         try:
             begin = start if kept is None else kept.checkpoint
             final = self._compute(prepared, recipe, begin, follow)
             keeper.close()
-            spooled = self._spool.put(record, final, sink.rows())
-            return self._deliver(spooled, node, sink)
+            spooled = self._spool.put(record, final, history.rows())
+            return self._deliver(spooled, record, sinks)
         finally:
-            sink.abandon()
+            sinks.abandon()
             keeper.close()
 
     def _compute(
@@ -165,7 +166,7 @@ class JobAttempt:
         keeps_on = not self._epochs_done or self._only_judging
         self._tell(JobYieldedError, *([JobStoppedError] if keeps_on else []))
 
-    def _follow(self, state: Followed, sink: LiveSink, keeper: Keeper) -> None:
+    def _follow(self, state: Followed, history: History, keeper: Keeper) -> None:
         self._epochs_done += 1
         self._say(
             epoch=state.epoch,
@@ -179,16 +180,16 @@ class JobAttempt:
             self._tell(JobYieldedError, JobStoppedError)  # it is done
             return
         if keeper.due:
-            self._keep(state, sink, keeper)
+            self._keep(state, history, keeper)
         try:
             self._tell()
         except JobYieldedError:
-            self._keep(state, sink, keeper)
+            self._keep(state, history, keeper)
             keeper.flush()
             self._say(checkpoint=keeper.newest or self._progress.checkpoint)
             self._tell()
 
-    def _keep(self, state: Followed, sink: LiveSink, keeper: Keeper) -> None:
+    def _keep(self, state: Followed, history: History, keeper: Keeper) -> None:
         """Have a checkpoint written. An frc's two runs begin at the start again."""
         if isinstance(state, EpochState):
             if state.checkpoint_bytes > free_memory_bytes() / 2:
@@ -196,10 +197,10 @@ class JobAttempt:
                 return
             began_s = time.monotonic()
             checkpoint = state.checkpoint()
-            keeper.keep(checkpoint, sink.rows(), time.monotonic() - began_s)
+            keeper.keep(checkpoint, history.rows(), time.monotonic() - began_s)
 
-    def _deliver(self, spooled: Spooled, node: ResultNode, sink: LiveSink) -> Result:
-        """Wait for Tiled to have pictures and result; then nothing of it is left on disk."""
+    def _deliver(self, spooled: Spooled, record: AttemptRecord, sinks: Sink) -> Result:
+        """Wait for all to have pictures and result; then nothing of it is left on disk."""
         self._say(phase="writing")
         until_s = time.monotonic() + WRITTEN_WITHIN_S
 
@@ -207,11 +208,11 @@ class JobAttempt:
             hurried = time.monotonic() < until_s
             self._tell(JobStoppedError, *([JobYieldedError] if hurried else []))
 
-        sink.end()
+        sinks.end()
         try:
-            while not sink.done(ALL_CHECKED_S):
+            while not sinks.done(ALL_CHECKED_S):
                 go_on()
-            deliver(node, spooled.final, go_on)
+            sinks.deliver(spooled.final, go_on)
         except SinkError as error:
             raise SinkError(
                 f"{error}; the arrays are kept in {self._spool.refuse(spooled)}"
@@ -220,7 +221,7 @@ class JobAttempt:
             spooled.path.unlink(missing_ok=True)
             raise
         spooled.path.unlink(missing_ok=True)
-        return self._result(node, spooled.final)
+        return self._result(record, spooled.final)
 
     def _deliver_earlier(self, spooled: Spooled) -> Result:
         """An earlier attempt had all but delivered its result: do that, below an own node."""
@@ -235,24 +236,24 @@ class JobAttempt:
             resumed_from=found,
             note=f"attempt {found.attempt} had computed the result; it is only delivered",
         )
-        node = ResultNode(
-            self._settings.tiled, replace(spooled.record, attempt=self._job.attempt)
-        )
-        sink = LiveSink(node, self._settings.worker.publish_s, spooled.rows[:-1])
+        record = replace(spooled.record, attempt=self._job.attempt)
+        sinks = make_sinks(self._settings, record, spooled.rows[:-1])
         try:
-            sink.offer(last)
-            return self._deliver(spooled, node, sink)
+            sinks.offer(last)
+            return self._deliver(spooled, record, sinks)
         finally:
-            sink.abandon()
+            sinks.abandon()
 
-    def _result(self, node: ResultNode, final: FinalArrays) -> Result:
+    def _result(self, record: AttemptRecord, final: FinalArrays) -> Result:
+        node = attempt_node(
+            self._settings.tiled.results, record.scan.uid, record.job_id, record.attempt
+        )
         if final.diverged:
             raise Diverged(
-                f"{final.diverged}; epoch {final.epochs}, the last good one, is kept in "
-                f"{node.path}"
+                f"{final.diverged}; epoch {final.epochs}, the last good one, is kept in {node}"
             )
         return Result(
-            node=node.path,
+            node=node,
             attempt=self._job.attempt,
             complete=final.complete,
             epochs=final.epochs,
@@ -302,7 +303,7 @@ class JobAttempt:
             self._log.info("job.resumed", of_attempt=kept.point.attempt, epoch=kept.point.epoch)
             self._say(
                 epoch=kept.point.epoch,
-                loss=float(kept.rows[-1, 1]),
+                loss=float(kept.rows[-1, FIELDS.index(LOSS)]),
                 resumed_from=kept.point,
                 checkpoint=kept.point,
             )

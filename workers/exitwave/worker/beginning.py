@@ -18,6 +18,7 @@ from exitwave.results.node import may_pass
 from exitwave.schema.errors import CheckpointError, DataError, TiledUnavailable
 from exitwave.schema.job import StartRef
 from exitwave.schema.recipe import Recipe
+from exitwave.schema.result import OBJECT, PROBE, NodeMetadata
 from exitwave.settings.service import TiledSettings
 
 from .checkpoints import Kept, found_in, read
@@ -59,14 +60,16 @@ def starting_point(
     ------
     DataError
         There is no such result, or its pixels are not those of this job.
+    LayoutError
+        It is of another layout.
     TiledUnavailable
         Tiled is away.
     """
     try:
         key = tiled.api_key.get_secret_value() or None
         node = from_uri(tiled.uri, api_key=key)[start.node]
-        metadata = dict(node.metadata)
-        object_MYX, probe_NHW = (np.asarray(node[name].read()) for name in ("object", "probe"))
+        metadata = NodeMetadata.read(start.node, node.metadata)
+        object_MYX, probe_NHW = (np.asarray(node[name].read()) for name in (OBJECT, PROBE))
     except KeyError as error:
         raise DataError(
             "start", f"no result in {start.node}", "one with object and probe"
@@ -88,9 +91,9 @@ def starting_point(
 
 
 def _check_pixels(
-    start: StartRef, metadata: dict[str, Any], probe_NHW: NDArray[Any], prepared: Prepared
+    start: StartRef, metadata: NodeMetadata, probe_NHW: NDArray[Any], prepared: Prepared
 ) -> None:
-    found_m, wanted_m = float(metadata["pixel_size_m"]), prepared.pixel_size_m
+    found_m, wanted_m = metadata.pixel_size_m, prepared.pixel_size_m
     if abs(found_m - wanted_m) > _SAME_PIXEL * wanted_m:
         raise DataError(
             "start",
@@ -105,9 +108,9 @@ def _check_pixels(
 
 
 def _same_frame(
-    metadata: dict[str, Any], object_MYX: NDArray[Any], prepared: Prepared, recipe: Recipe
+    metadata: NodeMetadata, object_MYX: NDArray[Any], prepared: Prepared, recipe: Recipe
 ) -> bool:
     """Whether the object's pixels are those of this job's, one by one."""
     wanted = (recipe.object_states, *prepared.dataset.object_shape_YX)
-    off_m = np.abs(np.array(metadata["origin_m"]) - np.array(prepared.origin_m)).max()
+    off_m = np.abs(np.array(metadata.origin_m) - np.array(prepared.origin_m)).max()
     return object_MYX.shape == wanted and bool(off_m <= _SAME_FRAME_PX * prepared.pixel_size_m)

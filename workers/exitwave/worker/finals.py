@@ -11,11 +11,11 @@ from exitwave.engine import EpochState
 from exitwave.engine.scan import Interrupt
 from exitwave.prepare import Prepared
 from exitwave.quality import overlap
-from exitwave.results import FinalArrays
-from exitwave.results.sink import Snapshot
+from exitwave.results import FinalArrays, Snapshot
 from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import Halves, Quality
 from exitwave.schema.recipe import Recipe
+from exitwave.schema.result import FRC, OBJECT, POSITIONS, PROBE, second_half
 
 from .assess import assess, explained
 from .control import JobStoppedError, JobYieldedError
@@ -123,11 +123,11 @@ def frc(
             overlap=overlap(prepared.dataset.positions_px, first.probe_NHW()),
             frc=frc_figures(rings, halves, prepared.pixel_size_m),
         ),
-        curves={"frc": frc_curve(rings)},
+        curves={FRC: frc_curve(rings)},
         further={
-            "second/object": second.object_MYX(),
-            "second/probe": second.probe_NHW(),
-            "second/positions_m": prepared.positions_m[views[1]],
+            second_half(OBJECT): second.object_MYX(),
+            second_half(PROBE): second.probe_NHW(),
+            second_half(POSITIONS): prepared.positions_m[views[1]],
         },
     )
 

@@ -46,7 +46,7 @@ class JobRunner:
         self._scans = TiledScans(settings.tiled, load_profile(settings.beamline))
 
     def run(self, job: Job, control: Control) -> Result:
-        """Do a job's present attempt; the result can be read in Tiled when this returns.
+        """Do a job's present attempt; the result can be read when this returns.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The last epoch of a spooled result, as the live sink takes it."""
+"""The last epoch of a spooled result, as a sink takes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.results import Spooled
-from exitwave.results.sink import FIELDS
+from exitwave.schema.result import DATA_LOSS, EPOCH, FIELDS, LOSS, PRIOR_LOSS, SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class LastEpoch:
     def __init__(self, spooled: Spooled) -> None:
         self._final = spooled.final
         last = dict(zip(FIELDS, spooled.rows[-1].tolist(), strict=True))
-        self.epoch = int(last["epoch"])
-        self.seconds = float(last["seconds"])
-        self.loss = LastLoss(last["loss"], last["data_loss"], last["prior_loss"])
+        self.epoch = int(last[EPOCH])
+        self.seconds = float(last[SECONDS])
+        self.loss = LastLoss(last[LOSS], last[DATA_LOSS], last[PRIOR_LOSS])
 
     def object_MYX(self) -> NDArray[np.complex64]:
         """The object."""

@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import InvalidInput, TiledUnavailable
 from exitwave.schema.job import Job
+from exitwave.schema.result import (
+    LIVE_OBJECT,
+    LIVE_PROBE,
+    LIVE_PROGRESS,
+    ArrayMetadata,
+    NodeMetadata,
+    below,
+)
 
 from .frames import Frame
 from .newest import Newest
@@ -26,7 +34,7 @@ Publish = Callable[[Frame], None]
 Live = tuple[NDArray[np.float32], int]
 """Content of ``live/object`` or ``live/probe`` and its number."""
 
-_PAINTERS = {"object": object_frames, "probe": probe_frames}
+_PAINTERS = {LIVE_OBJECT: object_frames, LIVE_PROBE: probe_frames}
 _log = structlog.get_logger(__name__)
 
 
@@ -50,7 +58,7 @@ class AttemptFollower:
         self._publish = publish
         self._progress = ProgressTable()
         self._shown: Shown | None = None
-        self._metadata: dict[str, dict[str, Any]] = {}
+        self._metadata: dict[str, ArrayMetadata] = {}
         self._log = _log.bind(job=job.id, attempt=job.attempt)
 
     async def run(self) -> None:
@@ -80,7 +88,7 @@ class AttemptFollower:
             await asyncio.sleep(RETRY_S)
 
     async def _follow_progress(self) -> None:
-        path = f"{self._node}/live/progress"
+        path = below(self._node, LIVE_PROGRESS)
         async with self._nodes.updates(path) as updates:
             if updates is None:
                 return
@@ -92,7 +100,7 @@ class AttemptFollower:
     async def _follow_pictures(
         self, name: str, slot: Newest[Live], numbers: PictureNumbers
     ) -> None:
-        path = f"{self._node}/live/{name}"
+        path = below(self._node, name)
         # Tiled announces a write before it stores it: a picture announced already may not
         # be stored yet, so the newest one that has a row is asked for once more.
         await self._read_progress()
@@ -106,7 +114,7 @@ class AttemptFollower:
             stored = await self._nodes.array(path)
             if stored is None:
                 return
-            self._metadata[name] = stored.metadata
+            self._metadata[name] = ArrayMetadata.read(path, stored.metadata)
             numbers.joined()
             shown = 0
             if stored.values.any():  # zeros: just made, the first picture is on its way
@@ -124,14 +132,20 @@ class AttemptFollower:
         return version
 
     async def _read_progress(self) -> None:
-        stored = await self._nodes.array(f"{self._node}/live/progress")
+        path = below(self._node, LIVE_PROGRESS)
+        stored = await self._nodes.array(path)
         if stored is not None:
-            self._progress.fields_are(stored.metadata.get("fields", ()))
+            self._progress.fields_are(ArrayMetadata.read(path, stored.metadata).fields)
             self._progress.add(stored.values)
             if self._shown is None:
-                metadata = await self._nodes.metadata(self._node) or {}
-                self._shown = shown_of(self._job, metadata)
+                self._shown = await self._read_node()
             self._publish_loss()
+
+    async def _read_node(self) -> Shown | None:
+        values = await self._nodes.metadata(self._node)
+        if values is None:
+            return None
+        return shown_of(self._job, NodeMetadata.read(self._node, values))
 
     def _publish_loss(self) -> None:
         if self._shown is not None:

@@ -18,15 +18,13 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import InvalidInput
-
-Plane = Literal["object_phase", "object_amplitude", "probe_phase", "probe_amplitude", "loss"]
-PLANES: tuple[Plane, ...] = get_args(Plane)
+from exitwave.schema.result import LOSS_CURVE, FramePlane
 
 Payload: TypeAlias = NDArray[np.uint16] | NDArray[np.float32]
 
@@ -48,7 +46,7 @@ class Frame:
     version : int
         Running number of the picture within the attempt; 0 for a final one without number.
     plane : str
-        Which of `PLANES`.
+        Which of `FRAME_PLANES`.
     data : array
         ``u2`` codes (h, w), or ``f4`` (epochs, 2) for the loss.
     lo, hi : float
@@ -69,7 +67,7 @@ class Frame:
     attempt: int
     epoch: int
     version: int
-    plane: Plane
+    plane: FramePlane
     data: Payload
     lo: float
     hi: float
@@ -98,7 +96,7 @@ def dequantise(codes_YX: NDArray[np.uint16], lo: float, hi: float) -> NDArray[np
 
 def encode(frame: Frame, seq: int) -> bytes:
     """One binary message. `seq` numbers the frames of a connection; the viewer acks it."""
-    dtype = "f4" if frame.plane == "loss" else "u2"
+    dtype = "f4" if frame.plane == LOSS_CURVE else "u2"
     header = {
         "job": frame.job,
         "attempt": frame.attempt,

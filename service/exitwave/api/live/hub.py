@@ -17,9 +17,10 @@ from exitwave.api.background import keep_running
 from exitwave.ledger import AsyncLedger
 from exitwave.schema.errors import JobNotFound, LedgerDamaged, LedgerUnavailable
 from exitwave.schema.job import Event, Job
+from exitwave.schema.result import FramePlane
 from exitwave.settings.service import TiledSettings
 
-from .frames import Frame, Plane
+from .frames import Frame
 from .nodes import ResultNodes
 from .viewer import Viewer
 from .watch import JobWatch
@@ -71,7 +72,9 @@ class Hub:
         viewer.watch({})
         await self._drop_unwatched()
 
-    async def subscribe(self, viewer: Viewer, wanted: Mapping[str, frozenset[Plane]]) -> None:
+    async def subscribe(
+        self, viewer: Viewer, wanted: Mapping[str, frozenset[FramePlane]]
+    ) -> None:
         """Replace what a page watches; the newest frame of each plane goes out at once.
 
         Raises

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.schema.job import Job
+from exitwave.schema.result import LOSS_CURVE, ArrayMetadata, FramePlane, NodeMetadata
 
-from .frames import Frame, Plane
+from .frames import Frame
 from .planes import (
     Complexes,
     Picture,
@@ -32,14 +32,14 @@ class Shown:
     note: str = ""
 
 
-def shown_of(job: Job, node_metadata: Mapping[str, Any]) -> Shown:
+def shown_of(job: Job, node: NodeMetadata) -> Shown:
     """From the job's record and the metadata of its attempt's node."""
-    return Shown(job.id, job.attempt, job.spec.scan.n_frames, nominal_note(node_metadata))
+    note = nominal_note(node.geometry.sources)
+    return Shown(job.id, job.attempt, job.spec.scan.n_frames, note)
 
 
-def nominal_note(node_metadata: Mapping[str, Any]) -> str:
+def nominal_note(sources: Mapping[str, str]) -> str:
     """What the geometry's sources say about values that are nominal, not measured."""
-    sources = (node_metadata.get("geometry") or {}).get("sources") or {}
     nominal = [f"{key}: {text}" for key, text in sources.items() if "nominal" in text.lower()]
     return "; ".join(nominal)
 
@@ -47,7 +47,7 @@ def nominal_note(node_metadata: Mapping[str, Any]) -> str:
 def object_frames(
     shown: Shown,
     live_PYX: NDArray[np.float32],
-    metadata: Mapping[str, Any],
+    metadata: ArrayMetadata,
     epoch: int,
     version: int,
 ) -> list[Frame]:
@@ -60,7 +60,7 @@ def object_frames(
 def probe_frames(
     shown: Shown,
     live_PHW: NDArray[np.float32],
-    metadata: Mapping[str, Any],
+    metadata: ArrayMetadata,
     epoch: int,
     version: int,
 ) -> list[Frame]:
@@ -72,11 +72,11 @@ def final_frames(
     shown: Shown,
     object_MYX: Complexes,
     probe_NHW: Complexes,
-    node_metadata: Mapping[str, Any],
+    node: NodeMetadata,
     epoch: int,
 ) -> list[Frame]:
     """Frames of the final complex arrays, first states, binned for the screen."""
-    pixel_m, origin_m = _scale(node_metadata)
+    pixel_m, origin_m = _scale(node)
     object_YX, factor = bin_complex(object_MYX[0].astype(np.complex64, copy=False))
     frames = _frames(shown, object_pictures(object_YX), epoch, 0, pixel_m * factor, origin_m)
     probe_HW, factor = bin_complex(probe_NHW[0].astype(np.complex64, copy=False))
@@ -92,7 +92,7 @@ def loss_frame(shown: Shown, curve: NDArray[np.float32]) -> Frame:
         attempt=shown.attempt,
         epoch=epoch,
         version=epoch,
-        plane="loss",
+        plane=LOSS_CURVE,
         data=curve,
         lo=lo,
         hi=hi,
@@ -111,7 +111,7 @@ def _probe_frames(
 
 def _frames(
     shown: Shown,
-    pictures: Mapping[Plane, Picture],
+    pictures: Mapping[FramePlane, Picture],
     epoch: int,
     version: int,
     pixel_size_m: float,
@@ -138,8 +138,8 @@ def _frames(
     ]
 
 
-def _scale(metadata: Mapping[str, Any]) -> tuple[float, tuple[float, float]]:
+def _scale(metadata: ArrayMetadata | NodeMetadata) -> tuple[float, tuple[float, float]]:
     """Pixel pitch, and (y, x) of the first pixel's outer corner; writers name its centre."""
-    pixel_m = float(metadata.get("pixel_size_m", 1.0))
-    y_m, x_m = (float(value) for value in metadata.get("origin_m", (0.0, 0.0)))
+    pixel_m = metadata.pixel_size_m
+    y_m, x_m = metadata.origin_m
     return pixel_m, (y_m - pixel_m / 2, x_m - pixel_m / 2)

@@ -14,8 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.files.phase import Box, remove_ramp
+from exitwave.schema.result import (
+    LARGEST_PICTURE_PX,
+    OBJECT_AMPLITUDE,
+    OBJECT_PHASE,
+    PROBE_AMPLITUDE,
+    PROBE_PHASE,
+    FramePlane,
+)
 
-from .frames import Plane, quantise
+from .frames import quantise
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Complexes: TypeAlias = NDArray[np.complexfloating[Any, Any]]
@@ -25,8 +33,6 @@ WRAPPED_RAD = 5.2
 """A phase whose robust range exceeds this is shown over the full circle, cyclic."""
 PROBE_FLOOR = 0.05
 """Below this share of the probe's peak amplitude its phase is noise and is not shown."""
-LARGEST_PX = 350
-"""Final pictures are binned to at most this, like the live ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Picture:
     cyclic: bool = False
 
 
-def object_pictures(object_YX: Complexes) -> dict[Plane, Picture]:
+def object_pictures(object_YX: Complexes) -> dict[FramePlane, Picture]:
     """Phase (rad, ramp and piston removed) and amplitude of an object (h, w).
 
     NaN = not visited. Ramp and limits are estimated inside the box around the rest.
@@ -53,12 +59,12 @@ def object_pictures(object_YX: Complexes) -> dict[Plane, Picture]:
     if wrapped:
         low, high = -np.pi, np.pi
     return {
-        "object_phase": _picture(phase_YX, low, high, "rad", cyclic=wrapped),
-        "object_amplitude": _picture(amplitude_YX, *robust_limits(amplitude_YX, box), ""),
+        OBJECT_PHASE: _picture(phase_YX, low, high, "rad", cyclic=wrapped),
+        OBJECT_AMPLITUDE: _picture(amplitude_YX, *robust_limits(amplitude_YX, box), ""),
     }
 
 
-def probe_pictures(probe_HW: Complexes) -> dict[Plane, Picture]:
+def probe_pictures(probe_HW: Complexes) -> dict[FramePlane, Picture]:
     """Amplitude from zero to its peak; phase over the full circle where there is light."""
     amplitude_HW = np.abs(probe_HW)
     finite = amplitude_HW[np.isfinite(amplitude_HW)]
@@ -66,8 +72,8 @@ def probe_pictures(probe_HW: Complexes) -> dict[Plane, Picture]:
     lit_HW = amplitude_HW > PROBE_FLOOR * peak
     phase_HW = np.where(lit_HW, np.angle(probe_HW), np.nan)
     return {
-        "probe_amplitude": _picture(amplitude_HW, 0.0, peak, "√photons"),
-        "probe_phase": _picture(phase_HW, -np.pi, np.pi, "rad", cyclic=True),
+        PROBE_AMPLITUDE: _picture(amplitude_HW, 0.0, peak, "√photons"),
+        PROBE_PHASE: _picture(phase_HW, -np.pi, np.pi, "rad", cyclic=True),
     }
 
 
@@ -78,7 +84,9 @@ def to_complex(live_PYX: NDArray[np.float32]) -> Complexes:
     return picture_YX
 
 
-def bin_complex(full_YX: Complexes, largest_px: int = LARGEST_PX) -> tuple[Complexes, int]:
+def bin_complex(
+    full_YX: Complexes, largest_px: int = LARGEST_PICTURE_PX
+) -> tuple[Complexes, int]:
     """Mean over square blocks so that no side exceeds `largest_px`; returns the factor too.
 
     A block is NaN where any of its pixels is; odd rows and columns at the end are cut.

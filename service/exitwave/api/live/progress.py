@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import InvalidInput
+from exitwave.schema.result import EPOCH, LIVE_PROGRESS, LOSS, PICTURE_VERSION
 
-NEEDED = ("epoch", "loss", "picture_version")
+NEEDED = (EPOCH, LOSS, PICTURE_VERSION)
 RESTART_GAP = 3
 """More messages than this cannot pass between subscribing and reading the table."""
 
@@ -31,18 +32,18 @@ class ProgressTable:
         """Learn the columns from the array's metadata; `InvalidInput` where one is missing."""
         missing = [name for name in NEEDED if name not in fields]
         if missing:
-            raise InvalidInput("live/progress fields", list(fields), f"also {missing}")
+            raise InvalidInput(f"{LIVE_PROGRESS} fields", list(fields), f"also {missing}")
         self._columns = {name: fields.index(name) for name in NEEDED}
 
     def add(self, rows: NDArray[np.floating[Any]]) -> None:
         """Take in rows (epochs, fields), new ones or known ones."""
         column = self._columns
         for row in rows:
-            epoch = int(row[column["epoch"]])
+            epoch = int(row[column[EPOCH]])
             if not epoch:  # zeros: the array has just been made, its row is on its way
                 continue
-            self._loss[epoch] = float(row[column["loss"]])
-            if version := int(row[column["picture_version"]]):
+            self._loss[epoch] = float(row[column[LOSS]])
+            if version := int(row[column[PICTURE_VERSION]]):
                 self._epoch_of[version] = epoch
 
     @property

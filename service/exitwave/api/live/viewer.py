@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from .frames import Frame, Plane, encode
+from exitwave.schema.result import FramePlane
+
+from .frames import Frame, encode
 
 MOST_WAITING_EVENTS = 2000
 
@@ -43,18 +45,18 @@ class Viewer:
         self._socket = socket
         self.sees = sees
         self._texts: deque[str] = deque()
-        self._pending: dict[tuple[str, Plane], Frame] = {}
+        self._pending: dict[tuple[str, FramePlane], Frame] = {}
         self._in_flight: int | None = None
         self._seq = 0
         self._wake = asyncio.Event()
-        self.wanted: Mapping[str, frozenset[Plane]] = {}
+        self.wanted: Mapping[str, frozenset[FramePlane]] = {}
 
-    def watch(self, wanted: Mapping[str, frozenset[Plane]]) -> None:
+    def watch(self, wanted: Mapping[str, frozenset[FramePlane]]) -> None:
         """Replace what the page watches; frames of anything else no longer wait."""
         self.wanted = wanted
         self._pending = {key: frame for key, frame in self._pending.items() if self.wants(*key)}
 
-    def wants(self, job: str, plane: Plane) -> bool:
+    def wants(self, job: str, plane: FramePlane) -> bool:
         """Whether the page watches this plane."""
         return plane in self.wanted.get(job, ())
 

@@ -10,9 +10,21 @@ import structlog
 
 from exitwave.schema.errors import InvalidInput, TiledUnavailable
 from exitwave.schema.job import Job
+from exitwave.schema.result import (
+    LIVE_OBJECT,
+    LIVE_PROBE,
+    LIVE_PROGRESS,
+    OBJECT,
+    PROBE,
+    ArrayMetadata,
+    FramePlane,
+    NodeMetadata,
+    attempt_node,
+    below,
+)
 
 from .follow import RETRY_S, AttemptFollower
-from .frames import Frame, Plane
+from .frames import Frame
 from .nodes import ResultNodes
 from .paint import final_frames, loss_frame, object_frames, probe_frames, shown_of
 from .progress import ProgressTable
@@ -45,7 +57,7 @@ class JobWatch:
         self._publish = publish
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.newest: dict[Plane, Frame] = {}
+        self.newest: dict[FramePlane, Frame] = {}
 
     @property
     def job(self) -> Job:
@@ -86,7 +98,7 @@ class JobWatch:
     def _node_of(self, job: Job) -> str:
         if job.result is not None:
             return job.result.node.strip("/")
-        return f"{self._root.strip('/')}/{job.spec.scan.uid}/{job.id}/a{job.attempt}"
+        return attempt_node(self._root, job.spec.scan.uid, job.id, job.attempt)
 
     def _take(self, frame: Frame) -> None:
         self.newest[frame.plane] = frame
@@ -108,29 +120,31 @@ class JobWatch:
             await asyncio.sleep(RETRY_S)
 
     async def _read_ended(self, job: Job, node: str) -> list[Frame]:
-        metadata = await self._nodes.metadata(node)
-        if metadata is None:
+        values = await self._nodes.metadata(node)
+        if values is None:
             return []
+        metadata = NodeMetadata.read(node, values)
         shown = shown_of(job, metadata)
         frames: list[Frame] = []
         progress = ProgressTable()
-        stored = await self._nodes.array(f"{node}/live/progress")
+        path = below(node, LIVE_PROGRESS)
+        stored = await self._nodes.array(path)
         if stored is not None:
-            progress.fields_are(stored.metadata.get("fields", ()))
+            progress.fields_are(ArrayMetadata.read(path, stored.metadata).fields)
             progress.add(stored.values)
             frames.append(loss_frame(shown, progress.curve()))
         version = progress.newest_version
         epoch = progress.epoch_of(version)
-        live = await self._nodes.array(f"{node}/live/object")
-        probe = await self._nodes.array(f"{node}/live/probe")
+        live = await self._nodes.array(below(node, LIVE_OBJECT))
+        probe = await self._nodes.array(below(node, LIVE_PROBE))
         if live is not None and probe is not None:
-            what = (live.values, live.metadata, epoch, version)
+            what = (live.values, ArrayMetadata.read(node, live.metadata), epoch, version)
             frames += await asyncio.to_thread(object_frames, shown, *what)
-            what = (probe.values, probe.metadata, epoch, version)
+            what = (probe.values, ArrayMetadata.read(node, probe.metadata), epoch, version)
             frames += await asyncio.to_thread(probe_frames, shown, *what)
             return frames
-        final = await self._nodes.array(f"{node}/object")
-        probe = await self._nodes.array(f"{node}/probe")
+        final = await self._nodes.array(below(node, OBJECT))
+        probe = await self._nodes.array(below(node, PROBE))
         if final is not None and probe is not None:
             arrays = (final.values, probe.values)
             last = progress.last_epoch

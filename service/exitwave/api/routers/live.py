@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 from exitwave.api.access.desk import AccessDesk
 from exitwave.api.access.streams import Stream
 from exitwave.api.auth import DeskDep, JobStream
-from exitwave.api.live import Hub, Plane, Viewer
+from exitwave.api.live import Hub, Viewer
 from exitwave.api.live.viewer import SlowViewerError
 from exitwave.schema.errors import (
     PROBLEM_TYPE_PREFIX,
@@ -30,6 +30,7 @@ from exitwave.schema.errors import (
     InvalidInput,
 )
 from exitwave.schema.job import Problem, Strict
+from exitwave.schema.result import FramePlane
 
 MOST_JOBS = 16
 TRY_AGAIN_LATER = 1013
@@ -42,7 +43,7 @@ class Subscription(Strict):
     """Planes of one job."""
 
     job: str = Field(max_length=80)
-    planes: list[Plane]
+    planes: list[FramePlane]
 
 
 class FromPage(Strict):

@@ -16,7 +16,7 @@ from exitwave.api.auth import ReadJobs, own
 from exitwave.api.deps import LedgerDep
 from exitwave.api.live.nodes import ResultNodes
 from exitwave.api.results import MEDIA_TYPES, Format, ResultFile, read_result, write_result
-from exitwave.files.png import Plane
+from exitwave.schema.result import Plane
 
 CHUNK_BYTES = 1 << 18
 
