@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
 ARGS   ?=
 
-.PHONY: help venv demo test test-redis lint format openapi knobs bench bench-demo clean
+.PHONY: help venv demo test test-redis lint format openapi knobs schemas bench bench-demo clean
 
 help:
 	@echo "make demo [ARGS=--once]  play a real scan and watch its picture form"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint                ruff, mypy --strict, import contracts"
 	@echo "make openapi             write docs/openapi.json, the description of the API"
 	@echo "make knobs               write docs/knobs.md, every knob of a recipe"
+	@echo "make schemas             write docs/schemas/, JSON schemas of recipes, profiles and settings"
 	@echo "make venv                only install"
 	@echo "make bench [QUICK=1]     measure the engine beside its peers (see docs/benchmarks.md)"
 	@echo "make bench-demo          time the way from scan to picture on this machine"
@@ -61,10 +62,13 @@ format: .venv/installed-test
 	@$(BIN)/ruff format .
 
 openapi: .venv/installed-test
-	@$(BIN)/python -m exitwave.api.openapi docs/openapi.json
+	@$(BIN)/python -m exitwave.api.openapi_file docs/openapi.json
 
 knobs: .venv/installed-test
 	@$(BIN)/python -m exitwave.settings.knob_page docs/knobs.md
+
+schemas: .venv/installed-test
+	@$(BIN)/python -m exitwave.api.schema_files docs/schemas
 
 .venv/installed-bench: .venv/bin/python pyproject.toml deploy/constraints.txt
 	@echo "installing exitwave[bench] into .venv (a few minutes, once)"
