@@ -1,18 +1,21 @@
 # Two commands: `make demo` and `make test`. Each creates .venv and installs what it needs.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
+WEB_LINT := deploy/web-lint
+NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(WEB_LINT)
 ARGS   ?=
 
-.PHONY: help venv demo test test-redis lint format openapi knobs bench bench-demo clean
+.PHONY: help venv demo test test-redis lint lint-web format openapi knobs schemas bench bench-demo clean
 
 help:
 	@echo "make demo [ARGS=--once]  play a real scan and watch its picture form"
 	@echo "make test                run every test (installs Chromium if there is none)"
 	@echo "make faults [ONLY=F1a,F6] [SEED=n]  break everything, write docs/faults.md"
 	@echo "make test-redis          run the queue's tests on Debian's Redis (installs it if missing)"
-	@echo "make lint                ruff, mypy --strict, import contracts"
+	@echo "make lint                ruff, mypy --strict, import contracts, ESLint, tsc (gets node if missing)"
 	@echo "make openapi             write docs/openapi.json, the description of the API"
 	@echo "make knobs               write docs/knobs.md, every knob of a recipe"
+	@echo "make schemas             write docs/schemas/, JSON schemas of recipes, profiles and settings"
 	@echo "make venv                only install"
 	@echo "make bench [QUICK=1]     measure the engine beside its peers (see docs/benchmarks.md)"
 	@echo "make bench-demo          time the way from scan to picture on this machine"
@@ -50,21 +53,35 @@ test-redis: .venv/installed-test
 	@EXITWAVE_TEST_SERVER=redis $(BIN)/python -m pytest tests/unit/ledger \
 	  tests/integration/test_ledger*.py $(ARGS)
 
-lint: .venv/installed-test
+lint: .venv/installed-test lint-web
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+$(WEB_LINT)/node_modules/installed: $(WEB_LINT)/package-lock.json | .venv/bin/python
+	@deploy/get-node
+	@echo "installing ESLint and TypeScript into $(WEB_LINT)/node_modules (seconds, once)"
+	@$(NPM) ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+lint-web: $(WEB_LINT)/node_modules/installed
+	@deploy/get-node
+	@$(NPM) run --silent eslint
+	@$(NPM) run --silent tsc
 
 format: .venv/installed-test
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 openapi: .venv/installed-test
-	@$(BIN)/python -m exitwave.api.openapi docs/openapi.json
+	@$(BIN)/python -m exitwave.api.openapi_file docs/openapi.json
 
 knobs: .venv/installed-test
 	@$(BIN)/python -m exitwave.settings.knob_page docs/knobs.md
+
+schemas: .venv/installed-test
+	@$(BIN)/python -m exitwave.api.schema_files docs/schemas
 
 .venv/installed-bench: .venv/bin/python pyproject.toml deploy/constraints.txt
 	@echo "installing exitwave[bench] into .venv (a few minutes, once)"
@@ -79,4 +96,4 @@ bench-demo: .venv/installed-test
 	@$(BIN)/python -m tests.bench.demo $(ARGS)
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache $(WEB_LINT)/node_modules

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.faults.figures import FIGURES, Findings, demand_of
 from tests.faults.report import page, row_of
@@ -30,3 +32,10 @@ def test_a_demand_that_does_not_hold_is_a_miss_with_its_reason_below_the_table()
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_says_what_is_demanded_in_one_paragraph(name: str) -> None:
     assert 10 < len(demand_of(name)) < 400
+
+
+def test_every_figure_stands_in_the_table_of_the_tests() -> None:
+    table = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    for name, place in FIGURES.items():
+        module = place.partition(":")[0].rpartition(".")[2]
+        assert f"| `{module}.py` | {name} |" in table

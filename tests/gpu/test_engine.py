@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.engine.test_reconstruct import as_dataset, similarity
+from tests.support.simulated import as_dataset, similarity
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.unit.engine.test_feed import FileFrames
+from tests.support.file_frames import FileFrames
 
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
 from exitwave.engine.feed import Resident, Streamed

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.support.gradients import assert_equals_reference
+from tests.support.simulated import as_dataset
 from tests.unit.engine.scene import Scene, make_scene
-from tests.unit.engine.test_fused import assert_equals_reference
-from tests.unit.engine.test_reconstruct import as_dataset
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct

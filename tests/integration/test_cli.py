@@ -143,7 +143,8 @@ def test_download_npy_and_png(stack: Stack, done_job: str, tmp_path: Path) -> No
         np.testing.assert_array_equal(np.rot90(turned), file["exitwave/object"][0])
     picture = tmp_path / "p.png"
     told(cli(stack, "download", done_job, "--format", "png", "--out", str(picture)))
-    greys = np.asarray(Image.open(picture).convert("L"))
+    with Image.open(picture) as opened:
+        greys = np.asarray(opened.convert("L"))
     assert greys.shape[1] >= 600
     assert greys.std() > 10
 

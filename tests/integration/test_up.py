@@ -29,7 +29,8 @@ def test_a_second_up_on_the_same_directory_is_refused(stack: Stack) -> None:
     assert second.returncode == 2
     assert second.stderr.count("\n") == 1
     assert str(stack.data_dir) in second.stderr
-    assert stack.client().jobs(limit=1) is not None, "the first one still runs"
+    with stack.client() as client:
+        assert client.jobs(limit=1) is not None, "the first one still runs"
 
 
 def test_a_port_in_use_is_refused(stack: Stack, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The shape of the repository that packaging and imports rely on."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,22 @@ def test_every_room_is_typed(room: Path) -> None:
 def test_every_room_stands_in_lint_and_type_checks(room: Path) -> None:
     text = (ROOT / "pyproject.toml").read_text()
     assert text.count(f'"exitwave.{room.name}"') >= 2
+
+
+def test_no_test_module_is_imported_by_another() -> None:
+    """What several need stands in `tests/support`, or beside them in a module without tests."""
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(alias.name for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                continue
+            parts = [part for name in names for part in name.split(".")]
+            found += [f"{path.relative_to(ROOT)}: {p}" for p in parts if p.startswith("test_")]
+    assert found == []
 
 
 def imported(statement: str, *watched: str) -> set[str]:

@@ -1,21 +1,19 @@
-"""The description of the API as a file: ``python -m exitwave.api.openapi FILE``."""
+"""What the description of the API says beside what the framework reads off the routes."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from exitwave.schema.job import Problem
+from exitwave.settings.knob_schema import recipe_schema
 
 
 def add_description(app: FastAPI) -> None:
-    """Complete the framework's description of `app`: every error in it is a problem."""
+    """Complete what the framework tells of `app`: errors are problems, a recipe has knobs."""
     make = app.openapi
 
     def described() -> dict[str, Any]:
@@ -27,6 +25,11 @@ def add_description(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             schemas[Problem.__name__] = Problem.model_json_schema()
+            # A plain mapping in Python, for knobs are checked where recipes are built.
+            schemas["Recipe"] = recipe_schema()
+            recipe = schemas["RecipeInfo"]["properties"]["recipe"]
+            recipe.pop("additionalProperties")
+            recipe["$ref"] = "#/components/schemas/Recipe"
         return made
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way
@@ -41,19 +44,3 @@ def methods_at(app: FastAPI, path: str) -> list[str]:
 
 def _matching(path: str) -> Callable[[str], bool]:
     return lambda template: compile_path(template)[0].match(path) is not None
-
-
-def description(app: FastAPI) -> str:
-    """The description as text that is the same for the same API."""
-    return json.dumps(app.openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def main(target: Path) -> None:
-    """Write the description of every route."""
-    from .app import routed_app
-
-    target.write_text(description(routed_app()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -45,7 +45,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         There is no such file or it is not one of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a file open that turns out to be no whole archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return dict(stored)
     except FileNotFoundError:
         raise CheckpointError(str(path), "no file", "a checkpoint") from None

@@ -179,7 +179,8 @@ def _is_npz(path: Path) -> bool:
 def _open_npz(path: Path, given: ReadOptions) -> StoredMeasurement:
     arrays: dict[str, NDArray[Any]] = {}
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a file open that turns out to be no whole archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             for name in stored.files:
                 try:
                     arrays[name] = stored[name]

@@ -21,24 +21,24 @@ class _Part(BaseModel):
 class FrameKey(_Part):
     """A detector: the key of its frames and the pitch of its pixels."""
 
-    key: str
-    pixel_m: float = Field(gt=0, lt=1e-2)
+    key: str = Field(description="Name of the data key that holds the frames.")
+    pixel_m: float = Field(gt=0, lt=1e-2, description="Pitch of the pixels.")
 
 
 class Orientation(_Part):
     """What is done to a stored frame, in this order."""
 
-    transpose: bool
-    flip_y: bool
-    flip_x: bool
+    transpose: bool = Field(description="Rows become columns.")
+    flip_y: bool = Field(description="The last row comes first.")
+    flip_x: bool = Field(description="The last column comes first.")
 
 
 class Calibration(_Part):
     """Encoder of a motor from a date on."""
 
-    since: date
-    key: str
-    um_per_count: float
+    since: date = Field(description="First day on which it holds.")
+    key: str = Field(description="Data key of the encoder.")
+    um_per_count: float = Field(description="Micrometres of the stage per count.")
 
 
 class Motor(_Part):
@@ -48,27 +48,31 @@ class Motor(_Part):
     all of it, its cosine or its sine.
     """
 
-    axis: Literal["x", "y"]
-    projection: Literal["full", "cos", "sin"] = "full"
+    axis: Literal["x", "y"] = Field(description="x runs along columns, y along rows.")
+    projection: Literal["full", "cos", "sin"] = Field(
+        "full", description="Share of its way that lies across the beam at that angle."
+    )
     angle: str | None = Field(None, description="Baseline key of the angle, in degrees.")
-    calibrations: list[Calibration] = Field(min_length=1)
+    calibrations: list[Calibration] = Field(
+        min_length=1, description="Each holds until the next one's day."
+    )
 
 
 class BeamSign(_Part):
     """Which way the beam goes on the object where the stage goes up in its own x or y."""
 
-    x: Literal[-1, 1]
-    y: Literal[-1, 1]
+    x: Literal[-1, 1] = Field(description="-1: the other way.")
+    y: Literal[-1, 1] = Field(description="-1: the other way.")
 
 
 class Energy(_Part):
     """Photon energy from the Bragg angle of a monochromator."""
 
-    stream: str
-    key: str
-    unit: Literal["deg", "rad"]
-    spacing_angstrom: float = Field(gt=0)
-    hc_kev_angstrom: float = Field(gt=0)
+    stream: str = Field(description="Stream that holds the angle.")
+    key: str = Field(description="Data key of the angle.")
+    unit: Literal["deg", "rad"] = Field(description="Of the angle.")
+    spacing_angstrom: float = Field(gt=0, description="Of the crystal's lattice planes, d.")
+    hc_kev_angstrom: float = Field(gt=0, description="Planck's constant times light's speed.")
 
     def energy_eV(self, angle: float) -> float:
         """E = hc / (2 d sin angle)."""
@@ -79,15 +83,21 @@ class Energy(_Part):
 class Profile(_Part):
     """How a beamline stores its scans."""
 
-    name: str
-    stream: str
-    frames: list[FrameKey] = Field(min_length=1)
+    name: str = Field(description="As in the settings' `beamline`.")
+    stream: str = Field(description="Stream of frames and positions.")
+    frames: list[FrameKey] = Field(
+        min_length=1, description="Detectors; the first that a run holds is taken."
+    )
     orientation: Orientation
-    motors: dict[str, Motor]
-    samples_per_frame: list[int] = Field(min_length=1)
+    motors: dict[str, Motor] = Field(description="Scanning motors by name.")
+    samples_per_frame: list[int] = Field(
+        min_length=1, description="Positions that may be recorded per frame; they are averaged."
+    )
     beam_sign: BeamSign
     energy: Energy
-    distance_key: str
+    distance_key: str = Field(
+        description="Start document's key of sample to detector, in metres."
+    )
 
     def calibration(self, motor: str, at: float) -> Calibration:
         """The calibration of `motor` that held at the Unix time `at`.

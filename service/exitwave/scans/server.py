@@ -8,6 +8,7 @@ patience of our own choosing (Tiled's client tries for most of a minute).
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 from urllib.parse import quote
@@ -50,6 +51,8 @@ class TiledServer:
             headers={"Authorization": f"Apikey {key}"} if key else {},
             timeout=_TIMEOUT,
         )
+        # Scans hold on to their server for as long as they are read; nobody else knows when.
+        weakref.finalize(self, self._http.close)
 
     def node(self, path: str) -> Json | None:
         """A node's attributes (metadata, structure, ...), None if there is no such node."""

@@ -40,7 +40,7 @@ def sections(cls: type[Any], path: str = "") -> Iterator[tuple[str, type[Any]]]:
     """A dataclass of knobs and those in it, by dotted name."""
     yield path, cls
     for name, hint in typing.get_type_hints(cls).items():
-        inner = _section_of(hint)
+        inner = section_of(hint)
         if inner is not None:
             yield from sections(inner, f"{path}.{name}".lstrip("."))
 
@@ -51,7 +51,7 @@ def lines(cls: type[Any]) -> Iterator[str]:
     made = cls()
     for field in dataclasses.fields(cls):
         hint, meta = hints[field.name], field.metadata
-        if _section_of(hint) is not None:
+        if section_of(hint) is not None:
             continue
         unit = "" if meta["unit"] == "1" else meta["unit"]
         default = _shown(plain(getattr(made, field.name)))
@@ -59,7 +59,7 @@ def lines(cls: type[Any]) -> Iterator[str]:
         yield f"| `{field.name}` | {default} | {_range(hint, meta)} | {unit} | {why} |"
 
 
-def _section_of(hint: Any) -> type[Any] | None:
+def section_of(hint: Any) -> type[Any] | None:
     """The dataclass that a knob holds, alone or in a tuple."""
     inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
     return inner if dataclasses.is_dataclass(inner) and isinstance(inner, type) else None

@@ -153,7 +153,9 @@ class Settings(BaseSettings):
         None, description="Where `up` keeps queue, catalogue and results."
     )
     beamline: str = Field("hxn", description="Name of the beamline profile.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     tiled: TiledSettings = Field(default_factory=TiledSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from exitwave.api.app import routed_app
-from exitwave.api.openapi import description
+from exitwave.api.openapi_file import description
 
 CHECKED_IN = Path(__file__).parents[3] / "docs" / "openapi.json"
 PUBLIC = {"/livez", "/readyz", "/api/v1/session"}

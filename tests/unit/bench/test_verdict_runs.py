@@ -11,7 +11,7 @@ from tests.bench.rows import Row
 from tests.bench.verdict_runs import Desk, best_of_scenes, is_bad, row_of, with_references
 from tests.bench.verdict_sets import PHOTO, RING, Case, scan_of
 from tests.bench.verdict_tables import collection, tell
-from tests.unit.bench.test_beams import FALSE, GOOD
+from tests.support.run_figures import FALSE, GOOD
 
 SHORT = {"stages": [{"epochs": 2, "batches": [0.1]}], "start.kind": "autocorrelation"}
 

@@ -70,7 +70,8 @@ def test_as_json_with_a_picture(
     assert told["figures"]["frames"] == told["figures"]["positions"] == 25
     names = [value["name"] for value in told["values"]]
     assert {"frames", "positions", "energy", "distance", "object pixel"} <= set(names)
-    assert Image.open(png).size[0] >= 360
+    with Image.open(png) as picture:
+        assert picture.size[0] >= 360
 
 
 @pytest.mark.parametrize(

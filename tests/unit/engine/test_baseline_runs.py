@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.unit.engine.test_baselines import recipe_of
+from tests.support.baselines import recipe_of
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import (

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from tests.support.baselines import recipe_of
 from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.engine.baselines import Admm, DifferenceMap, Epie
@@ -21,17 +22,7 @@ from exitwave.engine.schedule import epochs
 from exitwave.schema.baselines import Admm as AdmmKnobs
 from exitwave.schema.baselines import DifferenceMap as DmKnobs
 from exitwave.schema.baselines import Epie as EpieKnobs
-from exitwave.schema.recipe import Algorithm, Gauge, Recipe
-
-
-def recipe_of(algorithm: Algorithm, count: int, **knobs: object) -> Recipe:
-    return Recipe(
-        algorithm=algorithm,
-        epie=EpieKnobs(epochs=count),
-        dm=DmKnobs(epochs=count),
-        admm=AdmmKnobs(epochs=count),
-        **knobs,
-    )
+from exitwave.schema.recipe import Gauge
 
 
 def all_views(scene: Scene) -> Views:

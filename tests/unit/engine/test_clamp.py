@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from tests.unit.engine.test_reconstruct import as_dataset
+from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import EpochState, reconstruct

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.support.file_frames import FileFrames, same
 
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
 from exitwave.engine.feed import Resident, Streamed
@@ -23,25 +24,6 @@ POSITIONS = RANDOM.uniform(0, 9, (40, 2))
 MASK = RANDOM.random(SHAPE[1:]) > 0.2
 MASK[5, 5] = True
 SHORT = Recipe(stages=(Stage(epochs=2, batches=(7.0,)),), probe_states=2)
-
-
-class FileFrames:
-    """Patterns that are not in memory, as far as the engine can tell."""
-
-    def __init__(self, counts_nHW: NDArray[Any]) -> None:
-        self._counts_nHW = counts_nHW
-        self.largest_read = 0
-
-    def __len__(self) -> int:
-        return len(self._counts_nHW)
-
-    @property
-    def shape_HW(self) -> tuple[int, int]:
-        return self._counts_nHW.shape[1], self._counts_nHW.shape[2]
-
-    def read(self, indices: NDArray[np.intp]) -> NDArray[Any]:
-        self.largest_read = max(self.largest_read, len(indices))
-        return self._counts_nHW[indices]
 
 
 def loaded(counts: NDArray[Any], *, streamed: bool, masked: bool = False) -> Scan:
@@ -174,15 +156,6 @@ def test_what_goes_wrong_while_reading_reaches_the_step() -> None:
 
 def states(dataset: Dataset, **more: Any) -> list[EpochState]:
     return list(reconstruct(dataset, SHORT, device="cpu", **more))
-
-
-def same(first: list[EpochState], second: list[EpochState]) -> bool:
-    return all(
-        one.loss == other.loss
-        and np.array_equal(one.object_MYX(), other.object_MYX())
-        and np.array_equal(one.probe_NHW(), other.probe_NHW())
-        for one, other in zip(first, second, strict=True)
-    )
 
 
 def test_a_streamed_run_is_a_resident_one_bit_for_bit() -> None:

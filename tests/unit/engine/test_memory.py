@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.unit.engine.test_feed import FileFrames, same
+from tests.support.file_frames import FileFrames, same
 from torch.profiler import ProfilerActivity, profile
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct

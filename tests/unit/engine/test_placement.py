@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.unit.engine.test_search import RING, SIDE, scan_of
+from tests.support.pupils import RING, SIDE, scan_of
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.forward import waves

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.engine.test_reconstruct import as_dataset
+from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.support.simulated import as_dataset, similarity
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
-from exitwave.quality import align
+from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
 from exitwave.schema.errors import Diverged
 from exitwave.schema.recipe import Prior, Recipe, Stage
 
@@ -20,17 +20,6 @@ SHORT = Recipe(
         Stage(epochs=1, batches=(16.0,), loss="poisson"),
     )
 )
-
-
-def as_dataset(scan: SimulatedScan, positions_px: np.ndarray | None = None) -> Dataset:
-    return Dataset(
-        frames=ArrayFrames(np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))),
-        positions_px=scan.positions_px if positions_px is None else positions_px,
-    )
-
-
-def similarity(state: EpochState, scan: SimulatedScan) -> float:
-    return align(state.object_MYX()[0], scan.object_YX, scan.region).cpcc
 
 
 @pytest.fixture(scope="module")

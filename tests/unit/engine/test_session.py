@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.engine.test_search import RING, SIDE, scan_of
+from tests.support.pupils import RING, SIDE, scan_of
 
 import exitwave.engine.session as session
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct

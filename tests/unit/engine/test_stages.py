@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.engine.test_reconstruct import as_dataset
+from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import Dataset, EpochState, StartingPoint, reconstruct

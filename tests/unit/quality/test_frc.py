@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.quality.test_cpcc import REGION, moved, textured
+from tests.support.textures import REGION, moved, textured
 
 from exitwave.quality import compare_halves, ring_correlation
 from exitwave.quality.frc import half_bit_threshold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.quality.test_cpcc import textured
+from tests.support.textures import textured
 
 from exitwave.quality import align, error_grid_power, find_raster, grid_power
 

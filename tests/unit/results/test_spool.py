@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tests.integration.test_results import final_arrays, node_of
+from tests.support.delivered import final_arrays, node_of
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.files.reconstruction import Curve
@@ -61,5 +61,6 @@ def test_what_cannot_be_read_is_passed_over_and_refused_ones_are_kept(tmp_path: 
     assert found is not None and found.path == first.path
     assert found.final.verdict is found.final.preparation is found.final.start is None
     kept = spool.refuse(found)
-    assert np.load(kept)["object"].shape == (1, 70, 50)
+    with np.load(kept) as arrays:
+        assert arrays["object"].shape == (1, 70, 50)
     assert spool.earlier("J", 9) is None

@@ -3,7 +3,7 @@
 import { fillChip, recipeName, scanName, stateName, verdictOf } from "./jobs.js";
 import { drawVerdict } from "./verdict.js";
 
-const $ = (id) => document.getElementById(id);
+const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 
 /**
  * @param {import("./jobs.js").Job} job
@@ -34,7 +34,10 @@ export function drawDetails(job, frc) {
   if (ready) $("download").href = `/api/v1/jobs/${encodeURIComponent(job.id)}/result?format=cxi`;
 }
 
-/** Name, value, and a longer text to show on hover. @returns {[string, string, string?][]} */
+/**
+ * Name, value, and a longer text to show on hover.
+ * @param {import("./jobs.js").Job} job @returns {[string, string, string?][]}
+ */
 function facts(job) {
   const { progress, spec } = job;
   const last = job.attempts.at(-1);
@@ -52,7 +55,10 @@ function facts(job) {
   ];
 }
 
-/** A line under the facts: how good the result is, as far as it is known. */
+/**
+ * A line under the facts: how good the result is, as far as it is known.
+ * @param {Record<string, any>|undefined} quality
+ */
 function drawQuality(quality) {
   const line = $("quality");
   const entries = quality ? qualityTexts(quality) : [];
@@ -67,8 +73,12 @@ function drawQuality(quality) {
   }));
 }
 
-/** Name, value, and what it means. @returns {[string, string, string][]} */
+/**
+ * Name, value, and what it means.
+ * @param {Record<string, any>} quality @returns {[string, string, string][]}
+ */
 function qualityTexts({ held_out, grid_power, prtf_cycles_per_px, overlap, frc }) {
+  /** @type {[string, string, string][]} */
   const texts = [];
   if (held_out) {
     const { patterns, poisson, amplitude } = held_out;
@@ -104,6 +114,7 @@ function duration(seconds) {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** @param {[string, string, string?][]} entries */
 function drawFacts(entries) {
   const list = $("facts");
   for (const [name, value, more] of entries) {
@@ -121,9 +132,10 @@ function drawFacts(entries) {
   }
 }
 
+/** @param {import("./jobs.js").Job} job @returns {string} */
 function failureText({ failure, attempts, state }) {
   if (failure) return failure.message;
-  const lost = attempts.filter(({ outcome }) => outcome === "lost");
+  const lost = attempts.filter((/** @type {Record<string, any>} */ { outcome }) => outcome === "lost");
   if (lost.length && state !== "succeeded") {
     const { number, reason } = lost.at(-1);
     return `Attempt ${number} was lost${reason ? `: ${reason}` : ""}.`;

@@ -28,6 +28,7 @@ const ARRAYS = { u2: Uint16Array, f4: Float32Array };
  */
 export function decodeFrame(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
+  /** @type {FrameHeader} */
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const start = Math.ceil((4 + length) / 8) * 8;
   const count = header.shape.reduce((product, side) => product * side, 1);

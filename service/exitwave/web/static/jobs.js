@@ -4,7 +4,7 @@ import { call } from "./api.js";
 
 const KEPT = 100;
 
-/** @typedef {object} Job record of GET /api/v1/jobs/{id} */
+/** @typedef {Record<string, any>} Job record of GET /api/v1/jobs/{id} */
 
 /** Newest first; dispatches `change` (detail: job id) after each change. */
 export class Jobs extends EventTarget {
@@ -14,7 +14,7 @@ export class Jobs extends EventTarget {
   #asked = 0;
   /** @type {Map<string, number>} the latest question about a job that was answered */
   #answered = new Map();
-  /** @type {Map<string, {asked: number, event: object}>} the latest progress, and when it came */
+  /** @type {Map<string, {asked: number, event: Record<string, any>}>} the latest progress, and when it came */
   #heard = new Map();
 
   /** @returns {Job[]} newest first */
@@ -41,8 +41,9 @@ export class Jobs extends EventTarget {
   async load() {
     const asked = ++this.#asked;
     const page = await call(`/jobs?limit=${KEPT}`);
-    const jobs = new Map(page.jobs.map((job) => [job.id, job]));
-    const isNewer = (id) => (this.#answered.get(id) ?? 0) > asked;
+    /** @type {Map<string, Job>} */
+    const jobs = new Map(page.jobs.map((/** @type {Job} */ job) => [job.id, job]));
+    const isNewer = (/** @type {string} */ id) => (this.#answered.get(id) ?? 0) > asked;
     for (const [id, job] of this.#jobs) {
       if (isNewer(id)) jobs.set(id, job);
     }
@@ -61,13 +62,13 @@ export class Jobs extends EventTarget {
     this.#answered.set(id, asked);
     // What was heard since the question is newer than the answer.
     const heard = this.#heard.get(id);
-    const newer = heard?.asked >= asked && heard.event.attempt === job.attempt;
+    const newer = heard !== undefined && heard.asked >= asked && heard.event.attempt === job.attempt;
     const running = job.state === "running";
     this.#jobs.set(id, newer && running ? { ...job, progress: heard.event.progress } : job);
     this.#changed(id);
   }
 
-  /** Take in an event of the stream. @param {object} event */
+  /** Take in an event of the stream. @param {Record<string, any>} event */
   async take(event) {
     const job = this.#jobs.get(event.job_id);
     if (event.kind === "progress") {
@@ -82,6 +83,7 @@ export class Jobs extends EventTarget {
     return undefined;
   }
 
+  /** @param {?string} id */
   #changed(id) {
     this.dispatchEvent(new CustomEvent("change", { detail: id }));
   }
@@ -100,7 +102,7 @@ export class JobList {
     this.items = new Map();
   }
 
-  /** @param {Job[]} jobs newest first @param {?string} chosen */
+  /** @param {Job[]} jobs newest first @param {string|undefined} chosen */
   draw(jobs, chosen) {
     const ids = new Set(jobs.map((job) => job.id));
     for (const [id, item] of this.items) {
@@ -117,6 +119,7 @@ export class JobList {
     });
   }
 
+  /** @param {string} id */
   #create(id) {
     const item = document.createElement("li");
     item.dataset.testid = "job-item";
@@ -125,7 +128,7 @@ export class JobList {
       <span class="row quiet"><span class="sample"></span><span class="recipe"></span></span>
       <progress max="1" value="0" aria-label="Progress"></progress>
       <span class="row quiet"><time></time><span class="epoch"></span></span></button>`;
-    item.querySelector("button").addEventListener("click", () => this.choose(id));
+    item.querySelector("button")?.addEventListener("click", () => this.choose(id));
     this.items.set(id, item);
     return item;
   }
@@ -169,7 +172,9 @@ export function epochText({ progress, state }) {
   return `epoch ${progress.epoch} / ${progress.epochs}`;
 }
 
+/** @param {HTMLElement} item @param {Job} job @param {boolean} chosen */
 function fill(item, job, chosen) {
+  /** What `#create` put there. @param {string} selector @returns {any} */
   const part = (selector) => item.querySelector(selector);
   const verdict = verdictOf(job);
   const { progress } = job;

@@ -11,6 +11,11 @@ export function link(leader, follower) {
     leader.figure.inner_width / follower.figure.inner_width,
     leader.figure.inner_height / follower.figure.inner_height,
   );
+  /**
+   * @param {import("./panels.js").PicturePanel} from
+   * @param {import("./panels.js").PicturePanel} to
+   * @param {number} factor
+   */
   const copy = (from, to, factor) => {
     if (to.setting || !from.figure.inner_width || !to.figure.inner_width) return;
     const { x, y, scale } = from.view;

@@ -11,7 +11,9 @@ const LONGEST_RETRY_MS = 5_000;
  * (detail: {header, data}). Reconnects by itself and subscribes again.
  */
 export class LiveSocket extends EventTarget {
+  /** @type {?WebSocket} */
   #socket = null;
+  /** @type {{job: string, planes: string[]}[]} */
   #subscription = [];
   #retryMs = FIRST_RETRY_MS;
   #watchdog = 0;
@@ -51,6 +53,7 @@ export class LiveSocket extends EventTarget {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#send({ subscribe: subscription });
   }
 
+  /** @param {string|ArrayBuffer} data */
   #receive(data) {
     this.#heard();
     if (typeof data === "string") {
@@ -63,6 +66,7 @@ export class LiveSocket extends EventTarget {
     this.#send({ ack: frame.header.seq });
   }
 
+  /** @param {object} message */
   #send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
@@ -73,6 +77,7 @@ export class LiveSocket extends EventTarget {
     this.#watchdog = setTimeout(() => this.#lost(0), SILENCE_MS);
   }
 
+  /** @param {number} code of the close; 0: nothing was heard */
   #lost(code) {
     clearTimeout(this.#watchdog);
     const socket = this.#socket;
@@ -84,6 +89,7 @@ export class LiveSocket extends EventTarget {
     this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
   }
 
+  /** @param {string} type @param {unknown} [detail] */
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }

@@ -1,9 +1,11 @@
 /** The loss curve. */
 
 export class LossPanel {
-  /** @param {object} document BokehJS document with all figures */
+  /** @param {any} document BokehJS document with all figures */
   constructor(document) {
+    /** @type {any} */
     this.element = window.document.getElementById("panel-loss");
+    /** @type {any} */
     this.now = window.document.getElementById("loss-now");
     this.source = document.get_model_by_name("loss:source");
   }
@@ -22,7 +24,7 @@ export class LossPanel {
     }
     this.source.data = { epoch, loss };
     this.element.dataset.epoch = String(header.epoch);
-    this.now.textContent = loss.at(-1).toPrecision(4);
+    this.now.textContent = loss[loss.length - 1].toPrecision(4);
     return undefined;
   }
 

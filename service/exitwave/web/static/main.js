@@ -15,14 +15,14 @@ const PLANES = {
   probe_amplitude: "amplitude",
   probe_phase: "cyclic",
 };
-const $ = (id) => document.getElementById(id);
+const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 
 const jobs = new Jobs();
 const live = new LiveSocket();
 const list = new JobList($("jobs"), pick);
-/** @type {Record<string, PicturePanel|LossPanel>} */
+/** @type {Record<string, any>} a `PicturePanel` for each plane, and the `LossPanel` */
 const panels = {};
-let chosen = null; // id of the job on screen
+let chosen = /** @type {?string} */ (null); // id of the job on screen
 let asked = new URLSearchParams(location.hash.slice(1)).get("job"); // id the user asked for
 
 async function buildPanels() {
@@ -55,6 +55,7 @@ async function buildPanels() {
   }
 }
 
+/** Values under the pointer. @param {{x: number, y: number}} at */
 function readOut({ x, y }) {
   const phase = panels.object_phase.valueAt(x, y);
   const amplitude = panels.object_amplitude.valueAt(x, y);
@@ -66,7 +67,7 @@ function readOut({ x, y }) {
     + `phase ${phase.value.toFixed(3)} rad   amplitude ${amplitude?.value.toFixed(3) ?? "–"}`;
 }
 
-/** The user picks a job: it stays until another is picked or `follow newest` is ticked. */
+/** A picked job stays until another is picked or `follow newest` is ticked. @param {string} id */
 function pick(id) {
   asked = id;
   history.replaceState(null, "", `#job=${encodeURIComponent(id)}`);
@@ -85,11 +86,12 @@ function redraw() {
     chosen = wanted.id;
     Object.values(panels).forEach((panel) => panel.clear());
     $("note").hidden = true;
-    live.subscribe([{ job: chosen, planes: [...Object.keys(PLANES), "loss"] }]);
+    live.subscribe([{ job: wanted.id, planes: [...Object.keys(PLANES), "loss"] }]);
   }
   drawDetails(wanted, jobs.frcOf(wanted.id));
 }
 
+/** @param {any} event of the socket, with a frame */
 function showFrame({ detail: { header, data } }) {
   if (header.job !== chosen) return;
   panels[header.plane].show(header, data);
@@ -97,17 +99,19 @@ function showFrame({ detail: { header, data } }) {
   $("note").textContent = header.note ? `Scale: ${header.note}` : "";
 }
 
+/** @param {string} state @param {string} text */
 function setConnection(state, text) {
   document.body.dataset.connection = state;
   $("connection-text").textContent = text;
 }
 
+/** @param {string} text */
 function notice(text) {
   $("notice").textContent = text;
   $("notice").hidden = !text;
 }
 
-/** A failed call: no session opens the form, anything else is told. */
+/** A failed call: no session opens the form, anything else is told. @param {any} error */
 function complain(error) {
   if (error.status === 401) askForKey();
   else notice(error.message);
@@ -136,7 +140,7 @@ live.addEventListener("lost", () => {
   // A closed socket may mean an ended session: only an ordinary call can tell.
   jobs.load().catch((error) => error.status === 401 && askForKey());
 });
-live.addEventListener("message", ({ detail }) => {
+live.addEventListener("message", (/** @type {any} */ { detail }) => {
   if (detail.kind === "tick") notice(detail.ledger ? "" : "The queue does not answer; what is shown may be old.");
   else if (detail.kind === "problem") notice(detail.detail);
   else jobs.take(detail).catch(complain);
@@ -145,13 +149,14 @@ live.addEventListener("frame", showFrame);
 jobs.addEventListener("change", redraw);
 
 $("fit").addEventListener("click", () => panels.object_phase.fit());
-$("follow").addEventListener("change", ({ target }) => {
+$("follow").addEventListener("change", (/** @type {any} */ { target }) => {
   asked = target.checked ? null : chosen;
   history.replaceState(null, "", asked ? `#job=${encodeURIComponent(asked)}` : location.pathname);
   redraw();
 });
 $("cancel").addEventListener("click", () => {
-  const job = jobs.get(chosen);
+  const job = chosen === null ? undefined : jobs.get(chosen);
+  if (job === undefined) return;
   $("confirm-text").textContent = `${scanName(job)}, job ${job.id}. It stops after the current epoch and gives no final result.`;
   $("confirm").dataset.job = job.id;
   $("confirm").returnValue = "keep";
@@ -162,8 +167,8 @@ $("confirm").addEventListener("close", () => {
   if ($("confirm").returnValue !== "cancel") return;
   post(`/jobs/${encodeURIComponent(job)}/cancel`).then(() => jobs.fetch(job)).catch(complain);
 });
-$("login").addEventListener("cancel", (event) => event.preventDefault());
-$("login-form").addEventListener("submit", async (event) => {
+$("login").addEventListener("cancel", (/** @type {Event} */ event) => event.preventDefault());
+$("login-form").addEventListener("submit", async (/** @type {Event} */ event) => {
   event.preventDefault();
   try {
     await openSession($("login-key").value);
@@ -171,7 +176,7 @@ $("login-form").addEventListener("submit", async (event) => {
     $("login").close();
     live.connect();
   } catch (error) {
-    $("login-error").textContent = error.message;
+    $("login-error").textContent = /** @type {Error} */ (error).message;
     $("login-error").hidden = false;
   }
 });
@@ -179,7 +184,7 @@ $("login-form").addEventListener("submit", async (event) => {
 try {
   await redeemCodeInAddress();
 } catch (error) {
-  notice(`The one-time code was refused: ${error.message}`);
+  notice(`The one-time code was refused: ${/** @type {Error} */ (error).message}`);
 }
 try {
   await buildPanels();

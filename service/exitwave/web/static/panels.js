@@ -7,17 +7,19 @@ const MARGIN = 1.06;
 const UM = 1e6;
 
 /** @typedef {{x: number, y: number, scale: number}} View centre in µm, µm per screen px */
+/** @typedef {{header: import("./frame.js").FrameHeader, codes: Uint16Array}} Shown a panel with a picture */
 
 /** One plane of the picture. */
 export class PicturePanel {
   /**
-   * @param {object} document BokehJS document with all figures
+   * @param {any} document BokehJS document with all figures
    * @param {string} plane
    * @param {{usual: Uint32Array, cyclic: Uint32Array}} tables
    * @param {{usual: string[], cyclic: string[]}} palettes
    */
   constructor(document, plane, tables, palettes) {
     this.plane = plane;
+    /** @type {any} */
     this.element = window.document.getElementById(`panel-${plane}`);
     this.figure = document.get_model_by_name(plane);
     this.source = document.get_model_by_name(`${plane}:source`);
@@ -27,8 +29,12 @@ export class PicturePanel {
     // BokehJS wants its own array class, with a shape; the placeholder tells which.
     this.ImageArray = this.source.data.image[0].constructor;
     this.empty = this.source.data;
+    /** @type {?import("./frame.js").FrameHeader} */
     this.header = null;
+    /** @type {?Uint16Array} */
     this.codes = null;
+    /** @type {"cyclic"|"usual"|undefined} */
+    this.kind = undefined;
     this.viewChanged = () => {};
     /** @type {?PicturePanel} the panel whose view this one shares */
     this.leader = null;
@@ -119,7 +125,7 @@ export class PicturePanel {
    * @param {number} x µm @param {number} y µm
    */
   valueAt(x, y) {
-    if (this.header === null) return null;
+    if (this.header === null || this.codes === null) return null;
     const { shape, origin_m: origin, pixel_size_m: pixel } = this.header;
     const row = Math.floor((y / UM - origin[0]) / pixel);
     const column = Math.floor((x / UM - origin[1]) / pixel);
@@ -127,17 +133,19 @@ export class PicturePanel {
     return { row, column, value: valueOf(this.header, this.codes[row * shape[1] + column]) };
   }
 
+  /** @param {import("./frame.js").FrameHeader} header */
   #extent(header) {
     return [header.job, header.shape, header.pixel_size_m, header.origin_m].join();
   }
 
   /** Edges of what was visited, µm. */
   #visited() {
-    const [height, width] = this.header.shape;
+    const { header, codes } = /** @type {Shown} */ (this);
+    const [height, width] = header.shape;
     let [top, bottom, left, right] = [height, -1, width, -1];
     for (let row = 0, i = 0; row < height; row += 1) {
       for (let column = 0; column < width; column += 1, i += 1) {
-        if (this.codes[i] === 0) continue;
+        if (codes[i] === 0) continue;
         if (row < top) top = row;
         if (row > bottom) bottom = row;
         if (column < left) left = column;
@@ -148,13 +156,13 @@ export class PicturePanel {
   }
 
   #whole() {
-    const [height, width] = this.header.shape;
+    const { header: { shape: [height, width] } } = /** @type {Shown} */ (this);
     return this.#edges(0, height, 0, width);
   }
 
-  /** From pixels to µm. */
+  /** From pixels to µm. @param {number} top @param {number} bottom @param {number} left @param {number} right */
   #edges(top, bottom, left, right) {
-    const { origin_m: [y, x], pixel_size_m: pixel } = this.header;
+    const { header: { origin_m: [y, x], pixel_size_m: pixel } } = /** @type {Shown} */ (this);
     return {
       y0: (y + top * pixel) * UM, y1: (y + bottom * pixel) * UM,
       x0: (x + left * pixel) * UM, x1: (x + right * pixel) * UM,

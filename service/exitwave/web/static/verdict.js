@@ -2,9 +2,10 @@
 
 import { verdictOf } from "./jobs.js";
 
-const $ = (id) => document.getElementById(id);
+const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const PICTURES = ["object_phase", "object_amplitude"];
 /** What is on the page; drawn anew it would take a reader's selection away. */
+/** @type {?string} */
 let drawn = null;
 
 /** @param {import("./jobs.js").Job} job */
@@ -26,21 +27,27 @@ export function drawVerdict(job) {
   PICTURES.forEach((plane) => label(plane, word));
 }
 
-/** What the worst rule found; of a good picture how many remarks there are. */
+/**
+ * What the worst rule found; of a good picture how many remarks there are.
+ * @param {Record<string, any>} judged
+ */
 function why({ verdict, rules }) {
   if (!rules.length) return "";
   if (verdict !== "good") return rules[0].text;
   return rules.length === 1 ? "1 remark" : `${rules.length} remarks`;
 }
 
-/** Name, text, and a quiet addition. @returns {[string, string, string?][]} */
+/** @typedef {[string, string, string?]} Row name, text, and a quiet addition */
+
+/** @param {Record<string, any>} result @returns {Row[]} */
 function moreOf({ verdict, preparation, start }) {
+  /** @type {Row[]} */
   const rows = [];
   for (const { rule, says, text, advice } of verdict?.rules ?? []) {
     rows.push([says === "good" ? "remark" : says, text, rule.replaceAll("_", " ")]);
     if (advice) rows.push(["what to do", advice]);
   }
-  const figures = Object.assign({}, verdict?.figures, ...(verdict?.rules ?? []).map((rule) => rule.figures));
+  const figures = Object.assign({}, verdict?.figures, ...(verdict?.rules ?? []).map((/** @type {Record<string, any>} */ rule) => rule.figures));
   const texts = Object.entries(figures).map(([name, value]) => `${name.replaceAll("_", " ")} ${number(value)}`);
   if (texts.length) rows.push(["figures", texts.join(", ")]);
   for (const { text } of preparation?.left_out ?? []) rows.push(["left out", text]);
@@ -50,6 +57,7 @@ function moreOf({ verdict, preparation, start }) {
   return rows;
 }
 
+/** @param {Record<string, any>} preparation @returns {Row} */
 function orientationOf({ orientation, orientations_tried: tried }) {
   const text = orientation === "none" ? "positions as they are" : orientation;
   const losses = [...tried].sort((a, b) => a.loss - b.loss)
@@ -57,6 +65,7 @@ function orientationOf({ orientation, orientations_tried: tried }) {
   return ["orientation", text, losses.length ? `loss of ${losses.join(", ")}` : ""];
 }
 
+/** @param {Record<string, any>} start @returns {Row} */
 function startOf({ chosen, tried, runs, seconds }) {
   const { kind, defocus_y_px2: y, defocus_x_px2: x, loss } = chosen;
   const defocus = y === x ? number(y) : `${number(y)} (y), ${number(x)} (x)`;
@@ -73,6 +82,7 @@ function number(value) {
   return typeof value === "number" ? String(Number(value.toPrecision(3))) : value;
 }
 
+/** @param {Row} row */
 function entry([name, text, more]) {
   const term = document.createElement("dt");
   term.textContent = name;
@@ -86,7 +96,10 @@ function entry([name, text, more]) {
   return [term, value];
 }
 
-/** A picture that is doubtful or none says so itself, to eyes and to screen readers. */
+/**
+ * A picture that is doubtful or none says so itself, to eyes and to screen readers.
+ * @param {string} plane @param {string} word
+ */
 function label(plane, word) {
   const stamp = $(`stamp-${plane}`);
   const isGood = word === "" || word === "good";

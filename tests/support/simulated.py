@@ -1,0 +1,20 @@
+"""A simulated scan as the engine takes it, and how like its truth a picture is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exitwave.beamline.simulate import SimulatedScan
+from exitwave.engine import ArrayFrames, Dataset, EpochState
+from exitwave.quality import align
+
+
+def as_dataset(scan: SimulatedScan, positions_px: np.ndarray | None = None) -> Dataset:
+    return Dataset(
+        frames=ArrayFrames(np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))),
+        positions_px=scan.positions_px if positions_px is None else positions_px,
+    )
+
+
+def similarity(state: EpochState, scan: SimulatedScan) -> float:
+    return align(state.object_MYX()[0], scan.object_YX, scan.region).cpcc
