@@ -16,7 +16,7 @@ from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A text of ``ledger.lua`` and what stands there instead."""
+    """A text of the ledger's functions and what stands there instead."""
 
     right: str
     wrong: str
@@ -32,9 +32,8 @@ BUGS: dict[str, Bug] = {
         "  emit(root, job, kind)\n",
     ),
     "cancel leaves the job in ready": Bug(
-        "local function end_job(root, job, now, state, verdict)\n"
-        "  out_of_ready(root, job.id)\n",
-        "local function end_job(root, job, now, state, verdict)\n",
+        "  set_state(root, job, state)\n  out_of_ready(root, job.id)\n",
+        "  set_state(root, job, state)\n",
     ),
     "reprioritise requeues a running job": Bug(
         "  elseif job.state == 'queued' then\n    make_ready(root, job, since",
@@ -47,8 +46,8 @@ BUGS: dict[str, Bug] = {
         "if redis.call('HGET', job.key, 'holder') == holder then", "if false then"
     ),
     "a job that is held back is claimed": Bug(
-        "  if args[2] == '1' and not paused then\n    out_of_ready(root, job.id)\n",
-        "  if args[2] == '1' and not paused then\n",
+        "  if args.paused and not paused then\n    out_of_ready(root, job.id)\n",
+        "  if args.paused and not paused then\n",
     ),
     "a yield counts as a loss": Bug(
         "    redis.call('HINCRBY', job.key, 'yields', 1)\n",
@@ -71,7 +70,7 @@ def planted(name: str) -> Iterator[None]:
     """The ledger of this process brings functions with that bug to its server."""
     bug, right = BUGS[name], library.SOURCE
     if right.count(bug.right) != 1:
-        raise LookupError(f"bug {name!r}: its place is no longer once in ledger.lua")
+        raise LookupError(f"bug {name!r}: its place is no longer once in ledger/lua")
     library.SOURCE = right.replace(bug.right, bug.wrong)
     try:
         yield

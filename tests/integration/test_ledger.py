@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -12,15 +13,25 @@ from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, s
 from tests.stack import wait_until
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
-from exitwave.ledger import AsyncLedger, Ledger, call
+from exitwave.ledger import AsyncLedger, Ledger, call, library
 from exitwave.ledger.calls import Call
 from exitwave.schema.errors import (
     InvalidInput,
     JobNotFound,
     TransitionNotAllowed,
 )
-from exitwave.schema.job import Job, JobState, Progress
+from exitwave.schema.job import TRANSITIONS, Job, JobState, Progress
 from exitwave.settings.service import LedgerSettings
+
+
+def test_both_tables_of_transitions_are_the_same(
+    ledger: Ledger, ledger_settings: LedgerSettings
+) -> None:
+    table, _, _ = library.SOURCE.partition("local TRANSITIONS = ")[2].partition("\n}\n")
+    uri = ledger_settings.uri.get_secret_value()
+    with redis.Redis.from_url(uri) as raw:
+        found = json.loads(str(raw.eval(f"return cjson.encode({table}\n}})", 0), "utf-8"))
+    assert {state: set(then) for state, then in found.items()} == TRANSITIONS
 
 
 def test_a_job_goes_its_way(ledger: Ledger) -> None:

@@ -111,6 +111,30 @@ def test_a_running_job_that_is_damaged_is_dropped_by_its_worker(
     assert ledger.queue().running == 0
 
 
+@pytest.mark.parametrize("state", ["running", "succeeded"])
+def test_a_queued_job_whose_state_was_changed_by_hand_is_not_claimed(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, state: str
+) -> None:
+    root = f"{{{ledger_settings.prefix}}}"
+    sick, well = submit(ledger), submit(ledger)
+    overwritten("state", state)(raw, f"{root}:job:{sick.id}")
+    assert claim(ledger).id == well.id
+    assert raw.zscore(f"{root}:damaged", sick.id) is not None
+
+
+def test_a_running_job_whose_state_was_changed_by_hand_is_not_swept(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
+) -> None:
+    root = f"{{{ledger_settings.prefix}}}"
+    sick = submit(ledger)
+    claim(ledger)
+    overwritten("state", "queued")(raw, f"{root}:job:{sick.id}")
+    raw.zadd(f"{root}:leased", {sick.id: 1})
+    ledger.tick()
+    assert raw.zscore(f"{root}:damaged", sick.id) is not None
+    assert kinds(ledger, sick.id) == ["submitted", "started"]
+
+
 def test_keys_of_another_kind_are_reported(
     ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
 ) -> None:

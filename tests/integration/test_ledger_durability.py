@@ -185,6 +185,17 @@ def test_an_older_program_is_told_which_version_the_queue_speaks(
         ledger.list()
 
 
+def test_records_of_the_last_release_are_refused(tmp_path: Path) -> None:
+    with own_server(tmp_path) as server, redis.Redis.from_url(server.uri) as raw:
+        settings = settings_for(server.uri)
+        last = str(library.VERSION - 1)
+        raw.set(f"{{{settings.prefix}}}:version", last)
+        found = f"holds records of version {last}, .* speaks version {library.VERSION}; let"
+        with Ledger(settings) as ledger, pytest.raises(LedgerUnavailable, match=found):
+            submit(ledger)
+        assert raw.function_list() == []  # the last release can still finish its jobs
+
+
 def test_records_of_another_release_are_left_alone(tmp_path: Path) -> None:
     with own_server(tmp_path) as server, redis.Redis.from_url(server.uri) as raw:
         settings = settings_for(server.uri)

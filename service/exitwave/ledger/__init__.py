@@ -1,7 +1,7 @@
 """The job queue and its record, in one Valkey or Redis >= 7.0.
 
 `Ledger` (for workers) and `AsyncLedger` (for the API) have the same methods. All rules
-are in ``ledger.lua``, run by the server; `calls` builds the commands and reads the
+are in ``lua/``, run by the server; `calls` builds the commands and reads the
 replies for both; they hold no state of their own.
 """
 

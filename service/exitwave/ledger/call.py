@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -67,15 +67,18 @@ class CallBuilder:
     def _function(
         self,
         name: str,
-        *arguments: str | int | float,
+        arguments: Mapping[str, object],
         parse: Callable[[Any], T],
         durable: bool = False,
     ) -> Call[T]:
+        """A call of a function by its arguments' names; what is None is not sent."""
+        sent = {name: value for name, value in arguments.items() if value is not None}
         head = ("FCALL", f"{library.NAME}_{name}", 1, self._root, library.VERSION)
-        return Call((*head, self._policy, *arguments), parse, durable)
+        text = json.dumps(sent, ensure_ascii=False)
+        return Call((*head, self._policy, text), parse, durable)
 
     def _transition(
-        self, name: str, job_id: str, *arguments: str | int, allowed: str
+        self, name: str, job_id: str, *, allowed: str, **arguments: object
     ) -> Call[Job]:
         """A call that changes one job, and is refused in some of its states."""
 
@@ -83,7 +86,7 @@ class CallBuilder:
             check_job(reply, job_id, allowed)
             return job_from_reply(reply[1], job_id)
 
-        return self._function(name, job_id, *arguments, parse=parse)
+        return self._function(name, {"id": job_id, **arguments}, parse)
 
 
 def check_job(reply: Any, job_id: str, allowed: str = "") -> None:

@@ -32,9 +32,7 @@ class ControlCalls(CallBuilder):
         request_digest: str | None,
     ) -> Call[tuple[Job, bool]]:
         text = spec.model_dump_json()
-        key_hash = _key_hash(owner, idempotency_key) if idempotency_key else ""
-        digest = request_digest or sha256(text)
-        scan_id = "" if spec.scan.scan_id is None else spec.scan.scan_id
+        key_hash = _key_hash(owner, idempotency_key) if idempotency_key else None
         new_id = new_job_id()
 
         def parse(reply: Any) -> tuple[Job, bool]:
@@ -46,16 +44,18 @@ class ControlCalls(CallBuilder):
 
         return self._function(
             "submit",
-            new_id,
-            key_hash,
-            digest,
-            text,
-            owner,
-            spec.priority,
-            spec.scan.uid,
-            scan_id,
-            json.dumps(spec.tags),
-            parse=parse,
+            {
+                "id": new_id,
+                "key_hash": key_hash,
+                "digest": request_digest or sha256(text),
+                "spec": text,
+                "owner": owner,
+                "priority": spec.priority,
+                "scan": spec.scan.uid,
+                "scan_id": None if spec.scan.scan_id is None else str(spec.scan.scan_id),
+                "tags": json.dumps(spec.tags),
+            },
+            parse,
             durable=True,
         )
 
@@ -72,7 +72,7 @@ class ControlCalls(CallBuilder):
             return job
 
         key_hash = _key_hash(owner, idempotency_key)
-        return self._function("known", key_hash, parse=parse, durable=True)
+        return self._function("known", {"key_hash": key_hash}, parse, durable=True)
 
     def cancel(self, job_id: str) -> Call[Job]:
         return self._transition("cancel", job_id, allowed="queued or running")
@@ -81,19 +81,21 @@ class ControlCalls(CallBuilder):
         return self._transition("stop", job_id, allowed="running")
 
     def reprioritise(self, job_id: str, priority: int) -> Call[Job]:
-        return self._transition("reprioritise", job_id, priority, allowed="queued or running")
+        return self._transition(
+            "reprioritise", job_id, priority=priority, allowed="queued or running"
+        )
 
     def hold(self, job_id: str, paused: bool) -> Call[Job]:
-        return self._transition("hold", job_id, int(paused), allowed="queued")
+        return self._transition("hold", job_id, paused=paused, allowed="queued")
 
     def hold_queue(self, paused: bool) -> Call[None]:
-        return self._function("hold_queue", int(paused), parse=lambda reply: None)
+        return self._function("hold_queue", {"paused": paused}, lambda reply: None)
 
     def delete(self, job_id: str) -> Call[None]:
         def parse(reply: Any) -> None:
             check_job(reply, job_id, "succeeded, failed, cancelled or dead")
 
-        return self._function("delete", job_id, parse=parse)
+        return self._function("delete", {"id": job_id}, parse)
 
     def drain(self, worker: str, draining: bool) -> Call[None]:
         def parse(reply: Any) -> None:
@@ -102,11 +104,11 @@ class ControlCalls(CallBuilder):
                     f"worker: found {worker!r}; expected the name of a worker that is there"
                 )
 
-        return self._function("drain", worker, int(draining), parse=parse)
+        return self._function("drain", {"worker": worker, "draining": draining}, parse)
 
     def tick(self) -> Call[None]:
-        age_ms = FORGOTTEN_AFTER_LEASES * self._lease_ms
-        return self._function("tick", age_ms, parse=lambda reply: None)
+        silence_ms = FORGOTTEN_AFTER_LEASES * self._lease_ms
+        return self._function("tick", {"silence_ms": silence_ms}, lambda reply: None)
 
 
 def _key_hash(owner: str, idempotency_key: str) -> str:

@@ -9,7 +9,31 @@ from importlib import resources
 from exitwave.schema.errors import LedgerUnavailable
 
 NAME = "exitwave"
-SOURCE = resources.files("exitwave.ledger").joinpath("ledger.lua").read_text("utf-8")
+PARTS = (
+    "keys",
+    "records",
+    "queue",
+    "transitions",
+    "workers",
+    "submit",
+    "claim",
+    "attempt",
+    "control",
+    "reads",
+    "register",
+)
+"""The files of ``lua/`` in the order in which the server reads them: a part uses what stands
+before it."""
+
+
+def _joined() -> str:
+    # One source, since the server takes a library as one text; its functions are locals.
+    folder = resources.files("exitwave.ledger").joinpath("lua")
+    parts = [folder.joinpath(f"{part}.lua").read_text("utf-8") for part in PARTS]
+    return "\n".join([f"#!lua name={NAME}", *parts])
+
+
+SOURCE = _joined()
 
 
 def _version(source: str) -> int:

@@ -51,7 +51,7 @@ class ReadCalls(CallBuilder):
                 raise job_not_found(job_id)
             return job_from_reply(reply, job_id)
 
-        return self._function("get", job_id, parse=parse)
+        return self._function("get", {"id": job_id}, parse)
 
     def queue(self, limit: int) -> Call[QueueView]:
         def parse(reply: Any) -> QueueView:
@@ -68,7 +68,7 @@ class ReadCalls(CallBuilder):
                 oldest_waiting_since=time_from_ms(since_ms) if since_ms else None,
             )
 
-        return self._function("queue", limit, parse=parse)
+        return self._function("queue", {"limit": limit}, parse)
 
     def list_jobs(
         self,
@@ -82,13 +82,9 @@ class ReadCalls(CallBuilder):
         if cursor is not None and not re.fullmatch(r"[0-9]{1,15}", cursor):
             raise InvalidInput("cursor", cursor, "the cursor of an earlier page")
         filters = {"state": state, "scan": scan, "tag": tag, "owner": owner}
-        indexes = [
-            text
-            for kind, value in filters.items()
-            if value is not None
-            for text in (kind, value)
-        ]
-        return self._function("list", cursor or "inf", limit, *indexes, parse=page_from_reply)
+        filters = {kind: value for kind, value in filters.items() if value is not None}
+        arguments = {"below": cursor, "limit": limit, "filters": filters}
+        return self._function("list", arguments, page_from_reply)
 
     def read_events(self, after: str, wait_s: float, limit: int) -> Call[tuple[Events, str]]:
         """The next events, and the id up to which the stream has then been read."""
@@ -121,8 +117,8 @@ class ReadCalls(CallBuilder):
     def workers(self) -> Call[Workers]:
         return self._function(
             "workers",
-            FORGOTTEN_AFTER_LEASES * self._lease_ms,
-            parse=lambda reply: sorted(workers_from_reply(reply), key=lambda w: w.name),
+            {"silence_ms": FORGOTTEN_AFTER_LEASES * self._lease_ms},
+            lambda reply: sorted(workers_from_reply(reply), key=lambda w: w.name),
         )
 
     def trigger_point(self, name: str) -> Call[str | None]:

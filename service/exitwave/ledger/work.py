@@ -40,10 +40,11 @@ class WorkCalls(CallBuilder):
             except LedgerDamaged:
                 return Claimed(unreadable=fields["id"])
 
-        return self._function("claim", worker, self._instance, device, parse=parse)
+        arguments = {"worker": worker, "instance": self._instance, "device": device}
+        return self._function("claim", arguments, parse)
 
     def put_aside(self, job_id: str) -> Call[None]:
-        return self._function("put_aside", job_id, parse=lambda reply: None)
+        return self._function("put_aside", {"id": job_id}, lambda reply: None)
 
     def wait_for_bell(self, worker: str, seconds: float) -> Call[bool]:
         keys = (f"{self._root}:bell", self._control(worker))
@@ -58,11 +59,14 @@ class WorkCalls(CallBuilder):
     def beat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None
     ) -> Call[Signal]:
-        text = progress.model_dump_json() if progress else ""
-        mark = f"{progress.phase}:{progress.epoch}" if progress else ""
-        return self._function(
-            "beat", job_id, attempt, worker, text, mark, parse=lambda reply: reply
-        )
+        arguments = {
+            "id": job_id,
+            "attempt": attempt,
+            "worker": worker,
+            "progress": progress.model_dump_json() if progress else None,
+            "mark": f"{progress.phase}:{progress.epoch}" if progress else None,
+        }
+        return self._function("beat", arguments, lambda reply: reply)
 
     def finish(
         self,
@@ -87,26 +91,28 @@ class WorkCalls(CallBuilder):
 
         return self._function(
             "finish",
-            job_id,
-            attempt,
-            worker,
-            outcome,
-            result.model_dump_json() if result else "",
-            failure.model_dump_json() if failure else "",
-            failure.message if failure else "",
-            result.verdict.verdict if result and result.verdict else "",
-            parse=parse,
+            {
+                "id": job_id,
+                "attempt": attempt,
+                "worker": worker,
+                "outcome": outcome,
+                "reason": failure.message if failure else "",
+                "result": result.model_dump_json() if result else None,
+                "failure": failure.model_dump_json() if failure else None,
+                "verdict": result.verdict.verdict if result and result.verdict else None,
+            },
+            parse,
         )
 
     def presence(
         self, worker: str, device: str, state: WorkerState, job_id: str | None, note: str
     ) -> Call[None]:
-        text = ""
+        info = None
         if state != "stopped":
             # When it was seen is the server's to say.
             said = {"name": worker, "device": device, "state": state, "job_id": job_id}
-            text = json.dumps({**said, "note": note})
-        return self._function("presence", worker, text, parse=lambda reply: None)
+            info = json.dumps({**said, "note": note})
+        return self._function("presence", {"worker": worker, "info": info}, lambda reply: None)
 
     def _control(self, worker: str) -> str:
         return f"{self._root}:ctl:{worker}"

@@ -43,7 +43,7 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset(),
     JobState.DEAD: frozenset(),
 }
-"""Every transition there is. `ledger.lua` makes them; its model test holds it to this table."""
+"""Every transition there is; the ledger's ``lua/records.lua`` has the same table."""
 
 Outcome = Literal["succeeded", "failed", "cancelled", "yielded", "lost"]
 """How an attempt ends. After "yielded" and "lost" the job goes on with another one."""

@@ -1,0 +1,72 @@
+-- What the worker of an attempt says: heartbeats and its end.
+
+-- Whether this worker's attempt may speak for the job: the fence. Leases play no part in it.
+local function speaks_for(job, attempt, worker)
+  return job.state == 'running' and job.attempt == attempt and job.worker == worker
+end
+
+-- id, attempt, worker, progress as JSON or nothing, mark of the progress
+local function beat(root, args, policy)
+  local now = now_ms()
+  advance_clock(root, now, policy)
+  local job, field = load(root, args.id)
+  if not job then
+    if field then set_aside(root, args.id, field) end
+    return 'stale'
+  end
+  if not speaks_for(job, args.attempt, args.worker) then return 'stale' end
+  redis.call('ZADD', root .. ':leased', now + policy.lease, job.id)
+  if args.progress then
+    local moved = redis.call('HGET', job.key, 'mark') ~= args.mark
+    redis.call('HSET', job.key, job.a .. 'progress', args.progress, 'mark', args.mark)
+    if moved then emit(root, job, 'progress', args.progress) end
+  end
+  for _, signal in ipairs({ 'cancel', 'stop', 'yield' }) do
+    if has(job, signal .. '_requested') then return signal end
+  end
+  return 'go'
+end
+
+-- An attempt that was refused leaves its mark in the record and in the events, once.
+local function refuse(root, job, attempt, worker, outcome)
+  local a = string.format('a:%d:', attempt)
+  local owner = redis.call('HGET', job.key, a .. 'worker')
+  if not owner then return end
+  local mark = owner == worker and a .. 'late' or a .. 'late_by:' .. worker
+  if redis.call('HSETNX', job.key, mark, outcome) == 0 then return end
+  emit(root, job, 'late')
+  local reason = redis.call('HGET', job.key, a .. 'reason')
+  if owner == worker and reason then
+    redis.call('HSET', job.key, a .. 'reason',
+      reason .. '; a late "' .. outcome .. '" was refused')
+  end
+end
+
+-- id, attempt, worker, outcome, reason; result and failure as JSON, verdict: or nothing
+local function finish(root, args, policy)
+  local now = now_ms()
+  local attempt, worker, outcome = args.attempt, args.worker, args.outcome
+  advance_clock(root, now, policy)
+  local job, field = load(root, args.id)
+  if not job then return no_job(root, args.id, field) end
+  if not speaks_for(job, attempt, worker) then
+    local a = string.format('a:%d:', attempt)
+    local said = redis.call('HMGET', job.key, a .. 'worker', a .. 'outcome')
+    if said[1] == worker and said[2] == outcome then return { 'ok', record(root, job.id) } end
+    refuse(root, job, attempt, worker, outcome)
+    return { 'stale', record(root, job.id) }
+  end
+  if outcome == 'lost' then
+    lose(root, job, now, policy, args.reason)
+  elseif outcome == 'yielded' then
+    end_attempt(job, now, outcome, args.reason)
+    redis.call('HINCRBY', job.key, 'yields', 1)
+    requeue(root, job, now, policy, 'yielded')
+  else
+    end_attempt(job, now, outcome, args.reason)
+    if args.result then redis.call('HSET', job.key, 'result', args.result) end
+    if args.failure then redis.call('HSET', job.key, 'failure', args.failure) end
+    end_job(root, job, now, outcome, args.verdict)
+  end
+  return { 'ok', record(root, job.id) }
+end

@@ -1,0 +1,81 @@
+-- Who waits for whom: waking workers, and live work before batch work.
+
+local function ring_idle(root, times)
+  for _ = 1, math.min(times, BELLS_KEPT) do
+    redis.call('LPUSH', root .. ':bell', 1)
+  end
+  redis.call('LTRIM', root .. ':bell', 0, BELLS_KEPT - 1)
+end
+
+local function ring_worker(root, worker)
+  local key = root .. ':ctl:' .. worker
+  redis.call('LPUSH', key, 1)
+  redis.call('LTRIM', key, 0, 0)
+  redis.call('EXPIRE', key, RING_KEPT_S)
+end
+
+local function is_draining(root, worker)
+  return redis.call('SISMEMBER', root .. ':draining', worker) == 1
+end
+
+-- Calls each(name, ms since seen, what it said) for every worker.
+local function each_worker(root, now, each)
+  local all = redis.call('HGETALL', root .. ':workers')
+  for i = 1, #all, 2 do
+    local seen, said = string.match(all[i + 1], '^(%d+) (.*)$')
+    if seen then
+      local known, told = pcall(cjson.decode, said)
+      each(all[i], now - tonumber(seen), known and type(told) == 'table' and told or {})
+    else
+      redis.call('HDEL', root .. ':workers', all[i])
+    end
+  end
+end
+
+local function running_jobs(root)
+  local jobs = {}
+  for _, id in ipairs(redis.call('ZRANGE', root .. ':leased', 0, -1)) do
+    jobs[#jobs + 1] = load_or_set_aside(root, id, 'running')
+  end
+  return jobs
+end
+
+-- Workers heard of within a lease that can take jobs, by name.
+local function able_workers(root, now, policy)
+  local able = {}
+  each_worker(root, now, function(name, silent, said)
+    if silent <= policy.lease and (said.state == 'idle' or said.state == 'busy')
+        and not is_draining(root, name) then
+      able[name] = true
+    end
+  end)
+  return able
+end
+
+-- Live before batch: for each live job that waits and has no worker coming free, ask the
+-- least important batch job to yield.
+local function make_way(root, now, policy)
+  local live = redis.call('ZCOUNT', root .. ':ready', '-inf', '(' .. BATCH)
+  if live == 0 or redis.call('EXISTS', root .. ':queue_paused') == 1 then return end
+  local free = able_workers(root, now, policy)
+  local candidates = {}
+  for _, job in ipairs(running_jobs(root)) do
+    local useful = not is_draining(root, job.worker)
+    free[job.worker] = nil
+    if has(job, 'cancel_requested') or has(job, 'stop_requested')
+        or has(job, 'yield_requested') then
+      if useful then live = live - 1 end
+    elseif useful and job.place >= BATCH and job.yields < policy.max_yields
+        and now - job.started >= policy.min_run then
+      candidates[#candidates + 1] = job
+    end
+  end
+  for _ in pairs(free) do live = live - 1 end
+  table.sort(candidates, function(one, other) return one.place > other.place end)
+  for i = 1, math.min(live, #candidates) do
+    local job = candidates[i]
+    redis.call('HSET', job.key, 'yield_requested', 1)
+    emit(root, job, 'yield_requested')
+    ring_worker(root, job.worker)
+  end
+end
