@@ -10,7 +10,7 @@ help:
 	@echo "make test                run every test (installs Chromium if there is none)"
 	@echo "make faults [ONLY=F1a,F6] [SEED=n]  break everything, write docs/faults.md"
 	@echo "make test-redis          run the queue's tests on Debian's Redis (installs it if missing)"
-	@echo "make lint                ruff, mypy --strict, import contracts"
+	@echo "make lint                ruff, mypy --strict, import contracts, luacheck (installs it if missing)"
 	@echo "make openapi             write docs/openapi.json, the description of the API"
 	@echo "make knobs               write docs/knobs.md, every knob of a recipe"
 	@echo "make venv                only install"
@@ -55,6 +55,8 @@ lint: .venv/installed-test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@deploy/get-luacheck
+	@$(BIN)/python deploy/lint_lua.py
 
 format: .venv/installed-test
 	@$(BIN)/ruff check --fix .

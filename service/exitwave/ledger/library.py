@@ -26,11 +26,13 @@ PARTS = (
 before it."""
 
 
+def _part(name: str) -> str:
+    return resources.files("exitwave.ledger").joinpath("lua", f"{name}.lua").read_text("utf-8")
+
+
 def _joined() -> str:
     # One source, since the server takes a library as one text; its functions are locals.
-    folder = resources.files("exitwave.ledger").joinpath("lua")
-    parts = [folder.joinpath(f"{part}.lua").read_text("utf-8") for part in PARTS]
-    return "\n".join([f"#!lua name={NAME}", *parts])
+    return "\n".join([f"#!lua name={NAME}", *map(_part, PARTS)])
 
 
 SOURCE = _joined()

@@ -64,8 +64,8 @@ local function claim(root, args, policy)
   out_of_ready(root, job.id)
   job.attempt = redis.call('HINCRBY', job.key, 'attempt', 1)
   local a = string.format('a:%d:', job.attempt)
-  redis.call('HSET', job.key, 'holder', holder, a .. 'worker', worker, a .. 'device', args.device,
-    a .. 'started_at', now)
+  redis.call('HSET', job.key, 'holder', holder, a .. 'worker', worker,
+    a .. 'device', args.device, a .. 'started_at', now)
   redis.call('HSETNX', job.key, 'started_at', now)
   redis.call('ZADD', root .. ':leased', now + policy.lease, job.id)
   redis.call('DEL', root .. ':ctl:' .. worker) -- rung for an earlier job

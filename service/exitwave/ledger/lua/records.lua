@@ -82,7 +82,8 @@ local function set_aside(root, id, field)
   redis.call('ZREM', root .. ':paused', id)
   redis.call('ZREM', root .. ':leased', id)
   if redis.call('ZADD', root .. ':damaged', now_ms(), id) == 1 then
-    redis.log(redis.LOG_WARNING, 'exitwave: job ' .. id .. ' set aside: ' .. field .. ' is damaged')
+    redis.log(redis.LOG_WARNING,
+      'exitwave: job ' .. id .. ' set aside: ' .. field .. ' is damaged')
   end
 end
 

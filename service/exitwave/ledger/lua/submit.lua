@@ -39,8 +39,9 @@ local function submit(root, args, policy)
   local seq = redis.call('INCR', root .. ':seq')
   local place = args.priority * BATCH + seq
   redis.call('HSET', key, 'id', id, 'state', 'queued', 'spec', args.spec, 'owner', args.owner,
-    'priority', args.priority, 'place', string.format('%.0f', place), 'seq', seq, 'scan', args.scan,
-    'tags', args.tags, 'submitted_at', now, 'attempt', 0, 'lost', 0, 'yields', 0)
+    'priority', args.priority, 'place', string.format('%.0f', place), 'seq', seq,
+    'scan', args.scan, 'tags', args.tags, 'submitted_at', now,
+    'attempt', 0, 'lost', 0, 'yields', 0)
   redis.call('ZADD', root .. ':jobs', seq, id)
   redis.call('ZADD', index_key(root, 'state', 'queued'), seq, id)
   redis.call('ZADD', index_key(root, 'owner', args.owner), seq, id)

@@ -69,7 +69,8 @@ local function forget(root, id)
   for state in pairs(TRANSITIONS) do
     redis.call('ZREM', index_key(root, 'state', state), id)
   end
-  for _, name in ipairs({ 'jobs', 'ready', 'waiting', 'paused', 'leased', 'ended', 'damaged' }) do
+  local sets = { 'jobs', 'ready', 'waiting', 'paused', 'leased', 'ended', 'damaged' }
+  for _, name in ipairs(sets) do
     redis.call('ZREM', root .. ':' .. name, id)
   end
   redis.call('DEL', key)
