@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from exitwave.ledger import library
+from exitwave.ledger import lua_functions
 
 FOLDER = Path("service/exitwave/ledger/lua")
 
@@ -20,7 +20,7 @@ def main() -> int:
     """Print what luacheck finds; its exit status, 0 where it finds nothing."""
     command = ["luacheck", "-", "--formatter", "plain", "--filename", "joined.lua"]
     checked = subprocess.run(
-        command, input=library.SOURCE, capture_output=True, text=True, check=False
+        command, input=lua_functions.SOURCE, capture_output=True, text=True, check=False
     )
     for found in checked.stdout.splitlines():
         sys.stderr.write(re.sub(r"^joined\.lua:(\d+)", _in_its_part, found) + "\n")
@@ -30,8 +30,8 @@ def main() -> int:
 
 def _in_its_part(found: re.Match[str]) -> str:
     place, line = "", int(found[1])
-    for path in (FOLDER / f"{part}.lua" for part in library.PARTS):
-        begin, _, _ = library.SOURCE.partition(path.read_text("utf-8"))
+    for path in (FOLDER / f"{part}.lua" for part in lua_functions.PARTS):
+        begin, _, _ = lua_functions.SOURCE.partition(path.read_text("utf-8"))
         if begin.count("\n") < line:
             place = f"{path}:{line - begin.count(chr(10))}"
     return place

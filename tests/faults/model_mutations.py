@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from tests.integration.ledger_machine import run_model
 
-from exitwave.ledger import library
+from exitwave.ledger import lua_functions
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
 
 
@@ -68,14 +68,14 @@ STEPS = 40
 @contextmanager
 def planted(name: str) -> Iterator[None]:
     """The ledger of this process brings functions with that bug to its server."""
-    bug, right = BUGS[name], library.SOURCE
+    bug, right = BUGS[name], lua_functions.SOURCE
     if right.count(bug.right) != 1:
         raise LookupError(f"bug {name!r}: its place is no longer once in ledger/lua")
-    library.SOURCE = right.replace(bug.right, bug.wrong)
+    lua_functions.SOURCE = right.replace(bug.right, bug.wrong)
     try:
         yield
     finally:
-        library.SOURCE = right
+        lua_functions.SOURCE = right
 
 
 def run_planted(name: str, *, random_seed: int | None = None) -> tuple[bool, float]:

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.api_process import Api, problem, take_all
 
 from exitwave.beamline.play import PlayedScan
-from exitwave.ledger.calls import Call
+from exitwave.ledger.commands import Command
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
 
 
@@ -77,7 +77,7 @@ def test_a_job_that_cannot_be_read_can_be_deleted(api_alone: Api) -> None:
         job = api_alone.submit(scan="4242")
         record = f"{api_alone.redis_root}:job:{job['id']}"
         command = ("HSET", record, field, text) if text else ("HDEL", record, field)
-        api_alone.ledger.run(Call(command, int))
+        api_alone.ledger.run(Command(command, int))
         for again in (client.get(path_of(job)), client.post(path_of(job) + "/cancel")):
             assert job["id"] in problem(again, 500, "ledger-damaged")["detail"]
         others = client.delete(path_of(job), headers={"Authorization": f"Apikey {key}"})

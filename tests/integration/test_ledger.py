@@ -13,8 +13,8 @@ from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, s
 from tests.stack import wait_until
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
-from exitwave.ledger import AsyncLedger, Ledger, call, library
-from exitwave.ledger.calls import Call
+from exitwave.ledger import AsyncLedger, Ledger, command, lua_functions
+from exitwave.ledger.commands import Command
 from exitwave.schema.errors import (
     InvalidInput,
     JobNotFound,
@@ -27,7 +27,7 @@ from exitwave.settings.service import LedgerSettings
 def test_both_tables_of_transitions_are_the_same(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
-    table, _, _ = library.SOURCE.partition("local TRANSITIONS = ")[2].partition("\n}\n")
+    table, _, _ = lua_functions.SOURCE.partition("local TRANSITIONS = ")[2].partition("\n}\n")
     uri = ledger_settings.uri.get_secret_value()
     with redis.Redis.from_url(uri) as raw:
         found = json.loads(str(raw.eval(f"return cjson.encode({table}\n}})", 0), "utf-8"))
@@ -170,7 +170,7 @@ def test_cancel_in_every_state(ledger: Ledger) -> None:
 def test_a_waiting_claim_is_woken_by_a_submission(
     ledger_settings: LedgerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call, "LONGEST_BLOCK_S", 60.0)  # only the bell can wake it
+    monkeypatch.setattr(command, "LONGEST_BLOCK_S", 60.0)  # only the bell can wake it
     found: list[Job | None] = []
 
     def wait() -> None:
@@ -195,7 +195,7 @@ async def test_a_draining_worker_leaves_the_bell_in_the_other_face_too(
     submit(ledger)
     async with AsyncLedger(ledger_settings) as other:
         assert await other.claim("drained", "cpu", wait_s=0.3) is None
-    assert ledger.run(Call(("LLEN", f"{{{ledger_settings.prefix}}}:bell"), int)) == 1
+    assert ledger.run(Command(("LLEN", f"{{{ledger_settings.prefix}}}:bell"), int)) == 1
 
 
 def test_rings_neither_pile_up_nor_outlive_their_job(
@@ -206,8 +206,8 @@ def test_rings_neither_pile_up_nor_outlive_their_job(
     for _ in range(3):
         ledger.cancel(job.id)
     ring = f"{{{ledger_settings.prefix}}}:ctl:w"
-    assert ledger.run(Call(("LLEN", ring), int)) == 1
-    assert ledger.run(Call(("TTL", ring), int)) > 0
+    assert ledger.run(Command(("LLEN", ring), int)) == 1
+    assert ledger.run(Command(("TTL", ring), int)) > 0
     ledger.finish(job.id, 1, "w", "cancelled")
     submit(ledger)
     claim(ledger)

@@ -195,7 +195,7 @@ async def test_entries_that_cannot_be_read_are_passed_over(
     ledger.tick()
 
 
-async def test_the_other_face_sets_aside_too(
+async def test_the_other_client_sets_aside_too(
     ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
 ) -> None:
     sick, well = submit(ledger), submit(ledger)

@@ -14,7 +14,7 @@ from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, s
 from tests.integration.own_server import OwnServer
 from tests.stack import wait_until
 
-from exitwave.ledger import Ledger, library
+from exitwave.ledger import Ledger, lua_functions
 from exitwave.schema.errors import (
     JobNotFound,
     LedgerUnavailable,
@@ -157,13 +157,15 @@ def test_a_newer_server_is_refused_politely(
 ) -> None:
     submit(ledger)
     server = redis.Redis.from_url(ledger_settings.uri.get_secret_value())
-    newer = library.SOURCE.replace(f"VERSION = '{library.VERSION}'", "VERSION = '999'")
+    newer = lua_functions.SOURCE.replace(
+        f"VERSION = '{lua_functions.VERSION}'", "VERSION = '999'"
+    )
     server.function_load(newer, replace=True)
     try:
         with pytest.raises(LedgerUnavailable, match="update this program"):
             ledger.list()
     finally:
-        server.function_load(library.SOURCE, replace=True)
+        server.function_load(lua_functions.SOURCE, replace=True)
         server.close()
 
 

@@ -1,4 +1,4 @@
-"""The asyncio face of the ledger, for the API. `Ledger` documents the methods."""
+"""The asyncio client of the ledger, for the API. `Ledger` documents the methods."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from exitwave.schema.job import (
 )
 from exitwave.schema.worker import WorkerState
 
-from .calls import LONGEST_BLOCK_S, Events, QueueView, Signal, Workers
-from .link import AsyncLink
+from .commands import LONGEST_BLOCK_S, Events, QueueView, Signal, Workers
+from .connection import AsyncConnection
 
 
-class AsyncLedger(AsyncLink):
+class AsyncLedger(AsyncConnection):
     """One queue. Every method raises `LedgerUnavailable` while the server is away."""
 
     async def submit(
@@ -32,7 +32,7 @@ class AsyncLedger(AsyncLink):
         request_digest: str | None = None,
     ) -> tuple[Job, bool]:
         return await self.run(
-            self._calls.submit(
+            self._commands.submit(
                 spec,
                 owner=owner,
                 idempotency_key=idempotency_key,
@@ -43,12 +43,12 @@ class AsyncLedger(AsyncLink):
     async def submitted(
         self, owner: str, idempotency_key: str, request_digest: str
     ) -> Job | None:
-        return await self.run(self._calls.submitted(owner, idempotency_key, request_digest))
+        return await self.run(self._commands.submitted(owner, idempotency_key, request_digest))
 
     async def claim(self, worker: str, device: str, wait_s: float = 0.0) -> Job | None:
         deadline = time.monotonic() + wait_s
         while True:
-            claimed = await self.run(self._calls.claim(worker, device))
+            claimed = await self.run(self._commands.claim(worker, device))
             if claimed.unreadable:
                 await self.set_aside(claimed.unreadable)
                 continue
@@ -56,17 +56,17 @@ class AsyncLedger(AsyncLink):
             if claimed.job or left_s <= 0:
                 return claimed.job
             if claimed.draining:  # the bell is for those who may claim
-                await self.run(self._calls.wait_for_control(worker, left_s))
+                await self.run(self._commands.wait_for_control(worker, left_s))
             else:
-                await self.run(self._calls.wait_for_bell(worker, left_s))
+                await self.run(self._commands.wait_for_bell(worker, left_s))
 
     async def wait_for_control(self, worker: str, seconds: float) -> bool:
-        return await self.run(self._calls.wait_for_control(worker, seconds))
+        return await self.run(self._commands.wait_for_control(worker, seconds))
 
     async def beat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None = None
     ) -> Signal:
-        return await self.run(self._calls.beat(job_id, attempt, worker, progress))
+        return await self.run(self._commands.beat(job_id, attempt, worker, progress))
 
     async def finish(
         self,
@@ -79,44 +79,46 @@ class AsyncLedger(AsyncLink):
         failure: Failure | None = None,
     ) -> Job:
         return await self.run(
-            self._calls.finish(job_id, attempt, worker, outcome, result=result, failure=failure)
+            self._commands.finish(
+                job_id, attempt, worker, outcome, result=result, failure=failure
+            )
         )
 
     async def cancel(self, job_id: str) -> Job:
-        return await self.run(self._calls.cancel(job_id))
+        return await self.run(self._commands.cancel(job_id))
 
     async def stop(self, job_id: str) -> Job:
-        return await self.run(self._calls.stop(job_id))
+        return await self.run(self._commands.stop(job_id))
 
     async def reprioritise(self, job_id: str, priority: int) -> Job:
-        return await self.run(self._calls.reprioritise(job_id, priority))
+        return await self.run(self._commands.reprioritise(job_id, priority))
 
     async def pause(self, job_id: str) -> Job:
-        return await self.run(self._calls.hold(job_id, True))
+        return await self.run(self._commands.hold(job_id, True))
 
     async def resume(self, job_id: str) -> Job:
-        return await self.run(self._calls.hold(job_id, False))
+        return await self.run(self._commands.hold(job_id, False))
 
     async def pause_queue(self) -> None:
-        await self.run(self._calls.hold_queue(True))
+        await self.run(self._commands.hold_queue(True))
 
     async def resume_queue(self) -> None:
-        await self.run(self._calls.hold_queue(False))
+        await self.run(self._commands.hold_queue(False))
 
     async def set_aside(self, job_id: str) -> None:
-        await self.run(self._calls.put_aside(job_id))
+        await self.run(self._commands.put_aside(job_id))
 
     async def delete(self, job_id: str) -> None:
-        await self.run(self._calls.delete(job_id))
+        await self.run(self._commands.delete(job_id))
 
     async def queue(self, limit: int = 50) -> QueueView:
-        return await self.run(self._calls.queue(limit))
+        return await self.run(self._commands.queue(limit))
 
     async def drain(self, worker: str, draining: bool) -> None:
-        await self.run(self._calls.drain(worker, draining))
+        await self.run(self._commands.drain(worker, draining))
 
     async def get(self, job_id: str) -> Job:
-        return await self.run(self._calls.get(job_id))
+        return await self.run(self._commands.get(job_id))
 
     async def list(
         self,
@@ -128,10 +130,10 @@ class AsyncLedger(AsyncLink):
         limit: int = 50,
         cursor: str | None = None,
     ) -> JobPage:
-        return await self.run(self._calls.list_jobs(state, scan, tag, owner, limit, cursor))
+        return await self.run(self._commands.list_jobs(state, scan, tag, owner, limit, cursor))
 
     async def tick(self) -> None:
-        await self.run(self._calls.tick())
+        await self.run(self._commands.tick())
 
     async def events(
         self,
@@ -145,20 +147,20 @@ class AsyncLedger(AsyncLink):
         deadline = time.monotonic() + wait_s
         while True:
             left_s = deadline - time.monotonic()
-            found, read_to = await self.run(self._calls.read_events(after, left_s, limit))
+            found, read_to = await self.run(self._commands.read_events(after, left_s, limit))
             wanted = [event for event in found if job_id in {None, event.job_id}]
             if wanted or (read_to == after and left_s <= LONGEST_BLOCK_S):
                 return wanted
             after = read_to
 
     async def last_event_id(self) -> str:
-        return await self.run(self._calls.last_event_id())
+        return await self.run(self._commands.last_event_id())
 
     async def first_event_id(self) -> str:
-        return await self.run(self._calls.first_event_id())
+        return await self.run(self._commands.first_event_id())
 
     async def counts(self) -> dict[str, int]:
-        return await self.run(self._calls.counts())
+        return await self.run(self._commands.counts())
 
     async def presence(
         self,
@@ -168,13 +170,13 @@ class AsyncLedger(AsyncLink):
         job_id: str | None = None,
         note: str = "",
     ) -> None:
-        await self.run(self._calls.presence(worker, device, state, job_id, note))
+        await self.run(self._commands.presence(worker, device, state, job_id, note))
 
     async def workers(self) -> Workers:
-        return await self.run(self._calls.workers())
+        return await self.run(self._commands.workers())
 
     async def trigger_point(self, name: str) -> str | None:
-        return await self.run(self._calls.trigger_point(name))
+        return await self.run(self._commands.trigger_point(name))
 
     async def set_trigger_point(self, name: str, value: str) -> None:
-        await self.run(self._calls.set_trigger_point(name, value))
+        await self.run(self._commands.set_trigger_point(name, value))

@@ -1,4 +1,4 @@
-"""The blocking face of the ledger, for workers. Safe to share between threads."""
+"""The blocking client of the ledger, for workers. Safe to share between threads."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from exitwave.schema.job import (
 )
 from exitwave.schema.worker import WorkerState
 
-from .calls import LONGEST_BLOCK_S, Events, QueueView, Signal, Workers
-from .link import Link
+from .commands import LONGEST_BLOCK_S, Events, QueueView, Signal, Workers
+from .connection import Connection
 
 
-class Ledger(Link):
+class Ledger(Connection):
     """One queue. Every method raises `LedgerUnavailable` while the server is away."""
 
     def submit(
@@ -55,7 +55,7 @@ class Ledger(Link):
             The key belongs to a job that was asked for with another body.
         """
         return self.run(
-            self._calls.submit(
+            self._commands.submit(
                 spec,
                 owner=owner,
                 idempotency_key=idempotency_key,
@@ -65,7 +65,7 @@ class Ledger(Link):
 
     def submitted(self, owner: str, idempotency_key: str, request_digest: str) -> Job | None:
         """The job that this key already made; `InvalidInput` if for another request."""
-        return self.run(self._calls.submitted(owner, idempotency_key, request_digest))
+        return self.run(self._commands.submitted(owner, idempotency_key, request_digest))
 
     def claim(self, worker: str, device: str, wait_s: float = 0.0) -> Job | None:
         """Take the next job, waiting up to `wait_s` for one; `job.attempt` is the fence.
@@ -76,7 +76,7 @@ class Ledger(Link):
         """
         deadline = time.monotonic() + wait_s
         while True:
-            claimed = self.run(self._calls.claim(worker, device))
+            claimed = self.run(self._commands.claim(worker, device))
             if claimed.unreadable:
                 self.set_aside(claimed.unreadable)
                 continue
@@ -84,9 +84,9 @@ class Ledger(Link):
             if claimed.job or left_s <= 0:
                 return claimed.job
             if claimed.draining:  # the bell is for those who may claim
-                self.run(self._calls.wait_for_control(worker, left_s))
+                self.run(self._commands.wait_for_control(worker, left_s))
             else:
-                self.run(self._calls.wait_for_bell(worker, left_s))
+                self.run(self._commands.wait_for_bell(worker, left_s))
 
     def wait_for_control(self, worker: str, seconds: float) -> bool:
         """Wait until the next beat of that worker would bring news, 5 s at most.
@@ -94,13 +94,13 @@ class Ledger(Link):
         Returns whether the ledger rang for it: a job of its was cancelled, stopped or is to
         yield, or the worker is to drain.
         """
-        return self.run(self._calls.wait_for_control(worker, seconds))
+        return self.run(self._commands.wait_for_control(worker, seconds))
 
     def beat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None = None
     ) -> Signal:
         """Extend the lease and report progress; the answer says what to do."""
-        return self.run(self._calls.beat(job_id, attempt, worker, progress))
+        return self.run(self._commands.beat(job_id, attempt, worker, progress))
 
     def finish(
         self,
@@ -124,7 +124,9 @@ class Ledger(Link):
             changed.
         """
         return self.run(
-            self._calls.finish(job_id, attempt, worker, outcome, result=result, failure=failure)
+            self._commands.finish(
+                job_id, attempt, worker, outcome, result=result, failure=failure
+            )
         )
 
     def cancel(self, job_id: str) -> Job:
@@ -135,7 +137,7 @@ class Ledger(Link):
         TransitionNotAllowed
             The job has ended otherwise.
         """
-        return self.run(self._calls.cancel(job_id))
+        return self.run(self._commands.cancel(job_id))
 
     def stop(self, job_id: str) -> Job:
         """Tell the worker of a running job to end it now and keep what there is.
@@ -145,7 +147,7 @@ class Ledger(Link):
         TransitionNotAllowed
             The job does not run.
         """
-        return self.run(self._calls.stop(job_id))
+        return self.run(self._commands.stop(job_id))
 
     def reprioritise(self, job_id: str, priority: int) -> Job:
         """Move a queued job; a running one goes back to its new place if it must.
@@ -155,27 +157,27 @@ class Ledger(Link):
         TransitionNotAllowed
             The job has ended.
         """
-        return self.run(self._calls.reprioritise(job_id, priority))
+        return self.run(self._commands.reprioritise(job_id, priority))
 
     def pause(self, job_id: str) -> Job:
         """Hold a queued job back; `TransitionNotAllowed` if it is not queued."""
-        return self.run(self._calls.hold(job_id, True))
+        return self.run(self._commands.hold(job_id, True))
 
     def resume(self, job_id: str) -> Job:
         """Let a job that was held back go on; `TransitionNotAllowed` if it is not queued."""
-        return self.run(self._calls.hold(job_id, False))
+        return self.run(self._commands.hold(job_id, False))
 
     def pause_queue(self) -> None:
         """Let no job be claimed; running ones go on."""
-        self.run(self._calls.hold_queue(True))
+        self.run(self._commands.hold_queue(True))
 
     def resume_queue(self) -> None:
         """Let jobs be claimed again."""
-        self.run(self._calls.hold_queue(False))
+        self.run(self._commands.hold_queue(False))
 
     def set_aside(self, job_id: str) -> None:
         """Keep a job whose record cannot be read from workers; it can then be deleted."""
-        self.run(self._calls.put_aside(job_id))
+        self.run(self._commands.put_aside(job_id))
 
     def delete(self, job_id: str) -> None:
         """Forget a job that has ended, or whose record is damaged.
@@ -185,19 +187,19 @@ class Ledger(Link):
         TransitionNotAllowed
             The job is queued or runs.
         """
-        self.run(self._calls.delete(job_id))
+        self.run(self._commands.delete(job_id))
 
     def queue(self, limit: int = 50) -> QueueView:
         """The queue at this moment, with the next jobs in order."""
-        return self.run(self._calls.queue(limit))
+        return self.run(self._commands.queue(limit))
 
     def drain(self, worker: str, draining: bool) -> None:
         """Let a worker claim no further job, or claim again; `NotFound` if it is not there."""
-        self.run(self._calls.drain(worker, draining))
+        self.run(self._commands.drain(worker, draining))
 
     def get(self, job_id: str) -> Job:
         """One job; `JobNotFound` if there is none."""
-        return self.run(self._calls.get(job_id))
+        return self.run(self._commands.get(job_id))
 
     def list(
         self,
@@ -210,14 +212,14 @@ class Ledger(Link):
         cursor: str | None = None,
     ) -> JobPage:
         """A page of jobs, newest first; `scan` is a uid or a scan_id."""
-        return self.run(self._calls.list_jobs(state, scan, tag, owner, limit, cursor))
+        return self.run(self._commands.list_jobs(state, scan, tag, owner, limit, cursor))
 
     def tick(self) -> None:
         """Take jobs from silent workers, make way for live work, forget old jobs.
 
         To be called every second.
         """
-        self.run(self._calls.tick())
+        self.run(self._commands.tick())
 
     def events(
         self,
@@ -236,7 +238,7 @@ class Ledger(Link):
         deadline = time.monotonic() + wait_s
         while True:
             left_s = deadline - time.monotonic()
-            found, read_to = self.run(self._calls.read_events(after, left_s, limit))
+            found, read_to = self.run(self._commands.read_events(after, left_s, limit))
             wanted = [event for event in found if job_id in {None, event.job_id}]
             if wanted or (read_to == after and left_s <= LONGEST_BLOCK_S):
                 return wanted
@@ -244,15 +246,15 @@ class Ledger(Link):
 
     def last_event_id(self) -> str:
         """Id of the newest event, "0-0" before any."""
-        return self.run(self._calls.last_event_id())
+        return self.run(self._commands.last_event_id())
 
     def first_event_id(self) -> str:
         """Id of the oldest event still kept, "0-0" before any."""
-        return self.run(self._calls.first_event_id())
+        return self.run(self._commands.first_event_id())
 
     def counts(self) -> dict[str, int]:
         """How many events of each kind there were ever; ``ended:<state>`` and ``lost`` too."""
-        return self.run(self._calls.counts())
+        return self.run(self._commands.counts())
 
     def presence(
         self,
@@ -263,16 +265,16 @@ class Ledger(Link):
         note: str = "",
     ) -> None:
         """Say that a worker is there and what it does; "stopped" takes it off the list."""
-        self.run(self._calls.presence(worker, device, state, job_id, note))
+        self.run(self._commands.presence(worker, device, state, job_id, note))
 
     def workers(self) -> Workers:
         """Workers heard of within three leases."""
-        return self.run(self._calls.workers())
+        return self.run(self._commands.workers())
 
     def trigger_point(self, name: str) -> str | None:
         """Where the trigger of that name stands."""
-        return self.run(self._calls.trigger_point(name))
+        return self.run(self._commands.trigger_point(name))
 
     def set_trigger_point(self, name: str, value: str) -> None:
         """Remember where the trigger of that name stands."""
-        self.run(self._calls.set_trigger_point(name, value))
+        self.run(self._commands.set_trigger_point(name, value))

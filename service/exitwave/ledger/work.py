@@ -1,4 +1,4 @@
-"""Calls of workers: claim, beat, finish, being there."""
+"""Commands of workers: claim, beat, finish, being there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exitwave.schema.errors import LedgerDamaged, StaleAttempt
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
 from exitwave.schema.worker import WorkerState
 
-from .call import Call, CallBuilder, block_s, check_job
+from .command import Command, CommandBuilder, block_s, check_job
 from .records import job_from_reply
 
 Signal = Literal["go", "yield", "stop", "cancel", "stale"]
@@ -27,10 +27,10 @@ class Claimed:
     unreadable: str | None = None
 
 
-class WorkCalls(CallBuilder):
+class WorkCommands(CommandBuilder):
     """What workers say."""
 
-    def claim(self, worker: str, device: str) -> Call[Claimed]:
+    def claim(self, worker: str, device: str) -> Command[Claimed]:
         def parse(reply: Any) -> Claimed:
             if reply[0] != "ok":
                 return Claimed(draining=reply[0] == "draining")
@@ -43,22 +43,22 @@ class WorkCalls(CallBuilder):
         arguments = {"worker": worker, "instance": self._instance, "device": device}
         return self._function("claim", arguments, parse)
 
-    def put_aside(self, job_id: str) -> Call[None]:
+    def put_aside(self, job_id: str) -> Command[None]:
         return self._function("put_aside", {"id": job_id}, lambda reply: None)
 
-    def wait_for_bell(self, worker: str, seconds: float) -> Call[bool]:
+    def wait_for_bell(self, worker: str, seconds: float) -> Command[bool]:
         keys = (f"{self._root}:bell", self._control(worker))
-        return Call(("BLPOP", *keys, block_s(seconds)), lambda reply: reply is not None)
+        return Command(("BLPOP", *keys, block_s(seconds)), lambda reply: reply is not None)
 
-    def wait_for_control(self, worker: str, seconds: float) -> Call[bool]:
-        return Call(
+    def wait_for_control(self, worker: str, seconds: float) -> Command[bool]:
+        return Command(
             ("BLPOP", self._control(worker), block_s(seconds)),
             lambda reply: reply is not None,
         )
 
     def beat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None
-    ) -> Call[Signal]:
+    ) -> Command[Signal]:
         arguments = {
             "id": job_id,
             "attempt": attempt,
@@ -77,7 +77,7 @@ class WorkCalls(CallBuilder):
         *,
         result: Result | None,
         failure: Failure | None,
-    ) -> Call[Job]:
+    ) -> Command[Job]:
         def parse(reply: Any) -> Job:
             check_job(reply, job_id)
             job = job_from_reply(reply[1], job_id)
@@ -106,7 +106,7 @@ class WorkCalls(CallBuilder):
 
     def presence(
         self, worker: str, device: str, state: WorkerState, job_id: str | None, note: str
-    ) -> Call[None]:
+    ) -> Command[None]:
         info = None
         if state != "stopped":
             # When it was seen is the server's to say.

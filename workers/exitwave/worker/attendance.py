@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from exitwave.ledger import Ledger
-from exitwave.ledger.calls import Signal
+from exitwave.ledger.commands import Signal
 from exitwave.schema.errors import (
     JobNotFound,
     LedgerDamaged,

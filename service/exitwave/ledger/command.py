@@ -1,4 +1,4 @@
-"""One call of the ledger as data, and what all builders of calls share."""
+"""One command of the ledger as data, and what all builders of commands share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from exitwave.schema.errors import (
 from exitwave.schema.job import Job
 from exitwave.settings.service import LedgerSettings
 
-from . import library
+from . import lua_functions
 from .records import job_from_reply
 
 LONGEST_BLOCK_S = 5.0
@@ -31,20 +31,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """A command and the function that reads its reply.
+class Command(Generic[T]):
+    """What is sent to the server, and the function that reads its reply.
 
     A `durable` one is answered only when a replica has it on disk too, where the server
     has replicas.
     """
 
-    command: tuple[str | int | float, ...]
+    arguments: tuple[str | int | float, ...]
     parse: Callable[[Any], T]
     durable: bool = False
 
 
-class CallBuilder:
-    """Builds calls of one queue."""
+class CommandBuilder:
+    """Builds commands of one queue."""
 
     def __init__(self, settings: LedgerSettings) -> None:
         self._root = f"{{{settings.prefix}}}"
@@ -70,17 +70,17 @@ class CallBuilder:
         arguments: Mapping[str, object],
         parse: Callable[[Any], T],
         durable: bool = False,
-    ) -> Call[T]:
-        """A call of a function by its arguments' names; what is None is not sent."""
+    ) -> Command[T]:
+        """The command that calls a function; arguments that are None are not sent."""
         sent = {name: value for name, value in arguments.items() if value is not None}
-        head = ("FCALL", f"{library.NAME}_{name}", 1, self._root, library.VERSION)
+        head = ("FCALL", f"{lua_functions.NAME}_{name}", 1, self._root, lua_functions.VERSION)
         text = json.dumps(sent, ensure_ascii=False)
-        return Call((*head, self._policy, text), parse, durable)
+        return Command((*head, self._policy, text), parse, durable)
 
     def _transition(
         self, name: str, job_id: str, *, allowed: str, **arguments: object
-    ) -> Call[Job]:
-        """A call that changes one job, and is refused in some of its states."""
+    ) -> Command[Job]:
+        """A command that changes one job, and is refused in some of its states."""
 
         def parse(reply: Any) -> Job:
             check_job(reply, job_id, allowed)

@@ -65,8 +65,8 @@ def must_load(listing: Sequence[Sequence[object]]) -> bool:
     """
     if not listing:
         return True
-    library = listing[0]
-    fields = dict(zip(library[::2], library[1::2], strict=True))
+    first = listing[0]
+    fields = dict(zip(first[::2], first[1::2], strict=True))
     code = str(fields["library_code"])
     if (theirs := _version(code)) > VERSION:
         raise LedgerUnavailable(
