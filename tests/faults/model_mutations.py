@@ -43,9 +43,10 @@ BUGS: dict[str, Bug] = {
         "if now < last or now - last > policy.lease / 2 then", "if now < last then"
     ),
     "a claim whose reply was lost takes a second job": Bug(
-        "if redis.call('HGET', job.key, 'holder') == holder then", "if false then"
+        "if redis.call('HGET', job.key, 'owner_instance') == owner_instance then",
+        "if false then",
     ),
-    "a job that is held back is claimed": Bug(
+    "a paused job is claimed": Bug(
         "  if args.paused and not paused then\n    out_of_ready(root, job.id)\n",
         "  if args.paused and not paused then\n",
     ),

@@ -77,7 +77,7 @@ class ComparedLedger(RuleBasedStateMachine):
         found = dict(zip(expected, pipeline.execute(), strict=True))
         for name, members in expected.items():
             assert set(found[name]) == {job.id for job in members}, name
-        in_order = sorted(expected["ready"], key=lambda job: job.place)
+        in_order = sorted(expected["ready"], key=lambda job: job.score)
         assert found["ready"] == [job.id for job in in_order]
         places = [*found["ready"], *found["paused"], *found["leased"], *found["ended"]]
         assert sorted(places) == sorted(self.model.jobs)

@@ -53,7 +53,7 @@ class LedgerMachine(ComparedLedger):
         may = worker not in self.model.draining and not self.model.queue_paused
         waiting = sorted(
             (job for job in self.model.jobs.values() if job.waits and may),
-            key=lambda job: job.place,
+            key=lambda job: job.score,
         )
         expected = next(iter(held or waiting), None)
         job = self.workers[worker].claim(worker, "cpu")
@@ -83,7 +83,7 @@ class LedgerMachine(ComparedLedger):
     def finish(self, data: st.DataObject, outcome: Outcome) -> None:
         job = self.pick(data, JobState.RUNNING)
         if outcome == "lost":
-            self.model.lose(job)
+            self.model.requeue_lost(job)
         elif outcome == "yielded":
             job.yields += 1
             self.model.requeue(job)
@@ -95,7 +95,7 @@ class LedgerMachine(ComparedLedger):
 
     @precondition(lambda self: any(job.yielding for job in self.model.running()))
     @rule()
-    def make_way_as_told(self) -> None:
+    def are_preempted_as_told(self) -> None:
         for job in [job for job in self.model.running() if job.yielding]:
             job.yields += 1
             self.model.requeue(job)
@@ -127,8 +127,8 @@ class LedgerMachine(ComparedLedger):
         self.tick()
         self.raw.zadd(self.key("leased"), {job.id: 1})  # as if its lease had passed
         self.api.tick()
-        self.model.lose(job)
-        self.model.make_way()
+        self.model.requeue_lost(job)
+        self.model.preempt()
 
     # What people ask for
 
@@ -147,7 +147,7 @@ class LedgerMachine(ComparedLedger):
         self.model.submitted += 1
         self.model.jobs[job.id] = Modelled(job.id, self.model.submitted, priority, owner, tag)
         if priority == 0:
-            self.model.make_way()
+            self.model.preempt()
         again = self.api.submit(spec, owner=owner, idempotency_key=idempotency_key)
         assert again == (job, False)
 
@@ -177,25 +177,25 @@ class LedgerMachine(ComparedLedger):
         if not job.state.terminal and job.priority != priority:
             job.priority = priority
             if job.waits and priority == 0:
-                self.model.make_way()
+                self.model.preempt()
             elif job.state == JobState.RUNNING and priority == 0:
                 job.yielding = False
         self.steer(job, not job.state.terminal, self.api.reprioritise, priority)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data(), paused=st.booleans())
-    def hold(self, data: st.DataObject, paused: bool) -> None:
+    def pause(self, data: st.DataObject, paused: bool) -> None:
         job = self.pick(data)
         if job.state == JobState.QUEUED:
             resumed = job.paused and not paused
             job.paused = paused
             if resumed and job.priority == 0:
-                self.model.make_way()
+                self.model.preempt()
         act = self.api.pause if paused else self.api.resume
         self.steer(job, job.state == JobState.QUEUED, act)
 
     @rule(paused=st.booleans())
-    def hold_queue(self, paused: bool) -> None:
+    def pause_queue(self, paused: bool) -> None:
         resumed = self.model.queue_paused and not paused
         self.model.queue_paused = paused
         if paused:
@@ -203,14 +203,14 @@ class LedgerMachine(ComparedLedger):
         else:
             self.api.resume_queue()
         if resumed:
-            self.model.make_way()
+            self.model.preempt()
 
     @rule(worker=st.sampled_from(WORKERS), draining=st.booleans())
     def drain(self, worker: str, draining: bool) -> None:
         self.api.drain(worker, draining)
         if draining:
             self.model.draining.add(worker)
-            self.model.make_way()
+            self.model.preempt()
         else:
             self.model.draining.discard(worker)
 
@@ -241,7 +241,7 @@ class LedgerMachine(ComparedLedger):
     @rule()
     def tick(self) -> None:
         self.api.tick()
-        self.model.make_way()
+        self.model.preempt()
 
     @rule()
     def time_passes(self) -> None:

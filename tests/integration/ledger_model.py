@@ -37,7 +37,7 @@ class Modelled:
     yielding: bool = False
 
     @property
-    def place(self) -> tuple[int, int]:
+    def score(self) -> tuple[int, int]:
         return self.priority, self.seq
 
     @property
@@ -61,7 +61,7 @@ class Model:
     def running(self) -> list[Modelled]:
         return [job for job in self.jobs.values() if job.state == JobState.RUNNING]
 
-    def make_way(self) -> None:
+    def preempt(self) -> None:
         needed = sum(job.waits and job.priority == 0 for job in self.jobs.values())
         if self.queue_paused or needed == 0:
             return
@@ -76,7 +76,7 @@ class Model:
             elif job.priority > 0 and job.ripe and job.yields < MAX_YIELDS:
                 candidates.append(job)
         needed = max(0, needed - len(free))
-        for job in sorted(candidates, key=lambda each: each.place, reverse=True)[:needed]:
+        for job in sorted(candidates, key=lambda each: each.score, reverse=True)[:needed]:
             job.yielding = True
 
     def requeue(self, job: Modelled) -> None:
@@ -85,9 +85,9 @@ class Model:
             return
         job.state, job.yielding = JobState.QUEUED, False
         if job.priority == 0:
-            self.make_way()
+            self.preempt()
 
-    def lose(self, job: Modelled) -> None:
+    def requeue_lost(self, job: Modelled) -> None:
         job.lost += 1
         if job.lost >= MAX_LOST and not job.cancel:
             job.end(JobState.DEAD)

@@ -170,7 +170,7 @@ def test_cancel_in_every_state(ledger: Ledger) -> None:
 def test_a_waiting_claim_is_woken_by_a_submission(
     ledger_settings: LedgerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "LONGEST_BLOCK_S", 60.0)  # only the bell can wake it
+    monkeypatch.setattr(command, "LONGEST_BLOCK_S", 60.0)  # only a notification can wake it
     found: list[Job | None] = []
 
     def wait() -> None:
@@ -195,7 +195,7 @@ async def test_a_draining_worker_leaves_the_bell_in_the_other_face_too(
     submit(ledger)
     async with AsyncLedger(ledger_settings) as other:
         assert await other.claim("drained", "cpu", wait_s=0.3) is None
-    assert ledger.run(Command(("LLEN", f"{{{ledger_settings.prefix}}}:bell"), int)) == 1
+    assert ledger.run(Command(("LLEN", f"{{{ledger_settings.prefix}}}:wakeup"), int)) == 1
 
 
 def test_rings_neither_pile_up_nor_outlive_their_job(
@@ -205,9 +205,9 @@ def test_rings_neither_pile_up_nor_outlive_their_job(
     claim(ledger)
     for _ in range(3):
         ledger.cancel(job.id)
-    ring = f"{{{ledger_settings.prefix}}}:ctl:w"
-    assert ledger.run(Command(("LLEN", ring), int)) == 1
-    assert ledger.run(Command(("TTL", ring), int)) > 0
+    wakeup = f"{{{ledger_settings.prefix}}}:wakeup:w"
+    assert ledger.run(Command(("LLEN", wakeup), int)) == 1
+    assert ledger.run(Command(("TTL", wakeup), int)) > 0
     ledger.finish(job.id, 1, "w", "cancelled")
     submit(ledger)
     claim(ledger)

@@ -324,7 +324,7 @@ def test_events_tell_whose_job_it_is(ledger: Ledger) -> None:
 def test_a_worker_of_a_waiting_claim_sees_a_drain(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
-    """While it drains it does not take the bell from those who may claim."""
+    """While it drains it does not take the wakeup from those who may claim."""
     ledger.presence("drained", "cpu", "idle")
     ledger.drain("drained", True)
     ledger.wait_for_control("drained", 0.05)
@@ -340,5 +340,5 @@ def test_a_worker_of_a_waiting_claim_sees_a_drain(
     thread.join()
     assert got == [None]
     with redis.Redis.from_url(ledger_settings.uri.get_secret_value()) as raw:
-        assert raw.llen(f"{{{ledger_settings.prefix}}}:bell") == 1
+        assert raw.llen(f"{{{ledger_settings.prefix}}}:wakeup") == 1
     wait_until(lambda: claim(ledger).id == job.id, "the job", within_s=5)

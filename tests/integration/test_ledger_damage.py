@@ -41,7 +41,7 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("state", overwritten("state", "sleeping")),
     ("attempt", overwritten("attempt", "two")),
     ("attempt", overwritten("attempt", "nan")),
-    ("place", overwritten("place", "-5")),
+    ("score", overwritten("score", "-5")),
     ("lost", removed("lost")),
     ("id", overwritten("id", "another")),
     ("id", replaced),
@@ -70,7 +70,7 @@ def test_a_damaged_record_is_named_and_the_others_go_on(
     root = f"{{{ledger_settings.prefix}}}"
     sick, well = submit(ledger), submit(ledger)
     damage(raw, f"{root}:job:{sick.id}")
-    if field != "place":  # which nobody is shown
+    if field != "score":  # which nobody is shown
         with pytest.raises(LedgerDamaged, match=f"{sick.id}.*{field}"):
             ledger.get(sick.id)
         page = ledger.list()
@@ -150,7 +150,7 @@ def test_keys_of_another_kind_are_reported(
 
 
 @pytest.mark.parametrize(
-    "name", ["seq", "jobs", "ready", "waiting", "events", "counts", "bell"]
+    "name", ["seq", "jobs", "ready", "waiting", "events", "counts", "wakeup"]
 )
 def test_half_a_submission_is_never_left_behind(
     ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, name: str
@@ -249,8 +249,8 @@ def test_ended_jobs_go_by_count_and_leave_nothing(valkey_uri: str, raw: redis.Re
             ledger.delete(job.id)
             raw.delete(f"{{{settings.prefix}}}:deleted:{job.id}")  # these expire
         left = {key.partition("}:")[2] for key in keys_of(raw, settings)}
-        forever = {"seq", "claims", "counts", "events", "bell", "clock", "version"}
-        assert left <= {*forever, "ctl:w"}
+        forever = {"seq", "claims", "counts", "events", "wakeup", "clock", "version"}
+        assert left <= {*forever, "wakeup:w"}
 
 
 def test_ended_jobs_go_by_age_and_others_stay(valkey_uri: str, raw: redis.Redis) -> None:

@@ -55,10 +55,10 @@ class AsyncLedger(AsyncConnection):
             left_s = deadline - time.monotonic()
             if claimed.job or left_s <= 0:
                 return claimed.job
-            if claimed.draining:  # the bell is for those who may claim
+            if claimed.draining:  # the wakeup of idle workers is for those who may claim
                 await self.run(self._commands.wait_for_control(worker, left_s))
             else:
-                await self.run(self._commands.wait_for_bell(worker, left_s))
+                await self.run(self._commands.wait_for_work(worker, left_s))
 
     async def wait_for_control(self, worker: str, seconds: float) -> bool:
         return await self.run(self._commands.wait_for_control(worker, seconds))
@@ -94,16 +94,16 @@ class AsyncLedger(AsyncConnection):
         return await self.run(self._commands.reprioritise(job_id, priority))
 
     async def pause(self, job_id: str) -> Job:
-        return await self.run(self._commands.hold(job_id, True))
+        return await self.run(self._commands.pause(job_id, True))
 
     async def resume(self, job_id: str) -> Job:
-        return await self.run(self._commands.hold(job_id, False))
+        return await self.run(self._commands.pause(job_id, False))
 
     async def pause_queue(self) -> None:
-        await self.run(self._commands.hold_queue(True))
+        await self.run(self._commands.pause_queue(True))
 
     async def resume_queue(self) -> None:
-        await self.run(self._commands.hold_queue(False))
+        await self.run(self._commands.pause_queue(False))
 
     async def set_aside(self, job_id: str) -> None:
         await self.run(self._commands.put_aside(job_id))

@@ -85,11 +85,11 @@ class ControlCommands(CommandBuilder):
             "reprioritise", job_id, priority=priority, allowed="queued or running"
         )
 
-    def hold(self, job_id: str, paused: bool) -> Command[Job]:
-        return self._transition("hold", job_id, paused=paused, allowed="queued")
+    def pause(self, job_id: str, paused: bool) -> Command[Job]:
+        return self._transition("pause", job_id, paused=paused, allowed="queued")
 
-    def hold_queue(self, paused: bool) -> Command[None]:
-        return self._function("hold_queue", {"paused": paused}, lambda reply: None)
+    def pause_queue(self, paused: bool) -> Command[None]:
+        return self._function("pause_queue", {"paused": paused}, lambda reply: None)
 
     def delete(self, job_id: str) -> Command[None]:
         def parse(reply: Any) -> None:

@@ -83,15 +83,15 @@ class Ledger(Connection):
             left_s = deadline - time.monotonic()
             if claimed.job or left_s <= 0:
                 return claimed.job
-            if claimed.draining:  # the bell is for those who may claim
+            if claimed.draining:  # the wakeup of idle workers is for those who may claim
                 self.run(self._commands.wait_for_control(worker, left_s))
             else:
-                self.run(self._commands.wait_for_bell(worker, left_s))
+                self.run(self._commands.wait_for_work(worker, left_s))
 
     def wait_for_control(self, worker: str, seconds: float) -> bool:
         """Wait until the next beat of that worker would bring news, 5 s at most.
 
-        Returns whether the ledger rang for it: a job of its was cancelled, stopped or is to
+        Returns whether the ledger notified it: a job of its was cancelled, stopped or is to
         yield, or the worker is to drain.
         """
         return self.run(self._commands.wait_for_control(worker, seconds))
@@ -161,19 +161,19 @@ class Ledger(Connection):
 
     def pause(self, job_id: str) -> Job:
         """Hold a queued job back; `TransitionNotAllowed` if it is not queued."""
-        return self.run(self._commands.hold(job_id, True))
+        return self.run(self._commands.pause(job_id, True))
 
     def resume(self, job_id: str) -> Job:
         """Let a job that was held back go on; `TransitionNotAllowed` if it is not queued."""
-        return self.run(self._commands.hold(job_id, False))
+        return self.run(self._commands.pause(job_id, False))
 
     def pause_queue(self) -> None:
         """Let no job be claimed; running ones go on."""
-        self.run(self._commands.hold_queue(True))
+        self.run(self._commands.pause_queue(True))
 
     def resume_queue(self) -> None:
         """Let jobs be claimed again."""
-        self.run(self._commands.hold_queue(False))
+        self.run(self._commands.pause_queue(False))
 
     def set_aside(self, job_id: str) -> None:
         """Keep a job whose record cannot be read from workers; it can then be deleted."""
@@ -215,7 +215,7 @@ class Ledger(Connection):
         return self.run(self._commands.list_jobs(state, scan, tag, owner, limit, cursor))
 
     def tick(self) -> None:
-        """Take jobs from silent workers, make way for live work, forget old jobs.
+        """Take jobs from silent workers, preempt batch jobs for live work, purge old jobs.
 
         To be called every second.
         """

@@ -46,13 +46,13 @@ class WorkCommands(CommandBuilder):
     def put_aside(self, job_id: str) -> Command[None]:
         return self._function("put_aside", {"id": job_id}, lambda reply: None)
 
-    def wait_for_bell(self, worker: str, seconds: float) -> Command[bool]:
-        keys = (f"{self._root}:bell", self._control(worker))
+    def wait_for_work(self, worker: str, seconds: float) -> Command[bool]:
+        keys = (f"{self._root}:wakeup", self._wakeup(worker))
         return Command(("BLPOP", *keys, block_s(seconds)), lambda reply: reply is not None)
 
     def wait_for_control(self, worker: str, seconds: float) -> Command[bool]:
         return Command(
-            ("BLPOP", self._control(worker), block_s(seconds)),
+            ("BLPOP", self._wakeup(worker), block_s(seconds)),
             lambda reply: reply is not None,
         )
 
@@ -64,7 +64,7 @@ class WorkCommands(CommandBuilder):
             "attempt": attempt,
             "worker": worker,
             "progress": progress.model_dump_json() if progress else None,
-            "mark": f"{progress.phase}:{progress.epoch}" if progress else None,
+            "progress_key": f"{progress.phase}:{progress.epoch}" if progress else None,
         }
         return self._function("beat", arguments, lambda reply: reply)
 
@@ -114,5 +114,5 @@ class WorkCommands(CommandBuilder):
             info = json.dumps({**said, "note": note})
         return self._function("presence", {"worker": worker, "info": info}, lambda reply: None)
 
-    def _control(self, worker: str) -> str:
-        return f"{self._root}:ctl:{worker}"
+    def _wakeup(self, worker: str) -> str:
+        return f"{self._root}:wakeup:{worker}"

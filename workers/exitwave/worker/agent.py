@@ -30,7 +30,7 @@ RESTART_PAUSE_S = (1.0, 30.0)
 """First and longest pause before an engine that died while starting is started again."""
 
 LISTEN_S = 5.0
-"""Longest wait for the ledger's bell at a time."""
+"""Longest wait for a notification of the ledger at a time."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ class Agent:
         self._name = settings.worker.name or f"{socket.gethostname()}-{os.getpid()}"
         self._ledger = Ledger(settings.ledger)
         self._leaving = Leaving(settings.worker.drain_s)
-        self._rung = threading.Event()
+        self._notified = threading.Event()
         self._engine: EngineHandle | None = None
         self._device = ""
         self._lost_an_engine = False
@@ -163,7 +163,7 @@ class Agent:
             device=self._device,
             settings=self._settings.worker,
             leaving=self._leaving,
-            rung=self._rung,
+            notified=self._notified,
         )
         ending, after = attendance.run()
         if after is not None and after.state.terminal:
@@ -178,11 +178,11 @@ class Agent:
         self._said_at_s = float("-inf")
 
     def _listen(self) -> None:
-        """Notice at once when the ledger rings for this worker."""
+        """Notice at once when the ledger notifies this worker."""
         while True:
             try:
                 if self._ledger.wait_for_control(self._name, LISTEN_S):
-                    self._rung.set()
+                    self._notified.set()
             except LedgerUnavailable:
                 time.sleep(1.0)  # beats say that it is away
 

@@ -81,7 +81,7 @@ class Attendance:
     settings : WorkerSettings
     leaving : Leaving
         Whether the worker is to end.
-    rung : threading.Event
+    notified : threading.Event
         Set when the ledger has a signal for this worker.
     """
 
@@ -95,7 +95,7 @@ class Attendance:
         device: str,
         settings: WorkerSettings,
         leaving: Leaving,
-        rung: threading.Event,
+        notified: threading.Event,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -104,7 +104,7 @@ class Attendance:
         self._device = device
         self._settings = settings
         self._leaving = leaving
-        self._rung = rung
+        self._notified = notified
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
         self._progress: Progress | None = None
         self._ledger_away = False
@@ -156,7 +156,7 @@ class Attendance:
                 ending = self._overdue()
             if ending is not None:
                 return ending
-            if time.monotonic() >= self._next_beat_s or self._rung.is_set():
+            if time.monotonic() >= self._next_beat_s or self._notified.is_set():
                 self._beat()
 
     def _begin(self) -> None:
@@ -236,7 +236,7 @@ class Attendance:
 
     def _beat(self) -> None:
         self._next_beat_s = time.monotonic() + self._settings.beat_s
-        self._rung.clear()
+        self._notified.clear()
         state: WorkerState = "draining" if self._leaving.asked else "busy"
         try:
             signal = self._ledger.beat(

@@ -1,11 +1,13 @@
 -- What the worker of an attempt says: heartbeats and its end.
 
--- Whether this worker's attempt may speak for the job: the fence. Leases play no part in it.
-local function speaks_for(job, attempt, worker)
+-- Whether this attempt is the job's present one, and this worker's: the fence. Leases play no
+-- part in it.
+local function is_current_attempt(job, attempt, worker)
   return job.state == 'running' and job.attempt == attempt and job.worker == worker
 end
 
--- id, attempt, worker, progress as JSON or nothing, mark of the progress
+-- id, attempt, worker; progress as JSON and progress_key, which changes with what is worth an
+-- event: or nothing
 local function beat(root, args, policy)
   local now = now_ms()
   advance_clock(root, now, policy)
@@ -14,11 +16,12 @@ local function beat(root, args, policy)
     if field then set_aside(root, args.id, field) end
     return 'stale'
   end
-  if not speaks_for(job, args.attempt, args.worker) then return 'stale' end
+  if not is_current_attempt(job, args.attempt, args.worker) then return 'stale' end
   redis.call('ZADD', root .. ':leased', now + policy.lease, job.id)
   if args.progress then
-    local moved = redis.call('HGET', job.key, 'mark') ~= args.mark
-    redis.call('HSET', job.key, job.a .. 'progress', args.progress, 'mark', args.mark)
+    local moved = redis.call('HGET', job.key, 'progress_key') ~= args.progress_key
+    redis.call('HSET', job.key, job.a .. 'progress', args.progress,
+      'progress_key', args.progress_key)
     if moved then emit(root, job, 'progress', args.progress) end
   end
   for _, signal in ipairs({ 'cancel', 'stop', 'yield' }) do
@@ -27,13 +30,13 @@ local function beat(root, args, policy)
   return 'go'
 end
 
--- An attempt that was refused leaves its mark in the record and in the events, once.
-local function refuse(root, job, attempt, worker, outcome)
+-- The finish of a stale attempt is refused, but told in the record and in the events, once.
+local function record_stale(root, job, attempt, worker, outcome)
   local a = string.format('a:%d:', attempt)
   local owner = redis.call('HGET', job.key, a .. 'worker')
   if not owner then return end
-  local mark = owner == worker and a .. 'late' or a .. 'late_by:' .. worker
-  if redis.call('HSETNX', job.key, mark, outcome) == 0 then return end
+  local stale_field = owner == worker and a .. 'late' or a .. 'late_by:' .. worker
+  if redis.call('HSETNX', job.key, stale_field, outcome) == 0 then return end
   emit(root, job, 'late')
   local reason = redis.call('HGET', job.key, a .. 'reason')
   if owner == worker and reason then
@@ -49,15 +52,15 @@ local function finish(root, args, policy)
   advance_clock(root, now, policy)
   local job, field = load(root, args.id)
   if not job then return no_job(root, args.id, field) end
-  if not speaks_for(job, attempt, worker) then
+  if not is_current_attempt(job, attempt, worker) then
     local a = string.format('a:%d:', attempt)
     local said = redis.call('HMGET', job.key, a .. 'worker', a .. 'outcome')
     if said[1] == worker and said[2] == outcome then return { 'ok', record(root, job.id) } end
-    refuse(root, job, attempt, worker, outcome)
+    record_stale(root, job, attempt, worker, outcome)
     return { 'stale', record(root, job.id) }
   end
   if outcome == 'lost' then
-    lose(root, job, now, policy, args.reason)
+    requeue_lost(root, job, now, policy, args.reason)
   elseif outcome == 'yielded' then
     end_attempt(job, now, outcome, args.reason)
     redis.call('HINCRBY', job.key, 'yields', 1)

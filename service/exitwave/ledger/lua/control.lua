@@ -10,7 +10,7 @@ local function cancel(root, args)
     if redis.call('HSETNX', job.key, 'cancel_requested', 1) == 1 then
       emit(root, job, 'cancel_requested')
     end
-    ring_worker(root, job.worker)
+    notify_worker(root, job.worker)
   elseif job.state ~= 'cancelled' then
     return { 'not', job.state }
   end
@@ -26,7 +26,7 @@ local function stop(root, args)
     redis.call('HSET', job.key, 'stop_requested', 1)
     emit(root, job, 'stop_requested')
   end
-  if job.state == 'running' then ring_worker(root, job.worker) end
+  if job.state == 'running' then notify_worker(root, job.worker) end
   return { 'ok', record(root, job.id) }
 end
 
@@ -38,28 +38,28 @@ local function reprioritise(root, args, policy)
   local priority = args.priority
   if priority == job.priority then return { 'ok', record(root, job.id) } end
   local now, since = now_ms(), redis.call('ZSCORE', root .. ':waiting', job.id)
-  job.place = priority * BATCH + job.seq
-  redis.call('HSET', job.key, 'priority', priority, 'place', string.format('%.0f', job.place))
+  job.score = priority * BATCH + job.seq
+  redis.call('HSET', job.key, 'priority', priority, 'score', string.format('%.0f', job.score))
   emit(root, job, 'reprioritised')
   if has(job, 'paused') then
-    redis.call('ZADD', root .. ':paused', job.place, job.id)
+    redis.call('ZADD', root .. ':paused', job.score, job.id)
   elseif job.state == 'queued' then
     make_ready(root, job, since or now, policy)
-  elseif job.place < BATCH then
-    redis.call('HDEL', job.key, 'yield_requested') -- live now: it makes way for nobody
+  elseif job.score < BATCH then
+    redis.call('HDEL', job.key, 'yield_requested') -- live now: nothing preempts it
   end
   return { 'ok', record(root, job.id) }
 end
 
--- id, paused: to hold it back, or else to let it go on
-local function hold(root, args, policy)
+-- id, paused: whether nobody is to claim it for now
+local function pause(root, args, policy)
   local job, field = load(root, args.id)
   if not job then return no_job(root, args.id, field) end
   if job.state ~= 'queued' then return { 'not', job.state } end
   local paused = has(job, 'paused')
   if args.paused and not paused then
     out_of_ready(root, job.id)
-    redis.call('ZADD', root .. ':paused', job.place, job.id)
+    redis.call('ZADD', root .. ':paused', job.score, job.id)
     redis.call('HSET', job.key, 'paused', 1)
     emit(root, job, 'paused')
   elseif paused and not args.paused then
@@ -72,12 +72,12 @@ local function hold(root, args, policy)
 end
 
 -- paused
-local function hold_queue(root, args, policy)
+local function pause_queue(root, args, policy)
   if args.paused then
     redis.call('SET', root .. ':queue_paused', 1)
   elseif redis.call('DEL', root .. ':queue_paused') == 1 then
-    ring_idle(root, redis.call('ZCARD', root .. ':ready'))
-    make_way(root, now_ms(), policy)
+    notify_idle_workers(root, redis.call('ZCARD', root .. ':ready'))
+    preempt(root, now_ms(), policy)
   end
   return 'ok'
 end
@@ -92,7 +92,7 @@ local function delete(root, args)
   end
   local damaged = field or redis.call('ZSCORE', root .. ':damaged', id)
   if job and not job.ended and not damaged then return { 'not', job.state } end
-  forget(root, id)
-  redis.call('SET', gone, 1, 'EX', RING_KEPT_S)
+  purge(root, id)
+  redis.call('SET', gone, 1, 'EX', DELETION_KEPT_S)
   return { 'ok' }
 end

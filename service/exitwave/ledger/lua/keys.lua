@@ -7,9 +7,9 @@
 -- it here would turn [] into {}.
 --
 --   root:job:<id>       hash    the job; a:<n>:<field> are the fields of its attempt n
---   root:ready          zset    queued jobs   score = place = priority * 1e12 + seq
+--   root:ready          zset    queued jobs   score = priority * 1e12 + seq
 --   root:waiting        zset    the batch jobs in ready   score = waiting since
---   root:paused         zset    queued jobs that are held back   score = place
+--   root:paused         zset    queued jobs that nobody is to claim   score as in ready
 --   root:leased         zset    running jobs  score = time at which the lease ends
 --   root:ended          zset    ended jobs    score = time at which they ended
 --   root:damaged        zset    jobs set aside because their record cannot be read
@@ -21,8 +21,8 @@
 --   root:deleted:<id>   string  expires; lets a repeated delete succeed
 --   root:events         stream  one entry per transition or progress
 --   root:counts         hash    kind of event, ended:<state> or lost -> how many so far
---   root:bell           list    rung when a job becomes ready, so that idle workers wake
---   root:ctl:<worker>   list    rung when that worker is to look; expires
+--   root:wakeup         list    pushed to when a job becomes ready, so that idle workers wake
+--   root:wakeup:<name>  list    pushed to when that worker is to look; expires
 --   root:clock          string  when a worker or the ticker last called
 --   root:workers        hash    name -> "<last seen> <JSON>"
 --   root:draining       set     workers that are to claim no further job
@@ -33,13 +33,14 @@
 
 local VERSION = '3'
 local EVENTS_KEPT = 20000
-local BELLS_KEPT = 100
-local RING_KEPT_S = 60
+local WAKEUPS_KEPT = 100
+local WAKEUP_KEPT_S = 60
+local DELETION_KEPT_S = 60
 local LIST_LOOKED_AT = 2000
-local FORGOTTEN_PER_TICK = 100
-local CLAIMS_PER_STARVED = 10
-local BATCH = 1e12 -- places from here on belong to priorities 1 to 9
-local NUMBERS = { 'attempt', 'priority', 'place', 'seq', 'lost', 'yields' }
+local PURGED_PER_TICK = 100
+local CLAIMS_PER_OVERDUE = 10
+local BATCH = 1e12 -- scores from here on belong to priorities 1 to 9
+local NUMBERS = { 'attempt', 'priority', 'score', 'seq', 'lost', 'yields' }
 
 ---------------------------------------------------------------------------------------------
 -- Records

@@ -1,17 +1,17 @@
 -- Who waits for whom: waking workers, and live work before batch work.
 
-local function ring_idle(root, times)
-  for _ = 1, math.min(times, BELLS_KEPT) do
-    redis.call('LPUSH', root .. ':bell', 1)
+local function notify_idle_workers(root, times)
+  for _ = 1, math.min(times, WAKEUPS_KEPT) do
+    redis.call('LPUSH', root .. ':wakeup', 1)
   end
-  redis.call('LTRIM', root .. ':bell', 0, BELLS_KEPT - 1)
+  redis.call('LTRIM', root .. ':wakeup', 0, WAKEUPS_KEPT - 1)
 end
 
-local function ring_worker(root, worker)
-  local key = root .. ':ctl:' .. worker
+local function notify_worker(root, worker)
+  local key = root .. ':wakeup:' .. worker
   redis.call('LPUSH', key, 1)
   redis.call('LTRIM', key, 0, 0)
-  redis.call('EXPIRE', key, RING_KEPT_S)
+  redis.call('EXPIRE', key, WAKEUP_KEPT_S)
 end
 
 local function is_draining(root, worker)
@@ -52,9 +52,10 @@ local function able_workers(root, now, policy)
   return able
 end
 
--- Live before batch: for each live job that waits and has no worker coming free, ask the
--- least important batch job to yield.
-local function make_way(root, now, policy)
+-- Live before batch: somebody stands at the beamline and waits for the picture, so that each
+-- live job without a worker coming free has the least important batch job go back to its queue.
+-- Jobs that end anyway count as free: else more would be preempted than there is live work.
+local function preempt(root, now, policy)
   local live = redis.call('ZCOUNT', root .. ':ready', '-inf', '(' .. BATCH)
   if live == 0 or redis.call('EXISTS', root .. ':queue_paused') == 1 then return end
   local free = able_workers(root, now, policy)
@@ -65,17 +66,17 @@ local function make_way(root, now, policy)
     if has(job, 'cancel_requested') or has(job, 'stop_requested')
         or has(job, 'yield_requested') then
       if useful then live = live - 1 end
-    elseif useful and job.place >= BATCH and job.yields < policy.max_yields
+    elseif useful and job.score >= BATCH and job.yields < policy.max_yields
         and now - job.started >= policy.min_run then
       candidates[#candidates + 1] = job
     end
   end
   for _ in pairs(free) do live = live - 1 end
-  table.sort(candidates, function(one, other) return one.place > other.place end)
+  table.sort(candidates, function(one, other) return one.score > other.score end)
   for i = 1, math.min(live, #candidates) do
     local job = candidates[i]
     redis.call('HSET', job.key, 'yield_requested', 1)
     emit(root, job, 'yield_requested')
-    ring_worker(root, job.worker)
+    notify_worker(root, job.worker)
   end
 end

@@ -87,7 +87,7 @@ local function set_aside(root, id, field)
   end
 end
 
--- A job of that state, whose place in a sorted set says that it should be in it.
+-- A job that stands in a sorted set of jobs of that state.
 local function load_or_set_aside(root, id, state)
   local job, field = load(root, id)
   if job and job.state == state then return job end

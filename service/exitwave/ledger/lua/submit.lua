@@ -17,7 +17,7 @@ local function check_kinds(root)
   end
   redis.call('XLEN', root .. ':events')
   redis.call('HLEN', root .. ':counts')
-  redis.call('LLEN', root .. ':bell')
+  redis.call('LLEN', root .. ':wakeup')
 end
 
 -- id, key_hash (of the idempotency key) or nothing, digest (of the request), spec, owner,
@@ -37,9 +37,9 @@ local function submit(root, args, policy)
   check_kinds(root)
   local now = now_ms()
   local seq = redis.call('INCR', root .. ':seq')
-  local place = args.priority * BATCH + seq
+  local score = args.priority * BATCH + seq
   redis.call('HSET', key, 'id', id, 'state', 'queued', 'spec', args.spec, 'owner', args.owner,
-    'priority', args.priority, 'place', string.format('%.0f', place), 'seq', seq,
+    'priority', args.priority, 'score', string.format('%.0f', score), 'seq', seq,
     'scan', args.scan, 'tags', args.tags, 'submitted_at', now,
     'attempt', 0, 'lost', 0, 'yields', 0)
   redis.call('ZADD', root .. ':jobs', seq, id)

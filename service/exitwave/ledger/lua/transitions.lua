@@ -2,14 +2,14 @@
 
 -- Put a queued job where it belongs.
 local function make_ready(root, job, now, policy)
-  redis.call('ZADD', root .. ':ready', job.place, job.id)
-  if job.place >= BATCH then
+  redis.call('ZADD', root .. ':ready', job.score, job.id)
+  if job.score >= BATCH then
     redis.call('ZADD', root .. ':waiting', now, job.id)
   else
     redis.call('ZREM', root .. ':waiting', job.id)
   end
-  ring_idle(root, 1)
-  if job.place < BATCH then make_way(root, now, policy) end
+  notify_idle_workers(root, 1)
+  if job.score < BATCH then preempt(root, now, policy) end
 end
 
 local function end_job(root, job, now, state, verdict)
@@ -19,7 +19,7 @@ local function end_job(root, job, now, state, verdict)
   redis.call('ZREM', root .. ':leased', job.id)
   redis.call('ZADD', root .. ':ended', now, job.id)
   redis.call('HSET', job.key, 'ended_at', now)
-  redis.call('HDEL', job.key, 'holder', 'paused', 'yield_requested')
+  redis.call('HDEL', job.key, 'owner_instance', 'paused', 'yield_requested')
   emit(root, job, 'ended', nil, verdict)
 end
 
@@ -28,18 +28,18 @@ local function end_attempt(job, now, outcome, reason)
     job.a .. 'reason', reason)
 end
 
--- A running job goes back to its own place, unless it was to be cancelled.
+-- A running job goes back to where it stood, unless it was to be cancelled.
 local function requeue(root, job, now, policy, kind)
   if has(job, 'cancel_requested') then return end_job(root, job, now, 'cancelled') end
   set_state(root, job, 'queued')
   redis.call('ZREM', root .. ':leased', job.id)
-  redis.call('HDEL', job.key, 'holder', 'yield_requested', 'mark')
+  redis.call('HDEL', job.key, 'owner_instance', 'yield_requested', 'progress_key')
   emit(root, job, kind)
   make_ready(root, job, now, policy)
 end
 
--- An attempt died. The job goes back to its own place, or has died too often.
-local function lose(root, job, now, policy, reason)
+-- An attempt died. The job goes back to where it stood, or has died too often.
+local function requeue_lost(root, job, now, policy, reason)
   end_attempt(job, now, 'lost', reason)
   local lost = redis.call('HINCRBY', job.key, 'lost', 1)
   redis.call('HINCRBY', root .. ':counts', 'lost', 1)
@@ -52,8 +52,8 @@ local function lose(root, job, now, policy, reason)
   requeue(root, job, now, policy, 'requeued')
 end
 
--- Forget an ended or damaged job: every key and index entry goes.
-local function forget(root, id)
+-- Purge an ended or damaged job: every key and index entry goes.
+local function purge(root, id)
   local key = job_key(root, id)
   if kind_of(key) == 'hash' then
     local job = redis.call('HMGET', key, 'key', 'scan', 'scan_id', 'owner', 'tags')

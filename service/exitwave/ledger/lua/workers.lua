@@ -16,22 +16,22 @@ local function sweep(root, now, policy)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. ':leased', '-inf', now)) do
     local job = load_or_set_aside(root, id, 'running')
     if job then
-      lose(root, job, now, policy,
+      requeue_lost(root, job, now, policy,
         'worker ' .. job.worker .. ' was silent for longer than its lease')
     end
   end
 end
 
 -- Retention: by age, then by count, a bounded number at a time.
-local function forget_old(root, now, policy)
+local function purge_old(root, now, policy)
   local ended = root .. ':ended'
   local old = redis.call('ZRANGEBYSCORE', ended, '-inf', now - policy.keep, 'LIMIT', 0,
-    FORGOTTEN_PER_TICK)
+    PURGED_PER_TICK)
   local left = redis.call('ZCARD', ended) - policy.keep_jobs
-  if #old < FORGOTTEN_PER_TICK and left > #old then
-    old = redis.call('ZRANGE', ended, 0, math.min(left, FORGOTTEN_PER_TICK) - 1)
+  if #old < PURGED_PER_TICK and left > #old then
+    old = redis.call('ZRANGE', ended, 0, math.min(left, PURGED_PER_TICK) - 1)
   end
-  for _, id in ipairs(old) do forget(root, id) end
+  for _, id in ipairs(old) do purge(root, id) end
 end
 
 -- worker, info as JSON or nothing to forget the worker
@@ -56,12 +56,12 @@ local function drain(root, args, policy)
   if redis.call('HEXISTS', root .. ':workers', args.worker) == 0 then return { 'missing' } end
   if args.draining then
     redis.call('SADD', root .. ':draining', args.worker)
-    make_way(root, now_ms(), policy)
+    preempt(root, now_ms(), policy)
   else
     redis.call('SREM', root .. ':draining', args.worker)
-    ring_idle(root, 1)
+    notify_idle_workers(root, 1)
   end
-  ring_worker(root, args.worker)
+  notify_worker(root, args.worker)
   return { 'ok' }
 end
 
@@ -76,7 +76,7 @@ local function tick(root, args, policy)
       redis.call('SREM', root .. ':draining', name)
     end
   end)
-  make_way(root, now, policy)
-  forget_old(root, now, policy)
+  preempt(root, now, policy)
+  purge_old(root, now, policy)
   return 'ok'
 end
