@@ -87,7 +87,7 @@ class Rig:
         return self.server.uri.removeprefix("unix://").partition("?")[0]
 
     def worker(self, name: str, *, wait: bool = True, **settings: str) -> Worker:
-        """Start one more worker; further settings as in ``WORKER__BEAT_S="0.3"``."""
+        """Start one more worker; further settings as in ``WORKER__PUBLISH_S="0.3"``."""
         env = self._environment({"WORKER__NAME": name, **settings})
         child = Worker(exitwave("worker"), env, self.folder, name)
         self.children.append(child)

@@ -73,7 +73,7 @@ def measure(jobs: int = 2000) -> list[tuple[str, float, float]]:
                     job = claim(ledger)
                     times.setdefault("claim", []).append((time.perf_counter() - began) * 1000)
                     said = Progress(phase="reconstructing", epoch=epoch)
-                    timed("beat", lambda j=job, s=said: ledger.beat(j.id, 1, "w", s))
+                    timed("heartbeat", lambda j=job, s=said: ledger.heartbeat(j.id, 1, "w", s))
                     timed(
                         "finish",
                         lambda j=job: ledger.finish(j.id, 1, "w", "succeeded", result=RESULT),

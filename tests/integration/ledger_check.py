@@ -48,7 +48,7 @@ class ComparedLedger(RuleBasedStateMachine):
         self.api = Ledger(configured)
         self.workers = {name: Ledger(configured) for name in WORKERS}
         for name, ledger in self.workers.items():
-            ledger.presence(name, "cpu", "idle")
+            ledger.register_worker(name, "cpu", "idle")
         self.model = Model()
 
     def key(self, name: str) -> str:

@@ -64,9 +64,9 @@ class LedgerMachine(ComparedLedger):
 
     @precondition(lambda self: self.model.running())
     @rule(data=st.data(), epoch=st.integers(0, 3))
-    def beat(self, data: st.DataObject, epoch: int) -> None:
+    def heartbeat(self, data: st.DataObject, epoch: int) -> None:
         job = self.pick(data, JobState.RUNNING)
-        said = self.api.beat(job.id, job.attempt, job.worker, Progress(epoch=epoch))
+        said = self.api.heartbeat(job.id, job.attempt, job.worker, Progress(epoch=epoch))
         wishes = [
             ("cancel", job.cancel),
             ("stop", job.stop),
@@ -118,7 +118,7 @@ class LedgerMachine(ComparedLedger):
         outcome: Outcome = "failed" if job.state == JobState.SUCCEEDED else "succeeded"
         with pytest.raises(StaleAttempt):
             self.api.finish(job.id, attempt, worker, outcome)
-        assert self.api.beat(job.id, attempt, worker) == "stale"
+        assert self.api.heartbeat(job.id, attempt, worker) == "stale"
 
     @precondition(lambda self: self.model.running())
     @rule(data=st.data())

@@ -75,7 +75,7 @@ def working(valkey_uri: str, folder: Path, **more: str) -> Iterator[Agent]:
         "LEDGER__MIN_RUN_S": "0",
         "WORKER__NAME": NAME,
         "WORKER__BODY": light_body.PATH,
-        "WORKER__BEAT_S": "0.5",
+        "WORKER__HEARTBEAT_INTERVAL_S": "0.5",
         "WORKER__CANCEL_GRACE_S": "1",
         **more,
     }

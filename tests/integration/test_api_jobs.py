@@ -120,7 +120,7 @@ def test_stop_and_cancel_tell_the_state_that_forbids_them(api_alone: Api) -> Non
     stopped = client.post(path + "/stop")
     assert (stopped.status_code, stopped.json()["stop_requested"]) == (202, True)
     worker = running.attempts[0].worker
-    assert api_alone.ledger.beat(running.id, 1, worker, Progress(epoch=1)) == "stop"
+    assert api_alone.ledger.heartbeat(running.id, 1, worker, Progress(epoch=1)) == "stop"
     result = Result(node="ptycho/x", attempt=1, epochs=1, complete=False)
     finish(api_alone, running, "succeeded", result)
     assert client.post(path + "/stop").json()["state"] == "succeeded"  # it did what was asked

@@ -44,7 +44,7 @@ def test_a_job_goes_its_way(ledger: Ledger) -> None:
     assert (running.id, running.state, running.attempt) == (job.id, JobState.RUNNING, 1)
     assert running.attempts[0].worker == "w"
     progress = Progress(phase="reconstructing", epoch=1, epochs=3, loss=0.7)
-    assert ledger.beat(job.id, 1, "w", progress) == "go"
+    assert ledger.heartbeat(job.id, 1, "w", progress) == "go"
     assert ledger.get(job.id).progress == progress
 
     done = ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
@@ -135,8 +135,10 @@ def test_progress_is_an_event_only_when_it_moves(ledger: Ledger) -> None:
     job = submit(ledger)
     claim(ledger)
     for epoch, loss in ((1, 0.9), (1, 0.8), (2, 0.7), (2, 0.7)):
-        ledger.beat(job.id, 1, "w", Progress(phase="reconstructing", epoch=epoch, loss=loss))
-    ledger.beat(job.id, 1, "w")
+        ledger.heartbeat(
+            job.id, 1, "w", Progress(phase="reconstructing", epoch=epoch, loss=loss)
+        )
+    ledger.heartbeat(job.id, 1, "w")
     moved = [e.progress for e in ledger.events("0", job_id=job.id) if e.kind == "progress"]
     assert [p.epoch for p in moved if p] == [1, 2]
     assert ledger.get(job.id).progress.loss == 0.7
@@ -154,7 +156,7 @@ def test_cancel_in_every_state(ledger: Ledger) -> None:
     for _ in range(2):
         asked = ledger.cancel(running.id)
         assert (asked.state, asked.cancel_requested) == (JobState.RUNNING, True)
-    assert ledger.beat(running.id, 1, "w") == "cancel"
+    assert ledger.heartbeat(running.id, 1, "w") == "cancel"
     assert ledger.finish(running.id, 1, "w", "cancelled").state == JobState.CANCELLED
     assert kinds(ledger, running.id).count("cancel_requested") == 1
 
@@ -189,7 +191,7 @@ def test_a_waiting_claim_is_woken_by_a_submission(
 async def test_a_draining_worker_leaves_the_bell_in_the_other_face_too(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
-    ledger.presence("drained", "cpu", "idle")
+    ledger.register_worker("drained", "cpu", "idle")
     ledger.drain("drained", True)
     ledger.wait_for_control("drained", 0.05)
     submit(ledger)
@@ -253,13 +255,13 @@ async def test_events_replay_without_a_gap_in_both_faces(
 
 def test_workers_appear_and_vanish(valkey_uri: str) -> None:
     with Ledger(settings_for(valkey_uri, lease_s=0.5)) as ledger:
-        ledger.presence("w1", "cuda:0", "idle")
-        ledger.presence("w2", "cpu", "busy", "job")
+        ledger.register_worker("w1", "cuda:0", "idle")
+        ledger.register_worker("w2", "cpu", "busy", "job")
         assert [(w.name, w.state, w.job_id) for w in ledger.workers()] == [
             ("w1", "idle", None),
             ("w2", "busy", "job"),
         ]
-        ledger.presence("w1", "cuda:0", "stopped")
+        ledger.register_worker("w1", "cuda:0", "stopped")
         assert [w.name for w in ledger.workers()] == ["w2"]
         wait_until(lambda: not ledger.workers(), "a silent worker to vanish", within_s=10)
         ledger.tick()

@@ -29,7 +29,7 @@ def test_stop_is_for_running_jobs_and_can_be_repeated(ledger: Ledger) -> None:
     claim(ledger)
     for _ in range(2):
         assert ledger.stop(job.id).stop_requested
-    assert ledger.beat(job.id, 1, "w") == "stop"
+    assert ledger.heartbeat(job.id, 1, "w") == "stop"
     partial = RESULT.model_copy(update={"complete": False})
     done = ledger.finish(job.id, 1, "w", "succeeded", result=partial)
     assert (done.state, done.result) == (JobState.SUCCEEDED, partial)
@@ -46,7 +46,7 @@ def test_the_strongest_wish_is_told(ledger: Ledger) -> None:
     claim(ledger)
     ledger.stop(job.id)
     ledger.cancel(job.id)
-    assert ledger.beat(job.id, 1, "w") == "cancel"
+    assert ledger.heartbeat(job.id, 1, "w") == "cancel"
 
 
 def test_reprioritise_moves_what_waits_and_leaves_what_runs(ledger: Ledger) -> None:
@@ -101,7 +101,7 @@ def test_nothing_is_claimed_from_a_paused_queue(
     claim(ledger)
     ledger.pause_queue()
     assert ledger.queue().paused
-    assert ledger.beat(running.id, 1, "w") == "go"
+    assert ledger.heartbeat(running.id, 1, "w") == "go"
     assert claim(ledger).id == running.id  # held already
     found: list[str] = []
 
@@ -123,7 +123,7 @@ def test_nothing_is_claimed_from_a_paused_queue(
 def test_a_draining_worker_claims_nothing_until_it_may(ledger: Ledger) -> None:
     with pytest.raises(NotFound, match="'w'"):
         ledger.drain("w", True)
-    ledger.presence("w", "cpu", "idle")
+    ledger.register_worker("w", "cpu", "idle")
     for _ in range(2):
         ledger.drain("w", True)
     assert [worker.state for worker in ledger.workers()] == ["draining"]
@@ -134,13 +134,13 @@ def test_a_draining_worker_claims_nothing_until_it_may(ledger: Ledger) -> None:
     assert [worker.state for worker in ledger.workers()] == ["idle"]
     claim(ledger)
     ledger.drain("w", True)
-    ledger.presence("w", "cpu", "stopped")
-    ledger.presence("w", "cpu", "idle")
+    ledger.register_worker("w", "cpu", "stopped")
+    ledger.register_worker("w", "cpu", "idle")
     assert [worker.state for worker in ledger.workers()] == ["idle"]  # started anew
 
 
-def test_presence_tells_why_a_worker_is_in_quarantine(ledger: Ledger) -> None:
-    ledger.presence("w", "cuda:0", "quarantined", note="3 probes failed")
+def test_a_registration_tells_why_a_worker_is_in_quarantine(ledger: Ledger) -> None:
+    ledger.register_worker("w", "cuda:0", "quarantined", note="3 probes failed")
     ledger.drain("w", True)
     assert [(w.state, w.note) for w in ledger.workers()] == [("quarantined", "3 probes failed")]
 
@@ -159,11 +159,11 @@ def test_a_signal_wakes_the_worker_at_once(
     thread = threading.Thread(target=wait)
     thread.start()
     time.sleep(0.2)
-    assert ledger.beat(job.id, 1, "w") == "go"  # others' calls go on meanwhile
+    assert ledger.heartbeat(job.id, 1, "w") == "go"  # others' calls go on meanwhile
     ledger.cancel(job.id)
     thread.join()
     assert woken == [True]
-    assert ledger.beat(job.id, 1, "w") == "cancel"
+    assert ledger.heartbeat(job.id, 1, "w") == "cancel"
     assert not ledger.wait_for_control("w", 0.05)
 
 
@@ -220,12 +220,12 @@ def test_attempts_keep_their_last_progress(ledger: Ledger) -> None:
     job = submit(ledger)
     claim(ledger)
     kept = Progress(epoch=4, checkpoint=ResumePoint(attempt=1, epoch=3))
-    ledger.beat(job.id, 1, "w", kept)
+    ledger.heartbeat(job.id, 1, "w", kept)
     assert ledger.finish(job.id, 1, "w", "lost").progress is None
     again = claim(ledger)
     assert (again.progress, again.attempts[0].progress, again.lost) == (None, kept, 1)
     now = Progress(epoch=4, resumed_from=kept.checkpoint)
-    ledger.beat(job.id, 2, "w", now)
+    ledger.heartbeat(job.id, 2, "w", now)
     done = ledger.finish(job.id, 2, "w", "succeeded", result=RESULT)
     assert [each.progress for each in done.attempts] == [kept, now]
     assert done.progress == now
@@ -325,7 +325,7 @@ def test_a_worker_of_a_waiting_claim_sees_a_drain(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
     """While it drains it does not take the wakeup from those who may claim."""
-    ledger.presence("drained", "cpu", "idle")
+    ledger.register_worker("drained", "cpu", "idle")
     ledger.drain("drained", True)
     ledger.wait_for_control("drained", 0.05)
     got: list[object] = []

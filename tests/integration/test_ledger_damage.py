@@ -77,7 +77,7 @@ def test_a_damaged_record_is_named_and_the_others_go_on(
         assert (page.damaged, [job.id for job in page.jobs]) == ([sick.id], [well.id])
     ledger.tick()
     assert claim(ledger).id == well.id
-    assert ledger.beat(well.id, 1, "w") == "go"
+    assert ledger.heartbeat(well.id, 1, "w") == "go"
     assert ledger.claim("other", "cpu") is None
     assert set(kinds(ledger, sick.id)) <= {"submitted", "started"}
     for key in ("ready", "waiting", "paused", "leased"):
@@ -105,7 +105,7 @@ def test_a_running_job_that_is_damaged_is_dropped_by_its_worker(
     claim(ledger)
     raw.hdel(f"{{{ledger_settings.prefix}}}:job:{job.id}", field)
     submit(ledger, priority=0)  # for which the running ones are looked at
-    assert ledger.beat(job.id, 1, "w") == "stale"
+    assert ledger.heartbeat(job.id, 1, "w") == "stale"
     with pytest.raises(LedgerDamaged, match=field):
         ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
     assert ledger.queue().running == 0
@@ -190,7 +190,7 @@ async def test_entries_that_cannot_be_read_are_passed_over(
     now_ms = raw.hget(f"{root}:job:{first.id}", "submitted_at")
     for name, text in (("odd", '{"a": 1}'), ("list", "[1]"), ("text", "{")):
         raw.hset(f"{root}:workers", name, f"{now_ms} {text}")
-    ledger.presence("w", "cpu", "idle")
+    ledger.register_worker("w", "cpu", "idle")
     assert [worker.name for worker in ledger.workers()] == ["w"]
     ledger.tick()
 

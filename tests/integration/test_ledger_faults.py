@@ -46,8 +46,8 @@ def test_the_fence_refuses_and_records_a_replaced_attempt(
         job.id, 1, "old", "lost", failure=Failure(slug="engine-died", message="exit -9")
     )
     assert claim(ledger, "new").attempt == 2
-    assert ledger.beat(job.id, 1, "old") == "stale"
-    assert ledger.beat(job.id, 2, "old") == "stale"  # speaks for another's attempt
+    assert ledger.heartbeat(job.id, 1, "old") == "stale"
+    assert ledger.heartbeat(job.id, 2, "old") == "stale"  # speaks for another's attempt
     for _ in range(2):
         with pytest.raises(StaleAttempt, match="attempt 2"):
             ledger.finish(job.id, 1, "old", "succeeded", result=RESULT)
@@ -55,7 +55,7 @@ def test_the_fence_refuses_and_records_a_replaced_attempt(
     assert (now.state, now.result, now.attempt) == (JobState.RUNNING, None, 2)
     assert now.attempts[0].outcome == "lost"
     assert now.attempts[0].reason == 'exit -9; a late "succeeded" was refused'
-    assert ledger.beat(job.id, 2, "new") == "go"
+    assert ledger.heartbeat(job.id, 2, "new") == "go"
 
 
 def test_a_lost_job_returns_to_its_own_place_and_dies_after_max_lost(ledger: Ledger) -> None:
@@ -80,7 +80,7 @@ def test_a_silent_worker_loses_its_job(valkey_uri: str) -> None:
     with Ledger(settings_for(valkey_uri, lease_s=0.6)) as ledger:
         job = submit(ledger)
         claim(ledger, "silent")
-        ledger.beat(job.id, 1, "silent", Progress(epoch=4))
+        ledger.heartbeat(job.id, 1, "silent", Progress(epoch=4))
 
         def back() -> bool:
             ledger.tick()
@@ -100,7 +100,7 @@ def test_beats_keep_a_job_for_longer_than_its_lease(valkey_uri: str) -> None:
         claim(ledger)
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            assert ledger.beat(job.id, 1, "w") == "go"
+            assert ledger.heartbeat(job.id, 1, "w") == "go"
             ledger.tick()
             time.sleep(0.02)
 
@@ -112,7 +112,7 @@ def test_the_clock_stops_while_nobody_calls(valkey_uri: str) -> None:
         time.sleep(1.2)  # two leases without a word from anyone: the queue was away
         ledger.tick()
         assert ledger.get(job.id).state == JobState.RUNNING
-        assert ledger.beat(job.id, 1, "w") == "go"
+        assert ledger.heartbeat(job.id, 1, "w") == "go"
 
 
 def test_a_job_to_be_cancelled_is_not_run_again_when_its_engine_dies(ledger: Ledger) -> None:
@@ -190,5 +190,5 @@ def test_everything_answered_survives_kill_9_of_the_server(own_server: OwnServer
         own_server.start()
         ledger.tick()
         assert {job.id: job for job in ledger.list().jobs} == before
-        assert ledger.beat(held.id, 1, "w2") == "go"
+        assert ledger.heartbeat(held.id, 1, "w2") == "go"
         assert claim(ledger, "w1").id == queued.id

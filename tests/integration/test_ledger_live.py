@@ -23,9 +23,9 @@ def queue(uri: str, **more: float) -> Iterator[tuple[Ledger, redis.Redis, str]]:
 
 
 def busy(ledger: Ledger, worker: str, uri: str = "") -> str:
-    ledger.presence(worker, "cpu", "idle")
+    ledger.register_worker(worker, "cpu", "idle")
     job = claim(ledger, worker)
-    ledger.presence(worker, "cpu", "busy", job.id)
+    ledger.register_worker(worker, "cpu", "busy", job.id)
     return job.id
 
 
@@ -45,8 +45,8 @@ def test_the_least_important_batch_job_makes_way_once(valkey_uri: str) -> None:
             ledger.tick()
         assert ledger.wait_for_control("w1", 5)
         assert not ledger.wait_for_control("w0", 0.05)
-        assert ledger.beat(least.id, 1, "w1") == "yield"
-        assert ledger.beat(important.id, 1, "w0") == "go"
+        assert ledger.heartbeat(least.id, 1, "w1") == "yield"
+        assert ledger.heartbeat(important.id, 1, "w0") == "go"
         back = ledger.finish(least.id, 1, "w1", "yielded")
         assert (back.yields, back.yield_requested) == (1, False)
         assert claim(ledger, "w1").id == live.id
@@ -64,7 +64,7 @@ def test_nobody_yields_while_a_worker_is_free_or_comes_free(valkey_uri: str) -> 
         for _ in range(2):
             submit(ledger)
         first, _ = busy(ledger, "w0"), busy(ledger, "w1")
-        ledger.presence("idle", "cpu", "idle")
+        ledger.register_worker("idle", "cpu", "idle")
         submit(ledger, priority=0)
         assert yielding(ledger) == []
         ledger.cancel(first)
@@ -79,7 +79,7 @@ def test_a_drained_worker_is_no_help(valkey_uri: str) -> None:
         jobs = [submit(ledger, priority=p) for p in (5, 6)]
         busy(ledger, "w0")
         busy(ledger, "w1")
-        ledger.presence("w2", "cpu", "idle")
+        ledger.register_worker("w2", "cpu", "idle")
         ledger.drain("w1", True)
         submit(ledger, priority=0)
         assert yielding(ledger) == []
@@ -116,14 +116,14 @@ def test_a_batch_job_yields_only_so_often(valkey_uri: str) -> None:
         for number in (1, 2):
             assert busy(ledger, "w") == job.id
             submit(ledger, priority=0)
-            assert ledger.beat(job.id, number, "w") == "yield"
+            assert ledger.heartbeat(job.id, number, "w") == "yield"
             ledger.finish(job.id, number, "w", "yielded")
             live = claim(ledger)
             ledger.finish(live.id, 1, "w", "failed")
         assert busy(ledger, "w") == job.id
         submit(ledger, priority=0)
         ledger.tick()
-        assert ledger.beat(job.id, 3, "w") == "go"
+        assert ledger.heartbeat(job.id, 3, "w") == "go"
 
 
 @pytest.mark.parametrize("how", ["reprioritise", "resume", "resume_queue", "lost"])
@@ -146,10 +146,10 @@ def test_whatever_makes_a_live_job_ready_makes_way(valkey_uri: str, how: str) ->
             ledger.resume_queue()
         else:
             submit(ledger)
-            ledger.presence("dying", "cpu", "idle")
+            ledger.register_worker("dying", "cpu", "idle")
             live = submit(ledger, priority=0)
             assert claim(ledger, "dying").id == live.id
-            ledger.presence("dying", "cpu", "stopped")
+            ledger.register_worker("dying", "cpu", "stopped")
             ledger.finish(live.id, 1, "dying", "lost")
         assert yielding(ledger) == [batch.id]
         ledger.reprioritise(batch.id, 0)
@@ -161,7 +161,7 @@ def test_the_reserve_takes_live_work_only_and_one_takes_batch(valkey_uri: str) -
         for _ in range(4):
             submit(ledger)
         for name in ("w0", "w1", "w2"):
-            ledger.presence(name, "cpu", "idle")
+            ledger.register_worker(name, "cpu", "idle")
         claim(ledger, "w0")
         claim(ledger, "w1")
         assert ledger.claim("w2", "cpu") is None
@@ -170,7 +170,7 @@ def test_the_reserve_takes_live_work_only_and_one_takes_batch(valkey_uri: str) -
     with queue(valkey_uri, reserve=5) as (ledger, _, _):
         submit(ledger)
         submit(ledger)
-        ledger.presence("w0", "cpu", "idle")
+        ledger.register_worker("w0", "cpu", "idle")
         claim(ledger, "w1")  # not listed yet, and yet it counts
         assert ledger.claim("w0", "cpu") is None
 

@@ -99,7 +99,7 @@ def working(
         "LEDGER__MIN_RUN_S": "0",
         "TILED__URI": tiled.uri,
         "TILED__API_KEY": tiled.api_key,
-        "WORKER__BEAT_S": "0.3",
+        "WORKER__HEARTBEAT_INTERVAL_S": "0.3",
         "WORKER__PUBLISH_S": "0.2",
         "WORKER__CHECKPOINT_S": "0.5",
         **more,

@@ -63,10 +63,10 @@ class AsyncLedger(AsyncConnection):
     async def wait_for_control(self, worker: str, seconds: float) -> bool:
         return await self.run(self._commands.wait_for_control(worker, seconds))
 
-    async def beat(
+    async def heartbeat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None = None
     ) -> Signal:
-        return await self.run(self._commands.beat(job_id, attempt, worker, progress))
+        return await self.run(self._commands.heartbeat(job_id, attempt, worker, progress))
 
     async def finish(
         self,
@@ -162,7 +162,7 @@ class AsyncLedger(AsyncConnection):
     async def counts(self) -> dict[str, int]:
         return await self.run(self._commands.counts())
 
-    async def presence(
+    async def register_worker(
         self,
         worker: str,
         device: str,
@@ -170,7 +170,7 @@ class AsyncLedger(AsyncConnection):
         job_id: str | None = None,
         note: str = "",
     ) -> None:
-        await self.run(self._commands.presence(worker, device, state, job_id, note))
+        await self.run(self._commands.register_worker(worker, device, state, job_id, note))
 
     async def workers(self) -> Workers:
         return await self.run(self._commands.workers())

@@ -89,18 +89,18 @@ class Ledger(Connection):
                 self.run(self._commands.wait_for_work(worker, left_s))
 
     def wait_for_control(self, worker: str, seconds: float) -> bool:
-        """Wait until the next beat of that worker would bring news, 5 s at most.
+        """Wait until the next heartbeat of that worker would bring news, 5 s at most.
 
         Returns whether the ledger notified it: a job of its was cancelled, stopped or is to
         yield, or the worker is to drain.
         """
         return self.run(self._commands.wait_for_control(worker, seconds))
 
-    def beat(
+    def heartbeat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None = None
     ) -> Signal:
         """Extend the lease and report progress; the answer says what to do."""
-        return self.run(self._commands.beat(job_id, attempt, worker, progress))
+        return self.run(self._commands.heartbeat(job_id, attempt, worker, progress))
 
     def finish(
         self,
@@ -130,7 +130,7 @@ class Ledger(Connection):
         )
 
     def cancel(self, job_id: str) -> Job:
-        """End a queued job, or tell the worker of a running one with its next beat.
+        """End a queued job, or tell the worker of a running one with its next heartbeat.
 
         Raises
         ------
@@ -256,7 +256,7 @@ class Ledger(Connection):
         """How many events of each kind there were ever; ``ended:<state>`` and ``lost`` too."""
         return self.run(self._commands.counts())
 
-    def presence(
+    def register_worker(
         self,
         worker: str,
         device: str,
@@ -265,7 +265,7 @@ class Ledger(Connection):
         note: str = "",
     ) -> None:
         """Say that a worker is there and what it does; "stopped" takes it off the list."""
-        self.run(self._commands.presence(worker, device, state, job_id, note))
+        self.run(self._commands.register_worker(worker, device, state, job_id, note))
 
     def workers(self) -> Workers:
         """Workers heard of within three leases."""

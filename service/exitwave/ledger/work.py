@@ -1,4 +1,4 @@
-"""Commands of workers: claim, beat, finish, being there."""
+"""Commands of workers: claim, heartbeat, finish, registration."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .command import Command, CommandBuilder, block_s, check_job
 from .records import job_from_reply
 
 Signal = Literal["go", "yield", "stop", "cancel", "stale"]
-"""Answer to a beat: go on; make way and keep a checkpoint; end now and keep what there is; end
-and keep nothing; drop the attempt at once. Of several wishes the strongest is told."""
+"""Answer to a heartbeat: go on; keep a checkpoint and give the job back for live work; end now
+and keep what there is; end and keep nothing; drop the attempt at once. Of several wishes the
+strongest is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class WorkCommands(CommandBuilder):
             lambda reply: reply is not None,
         )
 
-    def beat(
+    def heartbeat(
         self, job_id: str, attempt: int, worker: str, progress: Progress | None
     ) -> Command[Signal]:
         arguments = {
@@ -66,7 +67,7 @@ class WorkCommands(CommandBuilder):
             "progress": progress.model_dump_json() if progress else None,
             "progress_key": f"{progress.phase}:{progress.epoch}" if progress else None,
         }
-        return self._function("beat", arguments, lambda reply: reply)
+        return self._function("heartbeat", arguments, lambda reply: reply)
 
     def finish(
         self,
@@ -104,7 +105,7 @@ class WorkCommands(CommandBuilder):
             parse,
         )
 
-    def presence(
+    def register_worker(
         self, worker: str, device: str, state: WorkerState, job_id: str | None, note: str
     ) -> Command[None]:
         info = None
@@ -112,7 +113,9 @@ class WorkCommands(CommandBuilder):
             # When it was seen is the server's to say.
             said = {"name": worker, "device": device, "state": state, "job_id": job_id}
             info = json.dumps({**said, "note": note})
-        return self._function("presence", {"worker": worker, "info": info}, lambda reply: None)
+        return self._function(
+            "register_worker", {"worker": worker, "info": info}, lambda reply: None
+        )
 
     def _wakeup(self, worker: str) -> str:
         return f"{self._root}:wakeup:{worker}"

@@ -101,7 +101,9 @@ class WorkerSettings(Section):
         "on a GPU. Frames that do not fit are streamed.",
     )
     name: str = Field("", description="Shown in attempts; default host name and process id.")
-    beat_s: float = Field(1.0, gt=0, description="Time between two signs of life.")
+    heartbeat_interval_s: float = Field(
+        1.0, gt=0, description="Time between two signs of life."
+    )
     publish_s: float = Field(
         0.6, ge=0.1, description="Shortest time between two live pictures in Tiled."
     )

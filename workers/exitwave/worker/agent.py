@@ -138,8 +138,8 @@ class Agent:
         self._sleep(pause_s)
 
     def _claim(self) -> Job | None:
-        """The next job, or None after a beat's time without one."""
-        wait_s = min(self._settings.worker.beat_s, 1.0)
+        """The next job, or None after a heartbeat's time without one."""
+        wait_s = min(self._settings.worker.heartbeat_interval_s, 1.0)
         try:
             self._say_now_and_then()
             job = self._ledger.claim(self._name, self._device, wait_s)
@@ -184,7 +184,7 @@ class Agent:
                 if self._ledger.wait_for_control(self._name, LISTEN_S):
                     self._notified.set()
             except LedgerUnavailable:
-                time.sleep(1.0)  # beats say that it is away
+                time.sleep(1.0)  # heartbeats say that it is away
 
     def _sweep(self) -> None:
         """Remove what jobs that have ended left here."""
@@ -194,13 +194,13 @@ class Agent:
             _log.info("leftovers.not_looked_at", error=str(error))
 
     def _say_now_and_then(self) -> None:
-        if time.monotonic() - self._said_at_s >= self._settings.worker.beat_s:
+        if time.monotonic() - self._said_at_s >= self._settings.worker.heartbeat_interval_s:
             self._said_at_s = time.monotonic()
             self._say(self._state)
 
     def _say(self, state: WorkerState) -> None:
         try:
-            self._ledger.presence(self._name, self._device, state, note=self._note)
+            self._ledger.register_worker(self._name, self._device, state, note=self._note)
         except LedgerUnavailable as error:
             _log.debug("ledger.away", error=str(error))
 

@@ -108,7 +108,7 @@ class Attendance:
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
         self._progress: Progress | None = None
         self._ledger_away = False
-        self._next_beat_s = 0.0
+        self._next_heartbeat_s = 0.0
         self._heard_s = time.monotonic()
         self._begun = False
         self._wanted: Signal = "go"
@@ -156,8 +156,8 @@ class Attendance:
                 ending = self._overdue()
             if ending is not None:
                 return ending
-            if time.monotonic() >= self._next_beat_s or self._notified.is_set():
-                self._beat()
+            if time.monotonic() >= self._next_heartbeat_s or self._notified.is_set():
+                self._heartbeat()
 
     def _begin(self) -> None:
         self._engine.tell(_ORDERS[self._wanted])
@@ -169,7 +169,7 @@ class Attendance:
             case EngineProgress(progress):
                 self._progress = progress
             case EngineFinished(result):
-                self._beat()  # so that the record shows the last epoch
+                self._heartbeat()  # so that the record shows the last epoch
                 return Ending("succeeded", result=result)
             case EngineFailed(failure):
                 return Ending("failed", failure=failure)
@@ -178,10 +178,10 @@ class Attendance:
                 self._engine.kill()
                 return self._lost(failure.slug, failure.message)
             case EngineCancelled():
-                self._beat()
+                self._heartbeat()
                 return Ending(None if self._wanted == "stale" else "cancelled")
             case EngineYielded():
-                self._beat()
+                self._heartbeat()
                 return self._given_back()
             case EngineSick() | EngineUnusable():
                 # It never came to the job; the next one to start will say it again.
@@ -234,15 +234,15 @@ class Attendance:
             grace_s = self._settings.cancel_grace_s
             self._stop_by_s = min(self._stop_by_s, time.monotonic() + grace_s)
 
-    def _beat(self) -> None:
-        self._next_beat_s = time.monotonic() + self._settings.beat_s
+    def _heartbeat(self) -> None:
+        self._next_heartbeat_s = time.monotonic() + self._settings.heartbeat_interval_s
         self._notified.clear()
         state: WorkerState = "draining" if self._leaving.asked else "busy"
         try:
-            signal = self._ledger.beat(
+            signal = self._ledger.heartbeat(
                 self._job.id, self._job.attempt, self._worker, self._progress
             )
-            self._ledger.presence(self._worker, self._device, state, self._job.id)
+            self._ledger.register_worker(self._worker, self._device, state, self._job.id)
         except LedgerUnavailable as error:
             # The engine goes on: the queue's own absence never costs an attempt.
             if not self._ledger_away:
@@ -272,7 +272,7 @@ class Attendance:
                 self._log.warning("ledger.away", error=str(error), outcome=ending.outcome)
                 if self._leaving.now:
                     return None  # the lease runs out, and the job is queued again
-                time.sleep(min(self._settings.beat_s, 1.0))
+                time.sleep(min(self._settings.heartbeat_interval_s, 1.0))
             except (StaleAttempt, JobNotFound, LedgerDamaged) as error:
                 self._log.warning("job.finish_refused", error=str(error))
                 return None

@@ -8,7 +8,7 @@ end
 
 -- id, attempt, worker; progress as JSON and progress_key, which changes with what is worth an
 -- event: or nothing
-local function beat(root, args, policy)
+local function heartbeat(root, args, policy)
   local now = now_ms()
   advance_clock(root, now, policy)
   local job, field = load(root, args.id)

@@ -35,7 +35,7 @@ local function purge_old(root, now, policy)
 end
 
 -- worker, info as JSON or nothing to forget the worker
-local function presence(root, args)
+local function register_worker(root, args)
   if args.info then
     redis.call('HSET', root .. ':workers', args.worker, now_ms() .. ' ' .. args.info)
   else
