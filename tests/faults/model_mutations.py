@@ -50,8 +50,8 @@ BUGS: dict[str, Bug] = {
         "  if args.paused and not paused then\n    out_of_ready(root, job.id)\n",
         "  if args.paused and not paused then\n",
     ),
-    "a yield counts as a loss": Bug(
-        "    redis.call('HINCRBY', job.key, 'yields', 1)\n",
+    "a preemption counts as a loss": Bug(
+        "    redis.call('HINCRBY', job.key, 'preemptions', 1)\n",
         "    redis.call('HINCRBY', job.key, 'lost', 1)\n",
     ),
     "a deleted job stays in an index": Bug(

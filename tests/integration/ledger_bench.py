@@ -27,10 +27,16 @@ def spec(scan: str = "s", priority: int = 5, tags: list[str] | None = None) -> J
 
 
 def settings_for(
-    uri: str, lease_s: float = 30.0, max_lost: int = 3, **more: float
+    uri: str, lease_s: float = 30.0, max_lost_attempts: int = 3, **more: float
 ) -> LedgerSettings:
     prefix = f"t{uuid.uuid4().hex[:12]}"
-    values = {"uri": uri, "prefix": prefix, "lease_s": lease_s, "max_lost": max_lost, **more}
+    values = {
+        "uri": uri,
+        "prefix": prefix,
+        "lease_s": lease_s,
+        "max_lost_attempts": max_lost_attempts,
+        **more,
+    }
     return LedgerSettings.model_validate(values)
 
 

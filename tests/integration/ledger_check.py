@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from tests.integration.ledger_model import (
     LEASE_S,
-    MAX_LOST,
-    MAX_YIELDS,
-    MIN_RUN_S,
+    MAX_LOST_ATTEMPTS,
+    MAX_PREEMPTIONS,
+    MIN_RUN_BEFORE_PREEMPT_S,
     WORKERS,
     Model,
     Modelled,
@@ -39,9 +39,9 @@ class ComparedLedger(RuleBasedStateMachine):
             "uri": self.server.uri,
             "prefix": self.prefix,
             "lease_s": LEASE_S,
-            "max_lost": MAX_LOST,
-            "max_yields": MAX_YIELDS,
-            "min_run_s": MIN_RUN_S,
+            "max_lost_attempts": MAX_LOST_ATTEMPTS,
+            "max_preemptions": MAX_PREEMPTIONS,
+            "min_run_before_preempt_s": MIN_RUN_BEFORE_PREEMPT_S,
         }
         configured = LedgerSettings.model_validate(values)
         self.raw = redis.Redis.from_url(self.server.uri, decode_responses=True)

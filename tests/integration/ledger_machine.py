@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from tests.integration.ledger_check import ComparedLedger
 from tests.integration.ledger_model import (
     LEASE_S,
-    MIN_RUN_S,
+    MIN_RUN_BEFORE_PREEMPT_S,
     OWNERS,
     TAGS,
     WORKERS,
@@ -70,7 +70,7 @@ class LedgerMachine(ComparedLedger):
         wishes = [
             ("cancel", job.cancel),
             ("stop", job.stop),
-            ("yield", job.yielding),
+            ("preempt", job.preempting),
             ("go", True),
         ]
         assert said == next(signal for signal, wished in wishes if wished)
@@ -78,14 +78,14 @@ class LedgerMachine(ComparedLedger):
     @precondition(lambda self: self.model.running())
     @rule(
         data=st.data(),
-        outcome=st.sampled_from(["succeeded", "failed", "cancelled", "lost", "yielded"]),
+        outcome=st.sampled_from(["succeeded", "failed", "cancelled", "lost", "preempted"]),
     )
     def finish(self, data: st.DataObject, outcome: Outcome) -> None:
         job = self.pick(data, JobState.RUNNING)
         if outcome == "lost":
             self.model.requeue_lost(job)
-        elif outcome == "yielded":
-            job.yields += 1
+        elif outcome == "preempted":
+            job.preemptions += 1
             self.model.requeue(job)
         else:
             job.end(JobState(outcome))
@@ -93,18 +93,18 @@ class LedgerMachine(ComparedLedger):
             found = self.api.finish(job.id, job.attempt, job.worker, outcome)
             check_same(found, job)
 
-    @precondition(lambda self: any(job.yielding for job in self.model.running()))
+    @precondition(lambda self: any(job.preempting for job in self.model.running()))
     @rule()
     def are_preempted_as_told(self) -> None:
-        for job in [job for job in self.model.running() if job.yielding]:
-            job.yields += 1
+        for job in [job for job in self.model.running() if job.preempting]:
+            job.preemptions += 1
             self.model.requeue(job)
-            found = self.api.finish(job.id, job.attempt, job.worker, "yielded")
+            found = self.api.finish(job.id, job.attempt, job.worker, "preempted")
             check_same(found, job)
             self.claim(job.worker)
 
     @precondition(lambda self: any(job.attempt for job in self.model.jobs.values()))
-    @rule(data=st.data(), how=st.sampled_from(["late", "another's", "made up"]))
+    @rule(data=st.data(), how=st.sampled_from(["stale", "another's", "made up"]))
     def finish_wrongly(self, data: st.DataObject, how: str) -> None:
         """A worker that was replaced, that names another's attempt, or that makes one up."""
         job = data.draw(st.sampled_from([j for j in self.model.jobs.values() if j.attempt]))
@@ -179,7 +179,7 @@ class LedgerMachine(ComparedLedger):
             if job.waits and priority == 0:
                 self.model.preempt()
             elif job.state == JobState.RUNNING and priority == 0:
-                job.yielding = False
+                job.preempting = False
         self.steer(job, not job.state.terminal, self.api.reprioritise, priority)
 
     @precondition(lambda self: self.model.jobs)
@@ -248,7 +248,9 @@ class LedgerMachine(ComparedLedger):
         """Running jobs have run for the minimum."""
         for job in self.model.running():
             field = f"a:{job.attempt}:started_at"
-            self.raw.hincrby(self.key(f"job:{job.id}"), field, -round(MIN_RUN_S * 1000))
+            self.raw.hincrby(
+                self.key(f"job:{job.id}"), field, -round(MIN_RUN_BEFORE_PREEMPT_S * 1000)
+            )
             job.ripe = True
         self.tick()
 

@@ -111,8 +111,8 @@ def test_metrics_count_what_happened(api_alone: Api) -> None:
     api_alone.ledger.finish(job["id"], 1, worker, "lost")
     assert grown("exitwave_attempt_lost_total") >= 1  # other tests leave running jobs behind
     worker = claim(api_alone, job["id"])
-    api_alone.ledger.finish(job["id"], 2, worker, "yielded")
-    assert grown("exitwave_attempt_yielded_total") == 1
+    api_alone.ledger.finish(job["id"], 2, worker, "preempted")
+    assert grown("exitwave_attempt_preempted_total") == 1
     take_all(api_alone)
     assert grown("exitwave_job_ended_total", "cancelled") >= 2
     wait_until(

@@ -196,7 +196,7 @@ def test_another_workers_finish_is_refused_and_recorded(ledger: Ledger) -> None:
         with pytest.raises(StaleAttempt):
             ledger.finish(job.id, 99, "w", "succeeded", result=RESULT)  # made up
     assert ledger.get(job.id).state == JobState.RUNNING
-    assert kinds(ledger, job.id) == ["submitted", "started", "late"]
+    assert kinds(ledger, job.id) == ["submitted", "started", "stale"]
     done = ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
     with pytest.raises(StaleAttempt):
         ledger.finish(job.id, 1, "thief", "succeeded", result=RESULT)
@@ -211,7 +211,7 @@ def test_each_late_worker_leaves_a_mark_of_its_own(ledger: Ledger) -> None:
         for _ in range(2):
             with pytest.raises(StaleAttempt):
                 ledger.finish(job.id, 1, worker, "succeeded", result=RESULT)
-    assert kinds(ledger, job.id).count("late") == 3
+    assert kinds(ledger, job.id).count("stale") == 3
     (attempt,) = ledger.get(job.id).attempts
     assert attempt.reason.count("refused") == 1
 
@@ -231,17 +231,17 @@ def test_attempts_keep_their_last_progress(ledger: Ledger) -> None:
     assert done.progress == now
 
 
-def test_yielding_is_no_loss(ledger: Ledger) -> None:
+def test_a_preemption_is_no_loss(ledger: Ledger) -> None:
     first, _ = submit(ledger), submit(ledger)
     for number in range(1, 5):
         assert claim(ledger).attempt == number
-        back = ledger.finish(first.id, number, "w", "yielded")
-        assert ledger.finish(first.id, number, "w", "yielded") == back
-        assert (back.state, back.lost, back.yields) == (JobState.QUEUED, 0, number)
-    assert ledger.get(first.id).attempts[0].outcome == "yielded"
+        back = ledger.finish(first.id, number, "w", "preempted")
+        assert ledger.finish(first.id, number, "w", "preempted") == back
+        assert (back.state, back.lost, back.preemptions) == (JobState.QUEUED, 0, number)
+    assert ledger.get(first.id).attempts[0].outcome == "preempted"
     claim(ledger)
     ledger.cancel(first.id)
-    assert ledger.finish(first.id, 5, "w", "yielded").state == JobState.CANCELLED
+    assert ledger.finish(first.id, 5, "w", "preempted").state == JobState.CANCELLED
 
 
 def slow_commands(settings: LedgerSettings) -> list[int]:

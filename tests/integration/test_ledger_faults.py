@@ -54,11 +54,11 @@ def test_the_fence_refuses_and_records_a_replaced_attempt(
     now = ledger.get(job.id)
     assert (now.state, now.result, now.attempt) == (JobState.RUNNING, None, 2)
     assert now.attempts[0].outcome == "lost"
-    assert now.attempts[0].reason == 'exit -9; a late "succeeded" was refused'
+    assert now.attempts[0].reason == 'exit -9; a stale "succeeded" was refused'
     assert ledger.heartbeat(job.id, 2, "new") == "go"
 
 
-def test_a_lost_job_returns_to_its_own_place_and_dies_after_max_lost(ledger: Ledger) -> None:
+def test_a_lost_job_returns_to_its_own_place_and_dies_after_too_many(ledger: Ledger) -> None:
     job = submit(ledger, "poison")
     submit(ledger, "next")
     died = Failure(slug="engine-died", message="exit code -9")

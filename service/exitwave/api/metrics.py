@@ -158,8 +158,8 @@ def _of_counts(counts: dict[str, int]) -> list[Metric]:
         ("exitwave_job_submitted", "Jobs that were accepted.", "submitted"),
         ("exitwave_attempt_started", "Attempts that were begun.", "started"),
         ("exitwave_attempt_lost", "Attempts whose worker fell silent.", "lost"),
-        ("exitwave_attempt_yielded", "Attempts that made way.", "yielded"),
-        ("exitwave_attempt_late", "Calls of replaced attempts, refused.", "late"),
+        ("exitwave_attempt_preempted", "Attempts that live work preempted.", "preempted"),
+        ("exitwave_attempt_stale", "Finishes of stale attempts, refused.", "stale"),
     )
     return [
         ended,

@@ -52,11 +52,11 @@ class CommandBuilder:
         self._policy = json.dumps(
             {
                 "lease": self._lease_ms,
-                "max_lost": settings.max_lost,
-                "reserve": settings.reserve,
-                "min_run": round(settings.min_run_s * 1000),
-                "max_yields": settings.max_yields,
-                "longest_wait": round(settings.longest_wait_s * 1000),
+                "max_lost_attempts": settings.max_lost_attempts,
+                "reserved_live_workers": settings.reserved_live_workers,
+                "min_run_before_preempt": round(settings.min_run_before_preempt_s * 1000),
+                "max_preemptions": settings.max_preemptions,
+                "starvation_limit": round(settings.starvation_limit_s * 1000),
                 "keep": round(settings.keep_days * 86_400_000),
                 "keep_jobs": settings.keep_jobs,
             }

@@ -91,8 +91,8 @@ class Ledger(Connection):
     def wait_for_control(self, worker: str, seconds: float) -> bool:
         """Wait until the next heartbeat of that worker would bring news, 5 s at most.
 
-        Returns whether the ledger notified it: a job of its was cancelled, stopped or is to
-        yield, or the worker is to drain.
+        Returns whether the ledger notified it: a job of its was cancelled, stopped or is
+        preempted, or the worker is to drain.
         """
         return self.run(self._commands.wait_for_control(worker, seconds))
 
@@ -114,7 +114,7 @@ class Ledger(Connection):
     ) -> Job:
         """End an attempt.
 
-        "lost" puts the job back to its own place, or makes it dead; "yielded" puts it back and
+        "lost" puts the job back where it stood, or makes it dead; "preempted" puts it back and
         is no loss. Both cancel a job that was to be cancelled.
 
         Raises

@@ -13,7 +13,7 @@ from exitwave.schema.worker import WorkerState
 from .command import Command, CommandBuilder, block_s, check_job
 from .records import job_from_reply
 
-Signal = Literal["go", "yield", "stop", "cancel", "stale"]
+Signal = Literal["go", "preempt", "stop", "cancel", "stale"]
 """Answer to a heartbeat: go on; keep a checkpoint and give the job back for live work; end now
 and keep what there is; end and keep nothing; drop the attempt at once. Of several wishes the
 strongest is told."""

@@ -400,7 +400,14 @@ def test_show_finds_the_jobs_that_refer_to_it(shell: Shell) -> None:
 
 
 def test_watching_tells_every_kind_of_news(shell: Shell) -> None:
-    kinds = ["submitted", "started", "yield_requested", "yielded", "stop_requested", "late"]
+    kinds = [
+        "submitted",
+        "started",
+        "preempt_requested",
+        "preempted",
+        "stop_requested",
+        "stale",
+    ]
     stream = b"".join(event(number, kind=kind) for number, kind in enumerate(kinds, 1))
     answers = [
         Answer(job()),
@@ -410,7 +417,7 @@ def test_watching_tells_every_kind_of_news(shell: Shell) -> None:
     with serving(*answers) as server:
         out, error = shell.run(server, "watch", "j1")
     assert "j1 succeeded" in out
-    for news in ("made way for live work", "keep its result", "had been replaced"):
+    for news in ("preempted by live work", "keep its result", "a stale attempt"):
         assert news in " ".join(error.split())
 
 

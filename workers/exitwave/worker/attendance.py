@@ -29,11 +29,11 @@ from .messages import (
     EngineFailed,
     EngineFinished,
     EngineMessage,
+    EnginePreempted,
     EngineProgress,
     EngineReady,
     EngineSick,
     EngineUnusable,
-    EngineYielded,
 )
 
 LOOK_EVERY_S = 0.1
@@ -49,12 +49,12 @@ _log = structlog.get_logger(__name__)
 
 _ORDERS: dict[Signal, Order] = {
     "go": Order.GO,
-    "yield": Order.YIELD,
+    "preempt": Order.PREEMPT,
     "stop": Order.STOP,
     "cancel": Order.CANCEL,
     "stale": Order.CANCEL,
 }
-_RANK: list[Signal] = ["go", "yield", "stop", "cancel", "stale"]
+_RANK: list[Signal] = ["go", "preempt", "stop", "cancel", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +139,11 @@ class Attendance:
                 self._engine.kill()
                 return self._given_back()
             if self._leaving.asked:
-                self._want("yield")
+                self._want("preempt")
             if not self._begun:
                 if (
                     _RANK.index(self._wanted) >= _RANK.index("cancel")
-                    or self._wanted == "yield"
+                    or self._wanted == "preempt"
                 ):
                     return self._given_back()
                 if self._engine.device is not None:
@@ -180,7 +180,7 @@ class Attendance:
             case EngineCancelled():
                 self._heartbeat()
                 return Ending(None if self._wanted == "stale" else "cancelled")
-            case EngineYielded():
+            case EnginePreempted():
                 self._heartbeat()
                 return self._given_back()
             case EngineSick() | EngineUnusable():
@@ -221,7 +221,7 @@ class Attendance:
         """The job goes on with another attempt, unless it was cancelled."""
         if self._wanted == "stale":
             return Ending(None)
-        return Ending("cancelled" if self._wanted == "cancel" else "yielded")
+        return Ending("cancelled" if self._wanted == "cancel" else "preempted")
 
     def _want(self, signal: Signal) -> None:
         """Pass a signal on to the engine, unless a stronger one came before."""

@@ -24,7 +24,7 @@ local function heartbeat(root, args, policy)
       'progress_key', args.progress_key)
     if moved then emit(root, job, 'progress', args.progress) end
   end
-  for _, signal in ipairs({ 'cancel', 'stop', 'yield' }) do
+  for _, signal in ipairs({ 'cancel', 'stop', 'preempt' }) do
     if has(job, signal .. '_requested') then return signal end
   end
   return 'go'
@@ -35,13 +35,13 @@ local function record_stale(root, job, attempt, worker, outcome)
   local a = string.format('a:%d:', attempt)
   local owner = redis.call('HGET', job.key, a .. 'worker')
   if not owner then return end
-  local stale_field = owner == worker and a .. 'late' or a .. 'late_by:' .. worker
+  local stale_field = owner == worker and a .. 'stale' or a .. 'stale_by:' .. worker
   if redis.call('HSETNX', job.key, stale_field, outcome) == 0 then return end
-  emit(root, job, 'late')
+  emit(root, job, 'stale')
   local reason = redis.call('HGET', job.key, a .. 'reason')
   if owner == worker and reason then
     redis.call('HSET', job.key, a .. 'reason',
-      reason .. '; a late "' .. outcome .. '" was refused')
+      reason .. '; a stale "' .. outcome .. '" was refused')
   end
 end
 
@@ -61,10 +61,10 @@ local function finish(root, args, policy)
   end
   if outcome == 'lost' then
     requeue_lost(root, job, now, policy, args.reason)
-  elseif outcome == 'yielded' then
+  elseif outcome == 'preempted' then
     end_attempt(job, now, outcome, args.reason)
-    redis.call('HINCRBY', job.key, 'yields', 1)
-    requeue(root, job, now, policy, 'yielded')
+    redis.call('HINCRBY', job.key, 'preemptions', 1)
+    requeue(root, job, now, policy, 'preempted')
   else
     end_attempt(job, now, outcome, args.reason)
     if args.result then redis.call('HSET', job.key, 'result', args.result) end

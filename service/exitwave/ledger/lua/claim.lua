@@ -4,7 +4,7 @@
 -- that a site with bursts of live work may want workers that are free already. One worker takes
 -- batch work in any case: a reserve as large as the site would starve it for ever.
 local function batch_allowed(root, now, policy, worker)
-  if policy.reserve == 0 then return true end
+  if policy.reserved_live_workers == 0 then return true end
   local able = able_workers(root, now, policy)
   able[worker] = true
   local workers, batch = 0, 0
@@ -12,13 +12,13 @@ local function batch_allowed(root, now, policy, worker)
   for _, job in ipairs(running_jobs(root)) do
     if job.score >= BATCH then batch = batch + 1 end
   end
-  return batch < math.max(1, workers - policy.reserve)
+  return batch < math.max(1, workers - policy.reserved_live_workers)
 end
 
 -- The batch job that has waited longest, if it is its turn: the limit of starvation.
 local function overdue(root, now, policy)
   local first = redis.call('ZRANGE', root .. ':waiting', 0, 0, 'WITHSCORES')
-  if not first[1] or now - tonumber(first[2]) <= policy.longest_wait then return nil end
+  if not first[1] or now - tonumber(first[2]) <= policy.starvation_limit then return nil end
   if tonumber(redis.call('GET', root .. ':claims') or 0) < CLAIMS_PER_OVERDUE - 1 then
     return nil
   end

@@ -46,7 +46,7 @@ local function reprioritise(root, args, policy)
   elseif job.state == 'queued' then
     make_ready(root, job, since or now, policy)
   elseif job.score < BATCH then
-    redis.call('HDEL', job.key, 'yield_requested') -- live now: nothing preempts it
+    redis.call('HDEL', job.key, 'preempt_requested') -- live now: nothing preempts it
   end
   return { 'ok', record(root, job.id) }
 end

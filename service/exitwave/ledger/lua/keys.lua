@@ -40,7 +40,7 @@ local LIST_LOOKED_AT = 2000
 local PURGED_PER_TICK = 100
 local CLAIMS_PER_OVERDUE = 10
 local BATCH = 1e12 -- scores from here on belong to priorities 1 to 9
-local NUMBERS = { 'attempt', 'priority', 'score', 'seq', 'lost', 'yields' }
+local NUMBERS = { 'attempt', 'priority', 'score', 'seq', 'lost', 'preemptions' }
 
 ---------------------------------------------------------------------------------------------
 -- Records

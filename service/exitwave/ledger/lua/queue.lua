@@ -64,10 +64,10 @@ local function preempt(root, now, policy)
     local useful = not is_draining(root, job.worker)
     free[job.worker] = nil
     if has(job, 'cancel_requested') or has(job, 'stop_requested')
-        or has(job, 'yield_requested') then
+        or has(job, 'preempt_requested') then
       if useful then live = live - 1 end
-    elseif useful and job.score >= BATCH and job.yields < policy.max_yields
-        and now - job.started >= policy.min_run then
+    elseif useful and job.score >= BATCH and job.preemptions < policy.max_preemptions
+        and now - job.started >= policy.min_run_before_preempt then
       candidates[#candidates + 1] = job
     end
   end
@@ -75,8 +75,8 @@ local function preempt(root, now, policy)
   table.sort(candidates, function(one, other) return one.score > other.score end)
   for i = 1, math.min(live, #candidates) do
     local job = candidates[i]
-    redis.call('HSET', job.key, 'yield_requested', 1)
-    emit(root, job, 'yield_requested')
+    redis.call('HSET', job.key, 'preempt_requested', 1)
+    emit(root, job, 'preempt_requested')
     notify_worker(root, job.worker)
   end
 end

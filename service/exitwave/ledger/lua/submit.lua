@@ -41,7 +41,7 @@ local function submit(root, args, policy)
   redis.call('HSET', key, 'id', id, 'state', 'queued', 'spec', args.spec, 'owner', args.owner,
     'priority', args.priority, 'score', string.format('%.0f', score), 'seq', seq,
     'scan', args.scan, 'tags', args.tags, 'submitted_at', now,
-    'attempt', 0, 'lost', 0, 'yields', 0)
+    'attempt', 0, 'lost', 0, 'preemptions', 0)
   redis.call('ZADD', root .. ':jobs', seq, id)
   redis.call('ZADD', index_key(root, 'state', 'queued'), seq, id)
   redis.call('ZADD', index_key(root, 'owner', args.owner), seq, id)

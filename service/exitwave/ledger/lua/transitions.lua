@@ -19,7 +19,7 @@ local function end_job(root, job, now, state, verdict)
   redis.call('ZREM', root .. ':leased', job.id)
   redis.call('ZADD', root .. ':ended', now, job.id)
   redis.call('HSET', job.key, 'ended_at', now)
-  redis.call('HDEL', job.key, 'owner_instance', 'paused', 'yield_requested')
+  redis.call('HDEL', job.key, 'owner_instance', 'paused', 'preempt_requested')
   emit(root, job, 'ended', nil, verdict)
 end
 
@@ -33,7 +33,7 @@ local function requeue(root, job, now, policy, kind)
   if has(job, 'cancel_requested') then return end_job(root, job, now, 'cancelled') end
   set_state(root, job, 'queued')
   redis.call('ZREM', root .. ':leased', job.id)
-  redis.call('HDEL', job.key, 'owner_instance', 'yield_requested', 'progress_key')
+  redis.call('HDEL', job.key, 'owner_instance', 'preempt_requested', 'progress_key')
   emit(root, job, kind)
   make_ready(root, job, now, policy)
 end
@@ -43,7 +43,7 @@ local function requeue_lost(root, job, now, policy, reason)
   end_attempt(job, now, 'lost', reason)
   local lost = redis.call('HINCRBY', job.key, 'lost', 1)
   redis.call('HINCRBY', root .. ':counts', 'lost', 1)
-  if lost >= policy.max_lost and not has(job, 'cancel_requested') then
+  if lost >= policy.max_lost_attempts and not has(job, 'cancel_requested') then
     local message = 'lost ' .. lost .. ' attempts; the last one: ' .. reason
     redis.call('HSET', job.key, 'failure',
       cjson.encode({ slug = 'attempts-lost', message = message }))
