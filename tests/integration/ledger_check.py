@@ -82,7 +82,7 @@ class ComparedLedger(RuleBasedStateMachine):
         places = [*found["ready"], *found["paused"], *found["leased"], *found["ended"]]
         assert sorted(places) == sorted(self.model.jobs)
         page = self.api.list(limit=200)
-        assert page.damaged == []
+        assert page.corrupt == []
         assert [job.id for job in page.jobs] == [
             job.id for job in sorted(expected["jobs"], key=lambda job: -job.seq)
         ]

@@ -103,7 +103,7 @@ class Model:
             "paused": [job for job in jobs if job.paused],
             "leased": self.running(),
             "ended": [job for job in jobs if job.state.terminal],
-            "damaged": [],
+            "quarantined": [],
             "jobs": jobs,
             "by:scan:s": jobs,
         }

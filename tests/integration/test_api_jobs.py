@@ -79,12 +79,12 @@ def test_a_job_that_cannot_be_read_can_be_deleted(api_alone: Api) -> None:
         command = ("HSET", record, field, text) if text else ("HDEL", record, field)
         api_alone.ledger.run(Command(command, int))
         for again in (client.get(path_of(job)), client.post(path_of(job) + "/cancel")):
-            assert job["id"] in problem(again, 500, "ledger-damaged")["detail"]
+            assert job["id"] in problem(again, 500, "ledger-corrupt")["detail"]
         others = client.delete(path_of(job), headers={"Authorization": f"Apikey {key}"})
-        problem(others, 500, "ledger-damaged")
+        problem(others, 500, "ledger-corrupt")
         assert client.delete(path_of(job)).status_code == 204
         problem(client.get(path_of(job)), 404, "job-not-found")
-    assert client.get("/api/v1/jobs").json()["damaged"] == []
+    assert client.get("/api/v1/jobs").json()["corrupt"] == []
 
 
 def test_priority_and_pause_in_one_request(api_alone: Api) -> None:

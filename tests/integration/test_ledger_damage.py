@@ -1,4 +1,4 @@
-"""Records damaged by hand are named and set aside; ended jobs go and leave nothing."""
+"""Records damaged by hand are named and quarantined; ended jobs go and leave nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
 
 from exitwave.ledger import AsyncLedger, Ledger
-from exitwave.schema.errors import JobNotFound, LedgerDamaged, LedgerUnavailable
+from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import JobState
 from exitwave.settings.service import LedgerSettings
 
@@ -60,7 +60,7 @@ UNSEEN: list[tuple[str, Damage]] = [
 
 
 @pytest.mark.parametrize(("field", "damage"), [*DAMAGES, *UNSEEN])
-def test_a_damaged_record_is_named_and_the_others_go_on(
+def test_a_corrupt_record_is_named_and_the_others_go_on(
     ledger: Ledger,
     ledger_settings: LedgerSettings,
     raw: redis.Redis,
@@ -71,10 +71,10 @@ def test_a_damaged_record_is_named_and_the_others_go_on(
     sick, well = submit(ledger), submit(ledger)
     damage(raw, f"{root}:job:{sick.id}")
     if field != "score":  # which nobody is shown
-        with pytest.raises(LedgerDamaged, match=f"{sick.id}.*{field}"):
+        with pytest.raises(LedgerCorrupt, match=f"{sick.id}.*{field}"):
             ledger.get(sick.id)
         page = ledger.list()
-        assert (page.damaged, [job.id for job in page.jobs]) == ([sick.id], [well.id])
+        assert (page.corrupt, [job.id for job in page.jobs]) == ([sick.id], [well.id])
     ledger.tick()
     assert claim(ledger).id == well.id
     assert ledger.heartbeat(well.id, 1, "w") == "go"
@@ -82,23 +82,23 @@ def test_a_damaged_record_is_named_and_the_others_go_on(
     assert set(kinds(ledger, sick.id)) <= {"submitted", "started"}
     for key in ("ready", "waiting", "paused", "leased"):
         assert raw.zscore(f"{root}:{key}", sick.id) is None
-    assert raw.zscore(f"{root}:damaged", sick.id) is not None
+    assert raw.zscore(f"{root}:quarantined", sick.id) is not None
     if (field, damage) in DAMAGES:
         for act in (ledger.cancel, ledger.stop, ledger.pause, ledger.resume):
-            with pytest.raises(LedgerDamaged, match=sick.id):
+            with pytest.raises(LedgerCorrupt, match=sick.id):
                 act(sick.id)
-        with pytest.raises(LedgerDamaged, match=sick.id):
+        with pytest.raises(LedgerCorrupt, match=sick.id):
             ledger.reprioritise(sick.id, 3)
     assert ledger.queue().queued == []
     ledger.delete(sick.id)
     with pytest.raises(JobNotFound):
         ledger.get(sick.id)
     page = ledger.list(scan="s")
-    assert (page.damaged, [job.id for job in page.jobs]) == ([], [well.id])
+    assert (page.corrupt, [job.id for job in page.jobs]) == ([], [well.id])
 
 
 @pytest.mark.parametrize("field", ["a:1:worker", "a:1:started_at"])
-def test_a_running_job_that_is_damaged_is_dropped_by_its_worker(
+def test_a_running_job_that_is_corrupt_is_dropped_by_its_worker(
     ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, field: str
 ) -> None:
     job = submit(ledger)
@@ -106,7 +106,7 @@ def test_a_running_job_that_is_damaged_is_dropped_by_its_worker(
     raw.hdel(f"{{{ledger_settings.prefix}}}:job:{job.id}", field)
     submit(ledger, priority=0)  # for which the running ones are looked at
     assert ledger.heartbeat(job.id, 1, "w") == "stale"
-    with pytest.raises(LedgerDamaged, match=field):
+    with pytest.raises(LedgerCorrupt, match=field):
         ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
     assert ledger.queue().running == 0
 
@@ -119,7 +119,7 @@ def test_a_queued_job_whose_state_was_changed_by_hand_is_not_claimed(
     sick, well = submit(ledger), submit(ledger)
     overwritten("state", state)(raw, f"{root}:job:{sick.id}")
     assert claim(ledger).id == well.id
-    assert raw.zscore(f"{root}:damaged", sick.id) is not None
+    assert raw.zscore(f"{root}:quarantined", sick.id) is not None
 
 
 def test_a_running_job_whose_state_was_changed_by_hand_is_not_swept(
@@ -131,7 +131,7 @@ def test_a_running_job_whose_state_was_changed_by_hand_is_not_swept(
     overwritten("state", "queued")(raw, f"{root}:job:{sick.id}")
     raw.zadd(f"{root}:leased", {sick.id: 1})
     ledger.tick()
-    assert raw.zscore(f"{root}:damaged", sick.id) is not None
+    assert raw.zscore(f"{root}:quarantined", sick.id) is not None
     assert kinds(ledger, sick.id) == ["submitted", "started"]
 
 
@@ -195,7 +195,7 @@ async def test_entries_that_cannot_be_read_are_passed_over(
     ledger.tick()
 
 
-async def test_the_other_client_sets_aside_too(
+async def test_the_other_client_quarantines_too(
     ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
 ) -> None:
     sick, well = submit(ledger), submit(ledger)

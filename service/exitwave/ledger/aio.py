@@ -50,7 +50,7 @@ class AsyncLedger(AsyncConnection):
         while True:
             claimed = await self.run(self._commands.claim(worker, device))
             if claimed.unreadable:
-                await self.set_aside(claimed.unreadable)
+                await self.quarantine_job(claimed.unreadable)
                 continue
             left_s = deadline - time.monotonic()
             if claimed.job or left_s <= 0:
@@ -105,8 +105,8 @@ class AsyncLedger(AsyncConnection):
     async def resume_queue(self) -> None:
         await self.run(self._commands.pause_queue(False))
 
-    async def set_aside(self, job_id: str) -> None:
-        await self.run(self._commands.put_aside(job_id))
+    async def quarantine_job(self, job_id: str) -> None:
+        await self.run(self._commands.quarantine_job(job_id))
 
     async def delete(self, job_id: str) -> None:
         await self.run(self._commands.delete(job_id))

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from exitwave.schema.errors import (
     InvalidInput,
     JobNotFound,
-    LedgerDamaged,
+    LedgerCorrupt,
     TransitionNotAllowed,
 )
 from exitwave.schema.job import Job
@@ -94,15 +94,15 @@ def check_job(reply: Any, job_id: str, allowed: str = "") -> None:
 
     Raises
     ------
-    JobNotFound, LedgerDamaged, TransitionNotAllowed
+    JobNotFound, LedgerCorrupt, TransitionNotAllowed
         There is none; its record cannot be read; it is in another state than `allowed`.
     """
     if reply[0] == "missing":
         raise job_not_found(job_id)
-    if reply[0] == "damaged":
-        raise LedgerDamaged(
-            f"job {job_id}: found a damaged {reply[1]} in its record; expected what the queue "
-            "wrote. It is set aside: delete it and submit it again"
+    if reply[0] == "corrupt":
+        raise LedgerCorrupt(
+            f"job {job_id}: found a corrupt {reply[1]} in its record; expected what the queue "
+            "wrote. It is quarantined: delete it and submit it again"
         )
     if reply[0] == "not":
         raise TransitionNotAllowed(

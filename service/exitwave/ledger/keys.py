@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exitwave.schema.access import KeyInfo, KeyList
-from exitwave.schema.errors import LedgerDamaged
+from exitwave.schema.errors import LedgerCorrupt
 from exitwave.settings.service import LedgerSettings
 
 from .commands import Command
@@ -55,7 +55,7 @@ class KeyCommands:
         return Command(("HSET", self._keys, key.info.id, text), lambda reply: None)
 
     def get(self, key_id: str) -> Command[StoredKey | None]:
-        """The key of that id; `LedgerDamaged` where its record cannot be read."""
+        """The key of that id; `LedgerCorrupt` where its record cannot be read."""
 
         def parse(reply: Any) -> StoredKey | None:
             return None if reply is None else _stored(key_id, reply)
@@ -66,14 +66,14 @@ class KeyCommands:
         """Every key, the newest first."""
 
         def parse(reply: Any) -> KeyList:
-            infos, damaged = [], []
+            infos, corrupt = [], []
             for key_id, text in reply.items():
                 try:
                     infos.append(_stored(key_id, text).info)
-                except LedgerDamaged:
-                    damaged.append(key_id)
+                except LedgerCorrupt:
+                    corrupt.append(key_id)
             infos.sort(key=lambda info: (info.created_at, info.id), reverse=True)
-            return KeyList(keys=infos, damaged=sorted(damaged))
+            return KeyList(keys=infos, corrupt=sorted(corrupt))
 
         return Command(("HGETALL", self._keys), parse)
 
@@ -124,7 +124,7 @@ def _stored(key_id: str, text: str) -> StoredKey:
         return StoredKey.model_validate_json(text)
     except ValidationError as error:
         field = ".".join(map(str, error.errors()[0]["loc"])) or "all"
-        raise LedgerDamaged(
+        raise LedgerCorrupt(
             f"key {key_id}: its record in the queue cannot be read (field: {field}); revoke it "
             "and make another"
         ) from None
@@ -134,6 +134,6 @@ def _grant(reply: Any) -> Grant | None:
     try:
         return None if reply is None else Grant.model_validate_json(reply)
     except ValidationError:
-        raise LedgerDamaged(
+        raise LedgerCorrupt(
             "session: its record in the queue cannot be read; log in anew"
         ) from None

@@ -78,7 +78,7 @@ class Ledger(Connection):
         while True:
             claimed = self.run(self._commands.claim(worker, device))
             if claimed.unreadable:
-                self.set_aside(claimed.unreadable)
+                self.quarantine_job(claimed.unreadable)
                 continue
             left_s = deadline - time.monotonic()
             if claimed.job or left_s <= 0:
@@ -175,12 +175,12 @@ class Ledger(Connection):
         """Let jobs be claimed again."""
         self.run(self._commands.pause_queue(False))
 
-    def set_aside(self, job_id: str) -> None:
+    def quarantine_job(self, job_id: str) -> None:
         """Keep a job whose record cannot be read from workers; it can then be deleted."""
-        self.run(self._commands.put_aside(job_id))
+        self.run(self._commands.quarantine_job(job_id))
 
     def delete(self, job_id: str) -> None:
-        """Forget a job that has ended, or whose record is damaged.
+        """Forget a job that has ended, or whose record is corrupt.
 
         Raises
         ------

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from exitwave.schema.errors import LedgerDamaged, StaleAttempt
+from exitwave.schema.errors import LedgerCorrupt, StaleAttempt
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
 from exitwave.schema.worker import WorkerState
 
@@ -21,7 +21,7 @@ strongest is told."""
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim brought: a job, none, or one that has to be set aside."""
+    """What a claim brought: a job, none, or one to quarantine."""
 
     job: Job | None = None
     draining: bool = False
@@ -38,14 +38,14 @@ class WorkCommands(CommandBuilder):
             fields = dict(zip(reply[1][::2], reply[1][1::2], strict=True))
             try:
                 return Claimed(job=job_from_reply(reply[1], fields["id"]))
-            except LedgerDamaged:
+            except LedgerCorrupt:
                 return Claimed(unreadable=fields["id"])
 
         arguments = {"worker": worker, "instance": self._instance, "device": device}
         return self._function("claim", arguments, parse)
 
-    def put_aside(self, job_id: str) -> Command[None]:
-        return self._function("put_aside", {"id": job_id}, lambda reply: None)
+    def quarantine_job(self, job_id: str) -> Command[None]:
+        return self._function("quarantine_job", {"id": job_id}, lambda reply: None)
 
     def wait_for_work(self, worker: str, seconds: float) -> Command[bool]:
         keys = (f"{self._root}:wakeup", self._wakeup(worker))

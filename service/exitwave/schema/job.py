@@ -266,7 +266,7 @@ class JobPage(Strict):
 
     jobs: list[Job]
     cursor: str | None = Field(None, description="Give it back to get the next page.")
-    damaged: list[str] = Field(
+    corrupt: list[str] = Field(
         default_factory=list, description="Ids of records that cannot be read."
     )
 

@@ -12,7 +12,7 @@ from exitwave.ledger import Ledger
 from exitwave.ledger.commands import Signal
 from exitwave.schema.errors import (
     JobNotFound,
-    LedgerDamaged,
+    LedgerCorrupt,
     LedgerUnavailable,
     StaleAttempt,
 )
@@ -273,7 +273,7 @@ class Attendance:
                 if self._leaving.now:
                     return None  # the lease runs out, and the job is queued again
                 time.sleep(min(self._settings.heartbeat_interval_s, 1.0))
-            except (StaleAttempt, JobNotFound, LedgerDamaged) as error:
+            except (StaleAttempt, JobNotFound, LedgerCorrupt) as error:
                 self._log.warning("job.finish_refused", error=str(error))
                 return None
             else:

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from exitwave.ledger import Ledger
-from exitwave.schema.errors import JobNotFound, LedgerDamaged
+from exitwave.schema.errors import JobNotFound, LedgerCorrupt
 from exitwave.settings.service import Settings
 
 from .folders import checkpoints_of, spool_of
@@ -50,7 +50,7 @@ def sweep(settings: Settings, ledger: Ledger) -> None:
     for job_id in sorted(held):
         try:
             ended = ledger.get(job_id).state.terminal
-        except (JobNotFound, LedgerDamaged):
+        except (JobNotFound, LedgerCorrupt):
             ended = False
         if ended:
             forget(settings, job_id)

@@ -11,7 +11,7 @@ from exitwave.ledger import AsyncLedger
 from exitwave.ledger.ids import ALPHABET
 from exitwave.ledger.keys import Grant, KeyCommands, StoredKey, hash_of
 from exitwave.schema.access import KEY_PATTERN, KeyInfo, KeyList, KeyRequest, NewKey, Scope
-from exitwave.schema.errors import AccessDenied, LedgerDamaged, NotFound, UsageError
+from exitwave.schema.errors import AccessDenied, LedgerCorrupt, NotFound, UsageError
 from exitwave.settings.connection import KEY_VARIABLE
 from exitwave.settings.service import ApiSettings, LedgerSettings
 
@@ -94,7 +94,7 @@ class Keyring:
                 await self.of_session(principal.session)
             else:
                 await self._holder(grant)
-        except (AccessDenied, LedgerDamaged):
+        except (AccessDenied, LedgerCorrupt):
             return False
         return True
 

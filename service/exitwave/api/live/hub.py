@@ -15,7 +15,7 @@ import structlog
 
 from exitwave.api.background import keep_running
 from exitwave.ledger import AsyncLedger
-from exitwave.schema.errors import JobNotFound, LedgerDamaged, LedgerUnavailable
+from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import Event, Job
 from exitwave.settings.service import TiledSettings
 
@@ -119,7 +119,7 @@ class Hub:
                 return
             try:
                 watch.job_changed(await self._ledger.get(job_id))
-            except (JobNotFound, LedgerDamaged) as error:
+            except (JobNotFound, LedgerCorrupt) as error:
                 _log.warning("live.job_unreadable", job=job_id, reason=str(error))
 
     async def _drop_unwatched(self) -> None:

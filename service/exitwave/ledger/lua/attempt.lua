@@ -13,7 +13,7 @@ local function heartbeat(root, args, policy)
   advance_clock(root, now, policy)
   local job, field = load(root, args.id)
   if not job then
-    if field then set_aside(root, args.id, field) end
+    if field then quarantine(root, args.id, field) end
     return 'stale'
   end
   if not is_current_attempt(job, args.attempt, args.worker) then return 'stale' end

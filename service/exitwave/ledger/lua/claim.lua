@@ -31,7 +31,7 @@ local function next_job(root, now, policy, worker)
     local turn = batch and overdue(root, now, policy)
     local id = turn or redis.call('ZRANGE', root .. ':ready', 0, 0)[1]
     if not id then return nil end
-    local job = load_or_set_aside(root, id, 'queued')
+    local job = load_or_quarantine(root, id, 'queued')
     if job and not batch and job.score >= BATCH then return nil end
     if job then
       if turn then

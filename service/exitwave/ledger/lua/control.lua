@@ -90,8 +90,8 @@ local function delete(root, args)
   if not job and not field then
     return redis.call('EXISTS', gone) == 1 and { 'ok' } or { 'missing' }
   end
-  local damaged = field or redis.call('ZSCORE', root .. ':damaged', id)
-  if job and not job.ended and not damaged then return { 'not', job.state } end
+  local corrupt = field or redis.call('ZSCORE', root .. ':quarantined', id)
+  if job and not job.ended and not corrupt then return { 'not', job.state } end
   purge(root, id)
   redis.call('SET', gone, 1, 'EX', DELETION_KEPT_S)
   return { 'ok' }

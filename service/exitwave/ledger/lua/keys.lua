@@ -12,7 +12,7 @@
 --   root:paused         zset    queued jobs that nobody is to claim   score as in ready
 --   root:leased         zset    running jobs  score = time at which the lease ends
 --   root:ended          zset    ended jobs    score = time at which they ended
---   root:damaged        zset    jobs set aside because their record cannot be read
+--   root:quarantined    zset    jobs that nobody claims because their record cannot be read
 --   root:jobs           zset    every job     score = seq
 --   root:by:<kind>:<x>  zset    the jobs of state, scan, tag or owner x   score = seq
 --   root:seq            string  number of jobs ever submitted

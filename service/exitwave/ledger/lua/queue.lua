@@ -35,7 +35,7 @@ end
 local function running_jobs(root)
   local jobs = {}
   for _, id in ipairs(redis.call('ZRANGE', root .. ':leased', 0, -1)) do
-    jobs[#jobs + 1] = load_or_set_aside(root, id, 'running')
+    jobs[#jobs + 1] = load_or_quarantine(root, id, 'running')
   end
   return jobs
 end

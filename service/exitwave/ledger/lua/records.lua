@@ -18,7 +18,7 @@ local function record(root, id)
   return { 'record', kind }
 end
 
--- What the rules below need of a job: nil if there is none, nil and a field if damaged.
+-- What the rules below need of a job: nil if there is none, nil and a field if corrupt.
 local function load(root, id)
   local key = job_key(root, id)
   local kind = kind_of(key)
@@ -76,28 +76,28 @@ local function out_of_ready(root, id)
   redis.call('ZREM', root .. ':waiting', id)
 end
 
--- A damaged record waits for a person: nobody claims it, nobody sweeps it.
-local function set_aside(root, id, field)
+-- A corrupt record waits for a person: nobody claims it, nobody sweeps it.
+local function quarantine(root, id, field)
   out_of_ready(root, id)
   redis.call('ZREM', root .. ':paused', id)
   redis.call('ZREM', root .. ':leased', id)
-  if redis.call('ZADD', root .. ':damaged', now_ms(), id) == 1 then
+  if redis.call('ZADD', root .. ':quarantined', now_ms(), id) == 1 then
     redis.log(redis.LOG_WARNING,
-      'exitwave: job ' .. id .. ' set aside: ' .. field .. ' is damaged')
+      'exitwave: job ' .. id .. ' quarantined: ' .. field .. ' is corrupt')
   end
 end
 
 -- A job that stands in a sorted set of jobs of that state.
-local function load_or_set_aside(root, id, state)
+local function load_or_quarantine(root, id, state)
   local job, field = load(root, id)
   if job and job.state == state then return job end
-  set_aside(root, id, field or job and 'state' or 'record')
+  quarantine(root, id, field or job and 'state' or 'record')
   return nil
 end
 
--- What a call about one job answers when there is no such job, or its record is damaged.
+-- What a call about one job answers when there is no such job, or its record is corrupt.
 local function no_job(root, id, field)
   if not field then return { 'missing' } end
-  set_aside(root, id, field)
-  return { 'damaged', field }
+  quarantine(root, id, field)
+  return { 'corrupt', field }
 end

@@ -52,7 +52,7 @@ local function requeue_lost(root, job, now, policy, reason)
   requeue(root, job, now, policy, 'requeued')
 end
 
--- Purge an ended or damaged job: every key and index entry goes.
+-- Purge an ended or corrupt job: every key and index entry goes.
 local function purge(root, id)
   local key = job_key(root, id)
   if kind_of(key) == 'hash' then
@@ -69,7 +69,7 @@ local function purge(root, id)
   for state in pairs(TRANSITIONS) do
     redis.call('ZREM', index_key(root, 'state', state), id)
   end
-  local sets = { 'jobs', 'ready', 'waiting', 'paused', 'leased', 'ended', 'damaged' }
+  local sets = { 'jobs', 'ready', 'waiting', 'paused', 'leased', 'ended', 'quarantined' }
   for _, name in ipairs(sets) do
     redis.call('ZREM', root .. ':' .. name, id)
   end

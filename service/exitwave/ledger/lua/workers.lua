@@ -14,7 +14,7 @@ end
 
 local function sweep(root, now, policy)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', root .. ':leased', '-inf', now)) do
-    local job = load_or_set_aside(root, id, 'running')
+    local job = load_or_quarantine(root, id, 'running')
     if job then
       requeue_lost(root, job, now, policy,
         'worker ' .. job.worker .. ' was silent for longer than its lease')
@@ -46,8 +46,8 @@ local function register_worker(root, args)
 end
 
 -- id, found unreadable by a worker
-local function put_aside(root, args)
-  set_aside(root, args.id, 'record')
+local function quarantine_job(root, args)
+  quarantine(root, args.id, 'record')
   return 'ok'
 end
 
