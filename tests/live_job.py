@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tests.ledger_client import Ledger
 from tiled.client import from_uri
 
-from exitwave.ledger import Ledger
 from exitwave.schema.errors import LedgerUnavailable
 from exitwave.schema.job import Failure, Job, JobSpec, Progress, Quality, Result, ScanRef
 

@@ -13,7 +13,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from exitwave.ledger import Ledger
+from tests.ledger_client import Ledger
+
 from exitwave.schema.job import Job, JobSpec, Progress, Result, ScanRef
 from exitwave.settings.service import LedgerSettings
 

@@ -20,8 +20,8 @@ from tests.integration.ledger_model import (
     check_same,
 )
 from tests.integration.own_server import OwnServer
+from tests.ledger_client import Ledger
 
-from exitwave.ledger import Ledger
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import TRANSITIONS, JobState
 from exitwave.settings.service import LedgerSettings

@@ -16,9 +16,9 @@ from uuid import uuid4
 import pytest
 from tests.integration import light_body
 from tests.integration.processes import children, command_line, is_there
+from tests.ledger_client import Ledger
 from tests.stack import clean_environment, exitwave, running, wait_until
 
-from exitwave.ledger import Ledger
 from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import LedgerSettings

@@ -22,7 +22,7 @@ from tests.integration.callers import (
 from tests.stack import wait_until
 
 from exitwave.api.access.keyring import Keyring
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.ledger.keys import hash_of
 from exitwave.schema.errors import AccessDenied
 from exitwave.settings.service import LedgerSettings
@@ -179,7 +179,7 @@ def test_a_session_makes_nothing_that_outlives_it(api_alone: Api) -> None:
 async def test_the_operators_sessions_end_when_the_key_is_replaced(
     ledger_settings: LedgerSettings,
 ) -> None:
-    async with AsyncLedger(ledger_settings) as ledger:
+    async with ServiceLedger(ledger_settings) as ledger:
         before, after = (
             Keyring(ledger, ledger_settings, key, session_hours=1) for key in ("old", "new")
         )

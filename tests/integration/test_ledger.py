@@ -10,10 +10,11 @@ import time
 import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
+from tests.ledger_client import Ledger
 from tests.stack import wait_until
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
-from exitwave.ledger import AsyncLedger, Ledger, command, lua_functions
+from exitwave.ledger import ServiceLedger, command, lua_functions
 from exitwave.ledger.commands import Command
 from exitwave.schema.errors import (
     InvalidInput,
@@ -188,19 +189,7 @@ def test_a_waiting_claim_is_woken_by_a_submission(
     assert [each and each.id for each in found] == [job.id]
 
 
-async def test_a_draining_worker_leaves_the_bell_in_the_other_face_too(
-    ledger: Ledger, ledger_settings: LedgerSettings
-) -> None:
-    ledger.register_worker("drained", "cpu", "idle")
-    ledger.drain("drained", True)
-    ledger.wait_for_control("drained", 0.05)
-    submit(ledger)
-    async with AsyncLedger(ledger_settings) as other:
-        assert await other.claim("drained", "cpu", wait_s=0.3) is None
-    assert ledger.run(Command(("LLEN", f"{{{ledger_settings.prefix}}}:wakeup"), int)) == 1
-
-
-def test_rings_neither_pile_up_nor_outlive_their_job(
+def test_notifications_neither_pile_up_nor_outlive_their_job(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
     job = submit(ledger)
@@ -236,7 +225,7 @@ def test_lists_filter_and_turn_pages(ledger: Ledger) -> None:
 async def test_events_replay_without_a_gap_in_both_faces(
     ledger_settings: LedgerSettings,
 ) -> None:
-    async with AsyncLedger(ledger_settings) as ledger:
+    async with ServiceLedger(ledger_settings) as ledger:
         assert await ledger.last_event_id() == "0-0"
         assert await ledger.events("0") == []
         first, _ = await ledger.submit(spec(), owner="me")

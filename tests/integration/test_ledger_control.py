@@ -8,9 +8,9 @@ import time
 import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, spec, submit
+from tests.ledger_client import Ledger
 from tests.stack import wait_until
 
-from exitwave.ledger import Ledger
 from exitwave.schema.errors import (
     JobNotFound,
     NotFound,

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
+from tests.ledger_client import Ledger
 
-from exitwave.ledger import AsyncLedger, Ledger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import JobState
 from exitwave.settings.service import LedgerSettings
@@ -184,7 +185,7 @@ async def test_entries_that_cannot_be_read_are_passed_over(
     ]
     last = raw.xadd(f"{root}:events", {"hello": "world"})
     assert ledger.events(ledger.events("0")[-1].id, wait_s=0.05) == []
-    async with AsyncLedger(ledger_settings) as other:
+    async with ServiceLedger(ledger_settings) as other:
         assert len(await other.events("0", limit=1)) == 1
         assert await other.events(last, wait_s=0.05) == []
     now_ms = raw.hget(f"{root}:job:{first.id}", "submitted_at")
@@ -193,17 +194,6 @@ async def test_entries_that_cannot_be_read_are_passed_over(
     ledger.register_worker("w", "cpu", "idle")
     assert [worker.name for worker in ledger.workers()] == ["w"]
     ledger.tick()
-
-
-async def test_the_other_client_quarantines_too(
-    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
-) -> None:
-    sick, well = submit(ledger), submit(ledger)
-    raw.hset(f"{{{ledger_settings.prefix}}}:job:{sick.id}", "spec", "{")
-    async with AsyncLedger(ledger_settings) as other:
-        job = await other.claim("w", "cpu")
-        assert job is not None
-        assert job.id == well.id
 
 
 def keys_of(raw: redis.Redis, settings: LedgerSettings) -> set[str]:

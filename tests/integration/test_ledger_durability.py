@@ -10,9 +10,10 @@ import pytest
 import redis
 from tests.integration.ledger_bench import settings_for, spec, submit
 from tests.integration.own_server import OwnServer
+from tests.ledger_client import Ledger
 from tests.stack import free_port, wait_until
 
-from exitwave.ledger import AsyncLedger, Ledger, lua_functions
+from exitwave.ledger import ServiceLedger, lua_functions
 from exitwave.ledger.control import ControlCommands
 from exitwave.schema.errors import LedgerUnavailable, UsageError
 from exitwave.schema.job import Job
@@ -33,7 +34,7 @@ async def test_a_server_that_keeps_what_it_answers_is_accepted(valkey_uri: str) 
     with Ledger(settings) as ledger:
         ledger.check_durability()
         submit(ledger)
-    async with AsyncLedger(settings) as ledger_async:
+    async with ServiceLedger(settings) as ledger_async:
         await ledger_async.check_durability()
         await ledger_async.submit(spec(), owner="me")
 
@@ -49,7 +50,7 @@ async def test_a_server_that_answers_before_its_disk_is_refused(
         settings = settings_for(server.uri)
         with Ledger(settings) as ledger, pytest.raises(UsageError, match=found):
             ledger.check_durability()
-        async with AsyncLedger(settings) as ledger_async:
+        async with ServiceLedger(settings) as ledger_async:
             with pytest.raises(UsageError, match=found):
                 await ledger_async.check_durability()
 
@@ -113,7 +114,7 @@ async def test_an_accepted_job_is_on_a_replicas_disk(tmp_path: Path) -> None:
                 second.start()
                 wait_until(lambda: replicas(first.uri) == 1, "the replica", within_s=30)
                 again = accepted_in_the_end(ledger, "other")
-            async with AsyncLedger(settings) as ledger_async:
+            async with ServiceLedger(settings) as ledger_async:
                 await ledger_async.check_durability()
                 third, _ = await ledger_async.submit(spec(), owner="me")
             first.kill()

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 import redis
 from tests.integration.ledger_bench import claim, kinds, settings_for, submit
+from tests.ledger_client import Ledger
 
-from exitwave.ledger import Ledger
 from exitwave.settings.service import LedgerSettings
 
 

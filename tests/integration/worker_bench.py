@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 from tests.integration.processes import children, command_line
+from tests.ledger_client import Ledger
 from tests.stack import (
     TiledServer,
     clean_environment,
@@ -26,7 +27,6 @@ from exitwave.beamline.simulate import simulate
 from exitwave.engine import EpochState, StartingPoint, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
-from exitwave.ledger import Ledger
 from exitwave.prepare import build_dataset
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
-from exitwave.ledger import Ledger
+from exitwave.ledger import BlockingServiceLedger
 from exitwave.schema.errors import LedgerUnavailable, UsageError
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import ApiSettings, Settings
@@ -57,7 +57,7 @@ def run_api(settings: Settings) -> None:
 
 
 def _check_queue(settings: Settings) -> None:
-    with Ledger(settings.ledger) as ledger:
+    with BlockingServiceLedger(settings.ledger) as ledger:
         try:
             ledger.check_durability()
         except LedgerUnavailable as error:

@@ -1,6 +1,6 @@
 """Every command of the ledger as data: what is sent and how to read the reply.
 
-The sync and the async client run the same commands; they differ only in how they wait.
+The blocking clients and the async one run the same commands; they differ only in how they wait.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Commands for access keys and browsers' sessions; run with `AsyncLedger.run` or `Ledger.run`.
+"""Commands for access keys and browsers' sessions; run with `ServiceLedger.run`.
 
 Only hashes of secrets are stored: who reads the queue cannot log in with what is there. A
 session points to the key that it was made from and ends with it.

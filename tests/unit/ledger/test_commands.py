@@ -1,4 +1,4 @@
-"""What the two clients of the ledger share: commands, replies, ids, versions."""
+"""What the clients of the ledger share: commands, replies, ids, versions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import inspect
 import time
 
 import pytest
+from tests.ledger_client import Ledger
 
-from exitwave.ledger import AsyncLedger, Ledger, lua_functions
+from exitwave.ledger import ServiceLedger, lua_functions
 from exitwave.ledger.commands import Commands
 from exitwave.ledger.ids import ALPHABET, new_job_id
 from exitwave.schema.errors import InvalidInput, LedgerUnavailable
@@ -24,15 +25,15 @@ def test_ids_sort_by_time_and_are_unique_and_safe() -> None:
     assert set("".join(ids)) <= set(ALPHABET)
 
 
-def test_both_clients_have_the_same_methods_and_arguments() -> None:
-    def signatures(client: type) -> dict[str, list[str]]:
+def test_the_tests_have_every_method_of_the_service() -> None:
+    def signatures(client: type) -> dict[str, tuple[str, ...]]:
         return {
-            name: list(inspect.signature(method).parameters)
+            name: tuple(inspect.signature(method).parameters)
             for name, method in inspect.getmembers(client, inspect.isfunction)
             if not name.startswith("_")
         }
 
-    assert signatures(Ledger) == signatures(AsyncLedger)
+    assert signatures(ServiceLedger).items() <= signatures(Ledger).items()
 
 
 @pytest.mark.parametrize("after", ["", "-1", "1-", "abc", "1-1-1", "$", "9" * 30, "1\n"])

@@ -13,7 +13,7 @@ import time
 
 import structlog
 
-from exitwave.ledger import Ledger
+from exitwave.ledger import WorkerLedger
 from exitwave.schema.errors import EngineError, LedgerUnavailable
 from exitwave.schema.job import Job
 from exitwave.schema.worker import WorkerState
@@ -61,7 +61,7 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._name = settings.worker.name or f"{socket.gethostname()}-{os.getpid()}"
-        self._ledger = Ledger(settings.ledger)
+        self._ledger = WorkerLedger(settings.ledger)
         self._leaving = Leaving(settings.worker.drain_s)
         self._notified = threading.Event()
         self._engine: EngineHandle | None = None

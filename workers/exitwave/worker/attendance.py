@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from exitwave.ledger import Ledger
+from exitwave.ledger import WorkerLedger
 from exitwave.ledger.commands import Signal
 from exitwave.schema.errors import (
     JobNotFound,
@@ -71,7 +71,7 @@ class Attendance:
 
     Parameters
     ----------
-    ledger : Ledger
+    ledger : WorkerLedger
     engine : EngineHandle
         Idle, or still starting: then the lease is kept until it is ready.
     job : Job
@@ -87,7 +87,7 @@ class Attendance:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: WorkerLedger,
         engine: EngineHandle,
         job: Job,
         *,

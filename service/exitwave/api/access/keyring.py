@@ -7,7 +7,7 @@ import os
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.ledger.ids import ALPHABET
 from exitwave.ledger.keys import Grant, KeyCommands, StoredKey, hash_of
 from exitwave.schema.access import KEY_PATTERN, KeyInfo, KeyList, KeyRequest, NewKey, Scope
@@ -48,7 +48,7 @@ class Keyring:
 
     Parameters
     ----------
-    ledger : AsyncLedger
+    ledger : ServiceLedger
     ledger_settings : LedgerSettings
         Of the same queue.
     operator_key : str
@@ -59,7 +59,7 @@ class Keyring:
 
     def __init__(
         self,
-        ledger: AsyncLedger,
+        ledger: ServiceLedger,
         ledger_settings: LedgerSettings,
         operator_key: str,
         session_hours: float,

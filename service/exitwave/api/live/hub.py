@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import structlog
 
 from exitwave.api.background import keep_running
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import Event, Job
 from exitwave.settings.service import TiledSettings
@@ -36,11 +36,11 @@ class Hub:
 
     Parameters
     ----------
-    ledger : AsyncLedger
+    ledger : ServiceLedger
     tiled : TiledSettings
     """
 
-    def __init__(self, ledger: AsyncLedger, tiled: TiledSettings) -> None:
+    def __init__(self, ledger: ServiceLedger, tiled: TiledSettings) -> None:
         self._ledger = ledger
         self._nodes = ResultNodes(tiled)
         self._root = tiled.results

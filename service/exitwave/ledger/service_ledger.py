@@ -1,27 +1,17 @@
-"""The asyncio client of the ledger, for the API. `Ledger` documents the methods."""
+"""The ledger as the API uses it."""
 
 from __future__ import annotations
 
 import time
 
-from exitwave.schema.job import (
-    Failure,
-    Job,
-    JobPage,
-    JobSpec,
-    JobState,
-    Outcome,
-    Progress,
-    Result,
-)
-from exitwave.schema.worker import WorkerState
+from exitwave.schema.job import Job, JobPage, JobSpec, JobState
 
-from .commands import LONGEST_BLOCK_S, Events, QueueView, Signal, Workers
+from .commands import LONGEST_BLOCK_S, Events, QueueView, Workers
 from .connection import AsyncConnection
 
 
-class AsyncLedger(AsyncConnection):
-    """One queue. Every method raises `LedgerUnavailable` while the server is away."""
+class ServiceLedger(AsyncConnection):
+    """What the API calls. Every method raises `LedgerUnavailable` while the server is away."""
 
     async def submit(
         self,
@@ -31,6 +21,29 @@ class AsyncLedger(AsyncConnection):
         idempotency_key: str | None = None,
         request_digest: str | None = None,
     ) -> tuple[Job, bool]:
+        """Accept a job. It is on disk before this returns.
+
+        Parameters
+        ----------
+        spec : JobSpec
+            What to do.
+        owner : str
+            Who asks; the scope of `idempotency_key`.
+        idempotency_key : str, optional
+            A second submission with this key returns the first one's job.
+        request_digest : str, optional
+            Tells whether a second submission asks for the same; default: of `spec`.
+
+        Returns
+        -------
+        Job, bool
+            The job, and whether this call made it.
+
+        Raises
+        ------
+        InvalidInput
+            The key belongs to a job that was asked for with another body.
+        """
         return await self.run(
             self._commands.submit(
                 spec,
@@ -43,81 +56,79 @@ class AsyncLedger(AsyncConnection):
     async def submitted(
         self, owner: str, idempotency_key: str, request_digest: str
     ) -> Job | None:
+        """The job that this key already made; `InvalidInput` if for another request."""
         return await self.run(self._commands.submitted(owner, idempotency_key, request_digest))
 
-    async def claim(self, worker: str, device: str, wait_s: float = 0.0) -> Job | None:
-        deadline = time.monotonic() + wait_s
-        while True:
-            claimed = await self.run(self._commands.claim(worker, device))
-            if claimed.unreadable:
-                await self.quarantine_job(claimed.unreadable)
-                continue
-            left_s = deadline - time.monotonic()
-            if claimed.job or left_s <= 0:
-                return claimed.job
-            if claimed.draining:  # the wakeup of idle workers is for those who may claim
-                await self.run(self._commands.wait_for_control(worker, left_s))
-            else:
-                await self.run(self._commands.wait_for_work(worker, left_s))
-
-    async def wait_for_control(self, worker: str, seconds: float) -> bool:
-        return await self.run(self._commands.wait_for_control(worker, seconds))
-
-    async def heartbeat(
-        self, job_id: str, attempt: int, worker: str, progress: Progress | None = None
-    ) -> Signal:
-        return await self.run(self._commands.heartbeat(job_id, attempt, worker, progress))
-
-    async def finish(
-        self,
-        job_id: str,
-        attempt: int,
-        worker: str,
-        outcome: Outcome,
-        *,
-        result: Result | None = None,
-        failure: Failure | None = None,
-    ) -> Job:
-        return await self.run(
-            self._commands.finish(
-                job_id, attempt, worker, outcome, result=result, failure=failure
-            )
-        )
-
     async def cancel(self, job_id: str) -> Job:
+        """End a queued job, or tell the worker of a running one with its next heartbeat.
+
+        Raises
+        ------
+        TransitionNotAllowed
+            The job has ended otherwise.
+        """
         return await self.run(self._commands.cancel(job_id))
 
     async def stop(self, job_id: str) -> Job:
+        """Tell the worker of a running job to end it now and keep what there is.
+
+        Raises
+        ------
+        TransitionNotAllowed
+            The job does not run.
+        """
         return await self.run(self._commands.stop(job_id))
 
     async def reprioritise(self, job_id: str, priority: int) -> Job:
+        """Move a queued job; a running one goes back to its new place if it must.
+
+        Raises
+        ------
+        TransitionNotAllowed
+            The job has ended.
+        """
         return await self.run(self._commands.reprioritise(job_id, priority))
 
     async def pause(self, job_id: str) -> Job:
+        """Hold a queued job back; `TransitionNotAllowed` if it is not queued."""
         return await self.run(self._commands.pause(job_id, True))
 
     async def resume(self, job_id: str) -> Job:
+        """Let a job that was held back go on; `TransitionNotAllowed` if it is not queued."""
         return await self.run(self._commands.pause(job_id, False))
 
     async def pause_queue(self) -> None:
+        """Let no job be claimed; running ones go on."""
         await self.run(self._commands.pause_queue(True))
 
     async def resume_queue(self) -> None:
+        """Let jobs be claimed again."""
         await self.run(self._commands.pause_queue(False))
 
     async def quarantine_job(self, job_id: str) -> None:
+        """Keep a job whose record cannot be read from workers; it can then be deleted."""
         await self.run(self._commands.quarantine_job(job_id))
 
     async def delete(self, job_id: str) -> None:
+        """Forget a job that has ended, or whose record is corrupt.
+
+        Raises
+        ------
+        TransitionNotAllowed
+            The job is queued or runs.
+        """
         await self.run(self._commands.delete(job_id))
 
     async def queue(self, limit: int = 50) -> QueueView:
+        """The queue at this moment, with the next jobs in order."""
         return await self.run(self._commands.queue(limit))
 
     async def drain(self, worker: str, draining: bool) -> None:
+        """Let a worker claim no further job, or claim again; `NotFound` if it is not there."""
         await self.run(self._commands.drain(worker, draining))
 
     async def get(self, job_id: str) -> Job:
+        """One job; `JobNotFound` if there is none."""
         return await self.run(self._commands.get(job_id))
 
     async def list(
@@ -130,9 +141,14 @@ class AsyncLedger(AsyncConnection):
         limit: int = 50,
         cursor: str | None = None,
     ) -> JobPage:
+        """A page of jobs, newest first; `scan` is a uid or a scan_id."""
         return await self.run(self._commands.list_jobs(state, scan, tag, owner, limit, cursor))
 
     async def tick(self) -> None:
+        """Take jobs from silent workers, preempt batch jobs for live work, purge old jobs.
+
+        To be called every second.
+        """
         await self.run(self._commands.tick())
 
     async def events(
@@ -143,6 +159,11 @@ class AsyncLedger(AsyncConnection):
         wait_s: float = 0.0,
         limit: int = 1000,
     ) -> Events:
+        """Events after the one with id `after`, oldest first; "$" means from now on.
+
+        Waits up to `wait_s` for the first one. To follow without a gap, start from
+        `last_event_id()` and then give back the id of the last event received.
+        """
         after = await self.last_event_id() if after == "$" else after
         deadline = time.monotonic() + wait_s
         while True:
@@ -154,29 +175,17 @@ class AsyncLedger(AsyncConnection):
             after = read_to
 
     async def last_event_id(self) -> str:
+        """Id of the newest event, "0-0" before any."""
         return await self.run(self._commands.last_event_id())
 
     async def first_event_id(self) -> str:
+        """Id of the oldest event still kept, "0-0" before any."""
         return await self.run(self._commands.first_event_id())
 
     async def counts(self) -> dict[str, int]:
+        """How many events of each kind there were ever; ``ended:<state>`` and ``lost`` too."""
         return await self.run(self._commands.counts())
 
-    async def register_worker(
-        self,
-        worker: str,
-        device: str,
-        state: WorkerState,
-        job_id: str | None = None,
-        note: str = "",
-    ) -> None:
-        await self.run(self._commands.register_worker(worker, device, state, job_id, note))
-
     async def workers(self) -> Workers:
+        """Workers heard of within three leases."""
         return await self.run(self._commands.workers())
-
-    async def trigger_point(self, name: str) -> str | None:
-        return await self.run(self._commands.trigger_point(name))
-
-    async def set_trigger_point(self, name: str, value: str) -> None:
-        await self.run(self._commands.set_trigger_point(name, value))
