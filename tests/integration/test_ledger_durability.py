@@ -13,11 +13,12 @@ from tests.integration.own_server import OwnServer
 from tests.ledger_client import Ledger
 from tests.stack import free_port, wait_until
 
+from exitwave.api.server import _check_queue
 from exitwave.ledger import ServiceLedger, lua_functions
 from exitwave.ledger.control import ControlCommands
 from exitwave.schema.errors import LedgerUnavailable, UsageError
 from exitwave.schema.job import Job
-from exitwave.settings.service import LedgerSettings
+from exitwave.settings.service import LedgerSettings, Settings
 
 
 @contextmanager
@@ -190,17 +191,20 @@ def test_an_older_program_is_told_which_version_the_queue_speaks(
         ledger.list()
 
 
-def test_records_of_the_last_release_are_refused(tmp_path: Path) -> None:
+async def test_records_of_the_last_release_are_refused(tmp_path: Path) -> None:
     with own_server(tmp_path) as server, redis.Redis.from_url(server.uri) as raw:
         settings = settings_for(server.uri)
         last = str(lua_functions.VERSION - 1)
         raw.set(f"{{{settings.prefix}}}:version", last)
-        found = (
-            f"holds records of version {last}, .* speaks version {lua_functions.VERSION}; let"
-        )
+        found = f"records: found version {last}; expected version {lua_functions.VERSION},"
         with Ledger(settings) as ledger, pytest.raises(LedgerUnavailable, match=found):
             submit(ledger)
         assert raw.function_list() == []  # the last release can still finish its jobs
+        with pytest.raises(UsageError, match=found):
+            _check_queue(Settings(ledger=settings))
+        async with ServiceLedger(settings) as ledger_async:
+            with pytest.raises(UsageError, match=found):
+                await ledger_async.check_layout()
 
 
 def test_records_of_another_release_are_left_alone(tmp_path: Path) -> None:
@@ -210,7 +214,7 @@ def test_records_of_another_release_are_left_alone(tmp_path: Path) -> None:
         raw.function_load(older, replace=True)
         raw.zadd(f"{{{settings.prefix}}}:jobs", {"an old job": 1})
         with Ledger(settings) as ledger:
-            with pytest.raises(LedgerUnavailable, match="records of version 1"):
+            with pytest.raises(LedgerUnavailable, match="records: found version 1;"):
                 ledger.claim("w", "cpu")
             assert raw.function_list()[0][5] != lua_functions.SOURCE  # nobody else is shut out
             raw.function_load(lua_functions.SOURCE, replace=True)

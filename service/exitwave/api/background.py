@@ -42,17 +42,19 @@ async def keep_running(name: str, work: Callable[[], Coroutine[object, object, N
 async def tick_for_ever(ledger: ServiceLedger, lease_s: float) -> None:
     """Be the queue's clock: jobs of silent workers go back, an outage stops the clock.
 
-    A server that was away at the start, and turns out to lose what it accepts, ends the API.
+    A server that was away at the start, and turns out to lose what it accepts or to hold
+    records of another release, ends the API.
     """
     there, trusted = True, False
     while True:
         try:
             if not trusted:
+                await ledger.check_layout()
                 await ledger.check_durability()
                 trusted = True
             await ledger.tick()
         except UsageError as error:
-            _log.critical("ledger.not_durable", reason=str(error))
+            _log.critical("ledger.refused", reason=str(error))
             signal.raise_signal(signal.SIGTERM)
             return
         except LedgerUnavailable as error:

@@ -29,8 +29,8 @@ def run_api(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        There is no access key, the queue would lose what it accepts, the address cannot be
-        listened on, or the files for TLS cannot be used.
+        There is no access key, the queue would lose what it accepts or holds records of another
+        release, the address cannot be listened on, or the files for TLS cannot be used.
     """
     configure_logging(settings.log_level)
     certificate, key = tls_files(settings.api)
@@ -59,6 +59,7 @@ def run_api(settings: Settings) -> None:
 def _check_queue(settings: Settings) -> None:
     with BlockingServiceLedger(settings.ledger) as ledger:
         try:
+            ledger.check_layout()
             ledger.check_durability()
         except LedgerUnavailable as error:
             # Requests are answered by 503 until it is there; then it is asked again.

@@ -12,7 +12,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
+from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.service import LedgerSettings
 
 from . import durability, lua_functions
@@ -71,6 +71,23 @@ class Connection:
         except RedisError as error:
             raise _in_our_words(error) from error
         return command.parse(reply)
+
+    def check_layout(self) -> None:
+        """Refuse records of another release; to be called once, at start.
+
+        Later on they are as good as away: that release may be at work again.
+
+        Raises
+        ------
+        UsageError
+            The records are of another version.
+        """
+        try:
+            refusal = self._other_layout()
+        except RedisError as error:
+            raise _in_our_words(error) from error
+        if refusal:
+            raise UsageError(refusal)
 
     def check_durability(self) -> None:
         """Demand that accepted work survives the server; to be called once, at start.
@@ -131,11 +148,15 @@ class Connection:
 
     def _load_functions(self) -> None:
         if lua_functions.must_load(self._send(*lua_functions.LIST_COMMAND)):
-            version_key, jobs_key = self._layout
-            version, has_jobs = self._send("GET", version_key), self._send("EXISTS", jobs_key)
-            lua_functions.check_layout(version, bool(has_jobs))
+            if refusal := self._other_layout():
+                raise LedgerUnavailable(refusal)
             self._send(*lua_functions.load_command())
         self._ready = True
+
+    def _other_layout(self) -> str | None:
+        version_key, jobs_key = self._layout
+        version, has_jobs = self._send("GET", version_key), self._send("EXISTS", jobs_key)
+        return lua_functions.other_layout(version, bool(has_jobs))
 
     def _check_durability(self) -> None:
         try:
@@ -171,6 +192,14 @@ class AsyncConnection:
         except RedisError as error:
             raise _in_our_words(error) from error
         return command.parse(reply)
+
+    async def check_layout(self) -> None:
+        try:
+            refusal = await self._other_layout()
+        except RedisError as error:
+            raise _in_our_words(error) from error
+        if refusal:
+            raise UsageError(refusal)
 
     async def check_durability(self) -> None:
         try:
@@ -219,12 +248,16 @@ class AsyncConnection:
 
     async def _load_functions(self) -> None:
         if lua_functions.must_load(await self._send(*lua_functions.LIST_COMMAND)):
-            version_key, jobs_key = self._layout
-            version = await self._send("GET", version_key)
-            has_jobs = await self._send("EXISTS", jobs_key)
-            lua_functions.check_layout(version, bool(has_jobs))
+            if refusal := await self._other_layout():
+                raise LedgerUnavailable(refusal)
             await self._send(*lua_functions.load_command())
         self._ready = True
+
+    async def _other_layout(self) -> str | None:
+        version_key, jobs_key = self._layout
+        version = await self._send("GET", version_key)
+        has_jobs = await self._send("EXISTS", jobs_key)
+        return lua_functions.other_layout(version, bool(has_jobs))
 
     async def _check_durability(self) -> None:
         try:

@@ -76,8 +76,8 @@ def must_load(listing: Sequence[Sequence[object]]) -> bool:
     return code != SOURCE
 
 
-def check_layout(layout: str | None, has_jobs: bool) -> None:
-    """Refuse records of another release before its functions are replaced by ours.
+def other_layout(layout: str | None, has_jobs: bool) -> str | None:
+    """What to say of records of another release; None: they are ours, or there are none.
 
     Parameters
     ----------
@@ -86,18 +86,18 @@ def check_layout(layout: str | None, has_jobs: bool) -> None:
     has_jobs : bool
         Whether there are any; version 1 did not mark them.
 
-    Raises
-    ------
-    LedgerUnavailable
-        The records are of another version.
+    Returns
+    -------
+    str or None
     """
     found = layout or ("1" if has_jobs else str(VERSION))
-    if found != str(VERSION):
-        raise LedgerUnavailable(
-            f"the queue holds records of version {found}, and this program speaks version "
-            f"{VERSION}; let the release that made them finish its jobs, or give this one "
-            "another ledger.prefix"
-        )
+    if found == str(VERSION):
+        return None
+    return (
+        f"the queue's records: found version {found}; expected version {VERSION}, which this "
+        "program speaks. Let the release that made them finish its jobs, or give this one "
+        "another data_dir or ledger.prefix"
+    )
 
 
 def is_other_layout(error: Exception) -> bool:
