@@ -82,11 +82,11 @@ class WorkCommands(CommandBuilder):
         def parse(reply: Any) -> Job:
             check_job(reply, job_id)
             job = job_from_reply(reply[1], job_id)
-            holder = f" of {job.attempts[-1].worker}" if job.attempts else ""
+            owner = f" of {job.attempts[-1].worker}" if job.attempts else ""
             if reply[0] == "stale":
                 raise StaleAttempt(
                     f"job {job_id}: found attempt {attempt} of {worker} saying {outcome}, but "
-                    f"the job is {job.state} at attempt {job.attempt}{holder}; drop it"
+                    f"the job is {job.state} at attempt {job.attempt}{owner}; drop it"
                 )
             return job
 
