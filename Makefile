@@ -12,7 +12,7 @@ help:
 	@echo "make test                run every test (installs Chromium if there is none)"
 	@echo "make faults [ONLY=F1a,F6] [SEED=n]  break everything, write docs/faults.md"
 	@echo "make test-redis          run the queue's tests on Debian's Redis (installs it if missing)"
-	@echo "make lint                ruff, mypy --strict, import contracts, ESLint, tsc (gets node if missing)"
+	@echo "make lint                ruff, mypy --strict, import contracts, luacheck, ESLint, tsc (gets what is missing)"
 	@echo "make openapi             write docs/openapi.json, the description of the API"
 	@echo "make knobs               write docs/knobs.md, every knob of a recipe"
 	@echo "make schemas             write docs/schemas/, JSON schemas of recipes, profiles and settings"
@@ -58,6 +58,8 @@ lint: .venv/installed-test lint-web
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@deploy/get-luacheck
+	@$(BIN)/python deploy/lint_lua.py
 
 $(WEB_LINT)/node_modules/installed: $(WEB_LINT)/package-lock.json | .venv/bin/python
 	@deploy/get-node

@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 import redis
+from tests.ledger_client import Ledger
 from tests.live_job import LiveJob, claim, results_container, spec
 from tests.stack import TiledServer, answers, clean_environment, free_port, running, wait_until
 
-from exitwave.ledger import Ledger
 from exitwave.schema.job import Job
 from exitwave.settings.service import LedgerSettings
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tests.ledger_client import Ledger
 from tiled.client import from_uri
 
-from exitwave.ledger import Ledger
 from exitwave.schema.errors import LedgerUnavailable
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Failure, Job, JobSpec, Progress, Quality, Result, ScanRef
@@ -75,12 +75,12 @@ class LiveJob:
     arrays: dict[str, Any] = field(default_factory=dict)
 
     def keep_lease(self) -> None:
-        """Beat each second, as an agent does, however long a picture takes; until the end."""
+        """Send heartbeats as an agent does, however long a picture takes; until the end."""
         signal = "go"
         while signal != "stale":
             time.sleep(1.0)
             with suppress(LedgerUnavailable):  # a test may have taken the server away
-                signal = self.ledger.beat(self.job.id, self.job.attempt, "test-worker")
+                signal = self.ledger.heartbeat(self.job.id, self.job.attempt, "test-worker")
 
     def open_node(self) -> None:
         """The attempt's node and its empty ``live`` container."""
@@ -119,7 +119,7 @@ class LiveJob:
             complete=False,
         )
 
-    def paint(self, epoch: int, *, beat: bool = True, border: int = 20) -> None:
+    def paint(self, epoch: int, *, heartbeat: bool = True, border: int = 20) -> None:
         """Progress row first, then the pictures of that epoch; `border` px are unvisited."""
         self.epoch, self.version = epoch, self.version + 1
         row = [[epoch, 100.0 / epoch, 90.0 / epoch, 1.0, 0.25, self.version]]
@@ -138,10 +138,10 @@ class LiveJob:
             progress.patch(np.array(row), offset=(self.version - 1,), extend=True)
             self.arrays["object"].write(live_object(epoch, border=border))
             self.arrays["probe"].write(live_probe())
-        if beat:
-            self.beat()
+        if heartbeat:
+            self.heartbeat()
 
-    def beat(self) -> str:
+    def heartbeat(self) -> str:
         progress = Progress(
             phase="reconstructing",
             epoch=self.epoch,
@@ -149,7 +149,7 @@ class LiveJob:
             loss=1.0,
             seconds_per_epoch=0.25,
         )
-        return self.ledger.beat(self.job.id, self.job.attempt, "test-worker", progress)
+        return self.ledger.heartbeat(self.job.id, self.job.attempt, "test-worker", progress)
 
     def succeed(self, quality: Quality | None = None, **judged: Any) -> None:
         """`judged`: verdict, preparation, start."""
@@ -189,8 +189,8 @@ def results_container(uri: str, api_key: str) -> Any:
 
 
 def keep_alive(live: LiveJob, seconds: float) -> None:
-    """Beat for a while."""
+    """Send heartbeats for a while."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        live.beat()
+        live.heartbeat()
         time.sleep(0.5)

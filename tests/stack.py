@@ -17,10 +17,10 @@ from pathlib import Path
 import h5py
 import httpx
 import yaml
+from tests.ledger_client import Ledger
 
 from exitwave.beamline.recorded import DEMO_SCAN
 from exitwave.client import Client
-from exitwave.ledger import Ledger
 from exitwave.local import processes
 from exitwave.local.valkey import ValkeyServer, prepare_valkey
 from exitwave.schema.worker import WorkerInfo

@@ -218,11 +218,11 @@ def test_cancel_asks_first_and_then_reaches_the_worker(
     page.get_by_test_id("cancel").click()
     page.get_by_role("button", name="Keep it").click()
     expect(page.get_by_test_id("confirm")).to_be_hidden()
-    assert job.beat() == "go"
+    assert job.heartbeat() == "go"
     page.get_by_test_id("cancel").click()
     page.get_by_test_id("confirm-cancel").click()
     expect(page.get_by_test_id("job-state")).to_have_text("cancelling")
-    assert job.beat() == "cancel"
+    assert job.heartbeat() == "cancel"
     job.cancelled()
     expect(page.get_by_test_id("job-state")).to_have_text("cancelled")
     expect(page.get_by_test_id("cancel")).to_be_hidden()

@@ -110,7 +110,7 @@ def _where(entry: Any) -> str:
 
 def _furnish(api: Api, scans: Iterable[str]) -> None:
     """Something of every kind to be found: jobs in each state, a worker."""
-    api.ledger.presence("worker", "cpu", "idle")
+    api.ledger.register_worker("worker", "cpu", "idle")
     for scan in scans:
         api.submit(scan=scan, tags=["there"])
     job = api.ledger.claim("worker", "cpu")

@@ -25,7 +25,7 @@ LONG = ["seconds:120", "epochs:120", "batches:4"]
 
 
 def cancel(seed: int) -> Measured:
-    """Cancel: queued < 0.2 s; running and during a yield < one batch + 0.5 s; hung engine,
+    """Cancel: queued < 0.2 s; running and during a preemption < one batch + 0.5 s; hung engine,
     reading and writing with Tiled away < grace (10 s) + 2 s; twice and after the end: terminal
     stays
     """
@@ -114,10 +114,13 @@ class Light(Cancels):
     """With a body whose batches take a known time."""
 
     def run(self, folder: Path, *, repeats: int, grace_s: float) -> None:
-        settings = {"WORKER__CANCEL_GRACE_S": str(grace_s), "LEDGER__MIN_RUN_S": "0"}
+        settings = {
+            "WORKER__CANCEL_GRACE_S": str(grace_s),
+            "LEDGER__MIN_RUN_BEFORE_PREEMPT_S": "0",
+        }
         with rig(folder, **settings) as r, self.served(r):
             self._queued_and_running(repeats)
-            self._during_a_yield(repeats)
+            self._during_a_preemption(repeats)
             self._hung(grace_s)
             job_id = r.submit(["seconds:0.2"])
             self.goes_on(job_id)
@@ -142,20 +145,20 @@ class Light(Cancels):
         self.report("running", running_s, BATCH_S + TO_CANCEL_S)
         self.report("running, asked three times", twice_s, BATCH_S + TO_CANCEL_S)
 
-    def _during_a_yield(self, repeats: int) -> None:
+    def _during_a_preemption(self, repeats: int) -> None:
         r, took_s = self.rig, []
         for _ in range(repeats):
-            # An epoch of 10 s: the order to yield stands for that long.
+            # An epoch of 10 s: the order to preempt it stands for that long.
             batch = r.submit(["seconds:100", "epochs:10", "batches:40"])
             r.until(batch, lambda job: job.progress is not None)
             live = r.submit(["seconds:0.2"], priority=0)
-            r.until(batch, lambda job: job.yield_requested)
+            r.until(batch, lambda job: job.preempt_requested)
             time.sleep(0.3)  # the engine knows it
             took_s.append(self.took_s(batch))
             self.goes_on(live)
-            yields = r.ledger.get(batch).yields
-            self.found.demand(yields == 0, "it yielded although it was cancelled")
-        self.report("during a yield", took_s, BATCH_S + TO_CANCEL_S)
+            preemptions = r.ledger.get(batch).preemptions
+            self.found.demand(preemptions == 0, "it was preempted although it was cancelled")
+        self.report("during a preemption", took_s, BATCH_S + TO_CANCEL_S)
 
     def _hung(self, grace_s: float) -> None:
         r = self.rig

@@ -39,7 +39,7 @@ def disturbed(
 ) -> Measured:
     """Without `within_s` no speed is demanded."""
     found, chance = Findings(), random.Random(seed)
-    patience = {"LEDGER__LEASE_S": str(lease_s), "LEDGER__MAX_LOST": "20"}
+    patience = {"LEDGER__LEASE_S": str(lease_s), "LEDGER__MAX_LOST_ATTEMPTS": "20"}
     with rig(folder, **patience) as r:
         r.tick()
         trees = [r.worker(f"w{k}", wait=False) for k in range(workers)]

@@ -45,7 +45,7 @@ def disturbed(
     recipes = [recipe(epochs + 5 * kind, seed=kind) for kind in range(kinds)]
     settings = {
         "LEDGER__LEASE_S": str(lease_s),
-        "LEDGER__MAX_LOST": "20",
+        "LEDGER__MAX_LOST_ATTEMPTS": "20",
         "WORKER__CHECKPOINT_S": str(CHECKPOINT_S),
     }
 

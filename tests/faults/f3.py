@@ -17,7 +17,7 @@ from exitwave.schema.job import Event
 
 
 def zombie(seed: int) -> Measured:
-    """Zombie (a tree stopped for 3 leases, then continued): late finish refused and recorded,
+    """Zombie (a tree stopped for 3 leases, then continued): stale finish refused and recorded,
     result untouched
     """
     with scratch() as folder, site(folder / "tiled") as place:
@@ -41,17 +41,17 @@ def frozen(folder: Path, *, leases: float, lease_s: float) -> Measured:
         (done,) = r.until_ended([job_id], within_s=leases * lease_s + 60)
         time.sleep(max(0.0, frozen_s + leases * lease_s - time.monotonic()))
         first.thaw()
-        late = _late(r, job_id)
+        stale = _stale(r, job_id)
         after = r.ledger.get(job_id)
         judge(r, [job_id], found)
         runs = sum(e.what == "end" for e in r.executions())
         reason = after.attempts[0].reason
-        found.say(f"{runs} runs came to their end, {len(late)} late finish recorded")
+        found.say(f"{runs} runs came to their end, {len(stale)} stale finish recorded")
         found.demand(done.attempt == 2, f"the other worker did not take over: {done.attempts}")
         found.demand(
             runs == 2, f"{runs} runs came to their end: the zombie did not finish late"
         )
-        found.demand(len(late) == 1, f"{len(late)} events say late, 1 wanted")
+        found.demand(len(stale) == 1, f"{len(stale)} events say stale, 1 wanted")
         found.demand("refused" in reason, f"attempt 1 says {reason!r}, not that it was refused")
         found.demand(
             (after.state, after.result) == (done.state, done.result),
@@ -83,23 +83,25 @@ def frozen_with_its_result(
         time.sleep(max(0.0, frozen_s + leases * lease_s - time.monotonic()))
         before = place.final(done.result)
         first.thaw()
-        late = _late(r, job_id)
+        stale = _stale(r, job_id)
         time.sleep(2.0)  # should it do any harm now
         after = r.ledger.get(job_id)
         node = "" if done.result is None else done.result.node
-        found.say(f"final {node.rpartition('/')[2]} in Tiled, {len(late)} late finish recorded")
+        found.say(
+            f"final {node.rpartition('/')[2]} in Tiled, {len(stale)} stale finish recorded"
+        )
         found.demand(node.endswith("/a2"), f"the final is {node}, attempt 2's wanted")
-        found.demand(len(late) == 1, f"{len(late)} events say late, 1 wanted")
+        found.demand(len(stale) == 1, f"{len(stale)} events say stale, 1 wanted")
         found.demand(after.result == done.result, f"the result is {after.result} now")
         found.demand(same(before, place.final(after.result)), "the final's arrays changed")
     return found.measured()
 
 
-def _late(r: Rig, job_id: str) -> list[Event]:
+def _stale(r: Rig, job_id: str) -> list[Event]:
     """Events that say that a finish was refused; waits a while for the first one."""
     deadline = time.monotonic() + 60
     while True:
-        late = [event for event in r.events(job_id) if event.kind == "late"]
-        if late or time.monotonic() > deadline:
-            return late
+        stale = [event for event in r.events(job_id) if event.kind == "stale"]
+        if stale or time.monotonic() > deadline:
+            return stale
         time.sleep(0.2)

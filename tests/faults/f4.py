@@ -38,7 +38,7 @@ def outages_of(
             for s in away_s
         ]
         jobs = [_begun(r, s + remains_s) for r, s in zip(rigs, away_s, strict=True)]
-        time.sleep(chance.uniform(0.0, 1.0))  # anywhere between two beats
+        time.sleep(chance.uniform(0.0, 1.0))  # anywhere between two heartbeats
         gone_s = time.monotonic()
         for r in rigs:
             r.server.kill()

@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy, proxy_to
 from exitwave.schema.errors import TransitionNotAllowed
 
 BATCH_S = 0.25
-BEAT_S = 1.0
+HEARTBEAT_INTERVAL_S = 1.0
 
 Way = Literal["cut", "silence"]
 """Connections break and new ones are refused, or stay and fall silent."""
@@ -24,10 +24,12 @@ Way = Literal["cut", "silence"]
 
 def cut_off(seed: int) -> Measured:
     """A worker cut off for 3 leases by a TCP proxy: one final; once its attempt has been
-    replaced its engine stops within one beat + one batch of the link's return
+    replaced its engine stops within one heartbeat + one batch of the link's return
     """
     with scratch() as folder:
-        return cut_off_for(folder, leases=3.0, lease_s=15.0, limit_s=BEAT_S + BATCH_S)
+        return cut_off_for(
+            folder, leases=3.0, lease_s=15.0, limit_s=HEARTBEAT_INTERVAL_S + BATCH_S
+        )
 
 
 def cut_off_for(

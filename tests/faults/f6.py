@@ -43,7 +43,10 @@ def killed(
     """One job, its engine killed some time after so many checkpoints of each attempt."""
     found, chance = Findings(), random.Random(seed)
     found.say(f"checkpoints every {checkpoint_s:.0f} s")
-    settings = {"WORKER__CHECKPOINT_S": str(checkpoint_s), "LEDGER__MAX_LOST": str(kills + 1)}
+    settings = {
+        "WORKER__CHECKPOINT_S": str(checkpoint_s),
+        "LEDGER__MAX_LOST_ATTEMPTS": str(kills + 1),
+    }
     with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
         r.tick()
         worker = r.worker("w1")

@@ -33,7 +33,7 @@ def killed(
         r.until_listed(*second)
         killed_at = {}
         for worker in first:
-            time.sleep(chance.uniform(0.0, 1.0))  # anywhere between two beats
+            time.sleep(chance.uniform(0.0, 1.0))  # anywhere between two heartbeats
             worker.kill()
             killed_at[holder[worker.name]] = time.time()
         for job_id in jobs:

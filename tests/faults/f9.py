@@ -18,7 +18,7 @@ from tests.faults.real import Site, recipe, site
 from exitwave.schema.job import Event, Job
 
 EPOCH_S = 1.0
-LONGEST_WAIT_S = 5.0
+STARVATION_LIMIT_S = 5.0
 CLAIMS_PER_STARVED = 10
 """Of so many claims in a row one is a batch job's, while one has waited for too long."""
 
@@ -56,7 +56,7 @@ def interrupted(
     Without `start_s` it does not matter when they start.
     """
     chance = random.Random(seed)
-    with rig(folder, LEDGER__MIN_RUN_S=str(min_run_s)) as r:
+    with rig(folder, LEDGER__MIN_RUN_BEFORE_PREEMPT_S=str(min_run_s)) as r:
         r.tick()
         trees = [r.worker(f"w{k}", wait=False) for k in range(workers)]
         r.until_listed(*trees)
@@ -108,8 +108,8 @@ def _starts(r: Rig, live: Sequence[str], found: Findings, start_s: float | None)
 
 
 def _went_on(r: Rig, jobs: Sequence[Job], found: Findings, min_run_s: float) -> None:
-    """What making way cost the batch jobs."""
-    yields = sum(job.yields for job in jobs)
+    """What preemption cost the batch jobs."""
+    preemptions = sum(job.preemptions for job in jobs)
     lost = sum(job.lost for job in jobs)
     outcomes = Counter(a.outcome for job in jobs for a in job.attempts)
     events = r.events()
@@ -117,21 +117,25 @@ def _went_on(r: Rig, jobs: Sequence[Job], found: Findings, min_run_s: float) -> 
     overtaken = _overtaken(events, [job.id for job in jobs])
     ran_s = _run_before_order(events)
     found.say(
-        f"{yields} yields (at most {max(job.yields for job in jobs)} of a job), {lost} losses, "
-        f"at most {max(repeated)} epochs done twice by a job, {overtaken} overtaken by a later "
-        f"batch job, told to yield after {min(ran_s, default=0.0):.1f} s at the earliest"
+        f"{preemptions} preemptions (at most {max(job.preemptions for job in jobs)} of a job), "
+        f"{lost} losses, at most {max(repeated)} epochs done twice by a job, {overtaken} "
+        f"overtaken by a later batch job, preempted after {min(ran_s, default=0.0):.1f} s "
+        "at the earliest"
     )
-    found.demand(yields > 0, "no batch job made way")
-    found.demand(lost == 0, f"{lost} yields counted as losses")
-    found.demand(outcomes["yielded"] == yields, f"{yields} yields, but attempts: {outcomes}")
+    found.demand(preemptions > 0, "no batch job was preempted")
+    found.demand(lost == 0, f"{lost} preemptions counted as losses")
     found.demand(
-        all(again <= job.yields for again, job in zip(repeated, jobs, strict=True)),
-        f"epochs done twice: {repeated}; at most one for each yield wanted",
+        outcomes["preempted"] == preemptions,
+        f"{preemptions} preemptions, but attempts: {outcomes}",
+    )
+    found.demand(
+        all(again <= job.preemptions for again, job in zip(repeated, jobs, strict=True)),
+        f"epochs done twice: {repeated}; at most one for each preemption wanted",
     )
     found.demand(overtaken == 0, f"{overtaken} jobs did not go back to their own place")
     found.demand(
         all(s >= min_run_s for s in ran_s),
-        f"told to yield after {min(ran_s, default=0.0):.2f} s, >= {min_run_s:g} s wanted",
+        f"preempted after {min(ran_s, default=0.0):.2f} s, >= {min_run_s:g} s wanted",
     )
 
 
@@ -148,7 +152,7 @@ def _overtaken(events: Sequence[Event], batch: Sequence[str]) -> int:
     for event in events:
         if event.job_id not in place:
             continue
-        if event.kind == "yielded":
+        if event.kind == "preempted":
             waiting.add(event.job_id)
         elif event.kind == "started":
             waiting.discard(event.job_id)
@@ -157,12 +161,12 @@ def _overtaken(events: Sequence[Event], batch: Sequence[str]) -> int:
 
 
 def _run_before_order(events: Sequence[Event]) -> list[float]:
-    """How long each attempt had run when it was told to yield."""
+    """How long each attempt had run when it was to be preempted."""
     started = {(e.job_id, e.attempt): e.at for e in events if e.kind == "started"}
     return [
         (e.at - started[e.job_id, e.attempt]).total_seconds()
         for e in events
-        if e.kind == "yield_requested"
+        if e.kind == "preempt_requested"
     ]
 
 
@@ -170,7 +174,7 @@ def checkpointed(
     folder: Path, place: Site, found: Findings, *, live_jobs: int = 3, min_run_s: float = 5.0
 ) -> None:
     """The same with a real reconstruction, which goes on from its checkpoint."""
-    settings = {"LEDGER__MIN_RUN_S": str(min_run_s)}
+    settings = {"LEDGER__MIN_RUN_BEFORE_PREEMPT_S": str(min_run_s)}
     with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
         r.tick()
         r.worker("w")
@@ -201,11 +205,11 @@ def checkpointed(
     )
     found.demand(
         all(again is not None and again <= 1 for again in repeated),
-        f"a real run repeated {repeated} epochs, at most one for each yield wanted",
+        f"a real run repeated {repeated} epochs, at most one for each preemption wanted",
     )
     found.demand(
-        (stopped.lost, stopped.yields) == (0, live_jobs),
-        f"a real run: {stopped.yields} yields, {stopped.lost} losses",
+        (stopped.lost, stopped.preemptions) == (0, live_jobs),
+        f"a real run: {stopped.preemptions} preemptions, {stopped.lost} losses",
     )
 
 
@@ -218,7 +222,7 @@ def _computing(attempt: int) -> Callable[[Job], object]:
 
 def flooded(folder: Path, found: Findings, *, live_jobs: int = 60, batch_jobs: int = 4) -> None:
     """One worker, and live work without end: batch work that waits gets its share."""
-    with rig(folder, LEDGER__LONGEST_WAIT_S=str(LONGEST_WAIT_S)) as r:
+    with rig(folder, LEDGER__STARVATION_LIMIT_S=str(STARVATION_LIMIT_S)) as r:
         r.tick()
         r.worker("w")
         r.ledger.pause_queue()
@@ -227,13 +231,13 @@ def flooded(folder: Path, found: Findings, *, live_jobs: int = 60, batch_jobs: i
         r.ledger.resume_queue()
         jobs = r.until_ended(batch + live, within_s=600)
         events = r.events()
-        starved = {job.id: job.submitted_at.timestamp() + LONGEST_WAIT_S for job in jobs}
+        overdue = {job.id: job.submitted_at.timestamp() + STARVATION_LIMIT_S for job in jobs}
         in_a_row, longest = 0, 0
         left = set(batch)
         for event in events:
             if event.kind != "started":
                 continue
-            waits = [j for j in left if starved[j] < event.at.timestamp()]
+            waits = [j for j in left if overdue[j] < event.at.timestamp()]
             in_a_row = in_a_row + 1 if event.job_id in live and waits else 0
             longest = max(longest, in_a_row)
             left.discard(event.job_id)

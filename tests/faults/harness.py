@@ -29,9 +29,9 @@ from tests.faults.children import Api, Child, Worker
 from tests.faults.light_body import BODY, LOG_VARIABLE, Entry, read_log
 from tests.integration.api_process import KEY
 from tests.integration.own_server import OwnServer
+from tests.ledger_client import Ledger
 from tests.stack import clean_environment, exitwave, free_port, tail, wait_until
 
-from exitwave.ledger import Ledger
 from exitwave.local import processes
 from exitwave.schema.errors import LedgerUnavailable
 from exitwave.schema.job import Event, Job, JobSpec, ScanRef
@@ -87,7 +87,7 @@ class Rig:
         return self.server.uri.removeprefix("unix://").partition("?")[0]
 
     def worker(self, name: str, *, wait: bool = True, **settings: str) -> Worker:
-        """Start one more worker; further settings as in ``WORKER__BEAT_S="0.3"``."""
+        """Start one more worker; further settings as in ``WORKER__PUBLISH_S="0.3"``."""
         env = self._environment({"WORKER__NAME": name, **settings})
         child = Worker(exitwave("worker"), env, self.folder, name)
         self.children.append(child)

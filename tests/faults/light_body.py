@@ -26,8 +26,8 @@ from exitwave.settings.service import Settings
 from exitwave.worker.control import (
     Control,
     JobCancelledError,
+    JobPreemptedError,
     JobStoppedError,
-    JobYieldedError,
 )
 
 LOG_VARIABLE = "FAULTS_EXECUTION_LOG"
@@ -36,7 +36,7 @@ BODY = "tests.faults.light_body:LightBody"
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the log. `what`: start, epoch, end, yielded, stopped or cancelled."""
+    """One line of the log. `what`: start, epoch, end, preempted, stopped or cancelled."""
 
     job: str
     attempt: int
@@ -94,9 +94,9 @@ class LightBody:
         kept = self._log.with_name(f"{job.id}.epoch")
         try:
             epochs = run.from_epoch(int(kept.read_text()) if kept.exists() else 0)
-        except JobYieldedError:
+        except JobPreemptedError:
             kept.write_text(str(run.epoch))
-            self._note(job, "yielded", run.epoch)
+            self._note(job, "preempted", run.epoch)
             raise
         except JobCancelledError:
             self._note(job, "cancelled", run.epoch)
@@ -143,13 +143,13 @@ class _Run:
             try:
                 for _ in range(self._plan.batches):
                     time.sleep(epoch_s / self._plan.batches)
-                    self._tell(said, JobYieldedError)
+                    self._tell(said, JobPreemptedError)
                 self.epoch += 1
                 self._note("epoch", self.epoch)
                 last = self.epoch == self._plan.epochs
                 phase = "writing" if last else "reconstructing"
                 said = said.model_copy(update={"epoch": self.epoch, "phase": phase})
-                self._tell(said, *([JobYieldedError, JobStoppedError] if last else []))
+                self._tell(said, *([JobPreemptedError, JobStoppedError] if last else []))
             except JobStoppedError:
                 break
             if self.epoch == max(1, self._plan.epochs // 2):
@@ -158,7 +158,7 @@ class _Run:
 
     def _tell(self, said: Progress, *bears: type[Exception]) -> None:
         if "deaf" in self._plan.flags:
-            bears = (JobCancelledError, JobStoppedError, JobYieldedError)
+            bears = (JobCancelledError, JobStoppedError, JobPreemptedError)
         try:
             self._control(said)
         except bears:

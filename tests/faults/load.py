@@ -24,7 +24,7 @@ from tests.integration.api_process import KEY, running_api
 from tests.stack import running_tiled, running_valkey, short_scan
 
 from exitwave.beamline.play import play
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import JobSpec
 from exitwave.settings.service import LedgerSettings, Settings
 
@@ -92,7 +92,7 @@ async def _requests(
 async def _ledger_alone(
     settings: LedgerSettings, spec: JobSpec, rate_per_s: float, seconds: float
 ) -> list[float]:
-    async with AsyncLedger(settings) as ledger:
+    async with ServiceLedger(settings) as ledger:
 
         async def send(number: int) -> None:
             await ledger.submit(spec, owner="load", idempotency_key=uuid.uuid4().hex)

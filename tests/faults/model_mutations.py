@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import pytest
 from tests.integration.ledger_machine import run_model
 
-from exitwave.ledger import library
+from exitwave.ledger import lua_functions
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A text of ``ledger.lua`` and what stands there instead."""
+    """A text of the ledger's functions and what stands there instead."""
 
     right: str
     wrong: str
@@ -32,9 +32,8 @@ BUGS: dict[str, Bug] = {
         "  emit(root, job, kind)\n",
     ),
     "cancel leaves the job in ready": Bug(
-        "local function end_job(root, job, now, state, verdict)\n"
-        "  out_of_ready(root, job.id)\n",
-        "local function end_job(root, job, now, state, verdict)\n",
+        "  set_state(root, job, state)\n  out_of_ready(root, job.id)\n",
+        "  set_state(root, job, state)\n",
     ),
     "reprioritise requeues a running job": Bug(
         "  elseif job.state == 'queued' then\n    make_ready(root, job, since",
@@ -44,14 +43,15 @@ BUGS: dict[str, Bug] = {
         "if now < last or now - last > policy.lease / 2 then", "if now < last then"
     ),
     "a claim whose reply was lost takes a second job": Bug(
-        "if redis.call('HGET', job.key, 'holder') == holder then", "if false then"
+        "if redis.call('HGET', job.key, 'owner_instance') == owner_instance then",
+        "if false then",
     ),
-    "a job that is held back is claimed": Bug(
-        "  if args[2] == '1' and not paused then\n    out_of_ready(root, job.id)\n",
-        "  if args[2] == '1' and not paused then\n",
+    "a paused job is claimed": Bug(
+        "  if args.paused and not paused then\n    out_of_ready(root, job.id)\n",
+        "  if args.paused and not paused then\n",
     ),
-    "a yield counts as a loss": Bug(
-        "    redis.call('HINCRBY', job.key, 'yields', 1)\n",
+    "a preemption counts as a loss": Bug(
+        "    redis.call('HINCRBY', job.key, 'preemptions', 1)\n",
         "    redis.call('HINCRBY', job.key, 'lost', 1)\n",
     ),
     "a deleted job stays in an index": Bug(
@@ -69,14 +69,14 @@ STEPS = 40
 @contextmanager
 def planted(name: str) -> Iterator[None]:
     """The ledger of this process brings functions with that bug to its server."""
-    bug, right = BUGS[name], library.SOURCE
+    bug, right = BUGS[name], lua_functions.SOURCE
     if right.count(bug.right) != 1:
-        raise LookupError(f"bug {name!r}: its place is no longer once in ledger.lua")
-    library.SOURCE = right.replace(bug.right, bug.wrong)
+        raise LookupError(f"bug {name!r}: its place is no longer once in ledger/lua")
+    lua_functions.SOURCE = right.replace(bug.right, bug.wrong)
     try:
         yield
     finally:
-        library.SOURCE = right
+        lua_functions.SOURCE = right
 
 
 def run_planted(name: str, *, random_seed: int | None = None) -> tuple[bool, float]:

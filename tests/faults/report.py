@@ -41,7 +41,7 @@ _NOTES = """\
   recipe are compared with one that nobody disturbed, at one thread each.
 - F5 cuts in two ways: connections break and new ones are refused, or all stay and fall silent.
 - F6 counts epochs by what the ledger had heard last, and seconds from the checkpoint's file to
-  the kill. `max_lost` is raised in F1a, F1b and F6.
+  the kill. `max_lost_attempts` is raised in F1a, F1b and F6.
 - F9 counts from the submission to the first line of the live job's own run. Its live jobs come
   further apart than the minimum run time: where every batch attempt is younger than that, a
   live job waits until one is not (tried at 6.5 to 8.5 s with batch jobs of 24 s, where such

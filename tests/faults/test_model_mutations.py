@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.faults.model_mutations import BUGS, planted, run_planted
 
-from exitwave.ledger import library
+from exitwave.ledger import lua_functions
 
 DEMANDED = {
     "no fence": 4,
@@ -24,7 +24,7 @@ def test_the_model_catches_a_planted_bug(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUGS)
 def test_every_bug_still_has_its_place(name: str) -> None:
-    right = library.SOURCE
+    right = lua_functions.SOURCE
     with planted(name):
-        assert right != library.SOURCE
-    assert right == library.SOURCE
+        assert right != lua_functions.SOURCE
+    assert right == lua_functions.SOURCE

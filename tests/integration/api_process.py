@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.ledger_client import Ledger
 from tests.stack import clean_environment, free_port, running, tail, wait_until
 
-from exitwave.ledger import Ledger
 from exitwave.settings.service import LedgerSettings, TiledSettings
 
 KEY = "sesame-3f9a"

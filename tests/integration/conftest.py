@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.integration.api_process import Api, nowhere, running_api
 from tests.integration.ledger_bench import settings_for
+from tests.ledger_client import Ledger
 from tests.stack import TiledServer
 
 from exitwave.beamline.play import PlayedScan, play
-from exitwave.ledger import Ledger
 from exitwave.schema.job import ScanRef
 from exitwave.settings.service import LedgerSettings, Settings
 

@@ -13,7 +13,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from exitwave.ledger import Ledger
+from tests.ledger_client import Ledger
+
 from exitwave.schema.job import Job, JobSpec, Progress, Result, ScanRef
 from exitwave.settings.service import LedgerSettings
 
@@ -27,10 +28,16 @@ def spec(scan: str = "s", priority: int = 5, tags: list[str] | None = None) -> J
 
 
 def settings_for(
-    uri: str, lease_s: float = 30.0, max_lost: int = 3, **more: float
+    uri: str, lease_s: float = 30.0, max_lost_attempts: int = 3, **more: float
 ) -> LedgerSettings:
     prefix = f"t{uuid.uuid4().hex[:12]}"
-    values = {"uri": uri, "prefix": prefix, "lease_s": lease_s, "max_lost": max_lost, **more}
+    values = {
+        "uri": uri,
+        "prefix": prefix,
+        "lease_s": lease_s,
+        "max_lost_attempts": max_lost_attempts,
+        **more,
+    }
     return LedgerSettings.model_validate(values)
 
 
@@ -73,7 +80,7 @@ def measure(jobs: int = 2000) -> list[tuple[str, float, float]]:
                     job = claim(ledger)
                     times.setdefault("claim", []).append((time.perf_counter() - began) * 1000)
                     said = Progress(phase="reconstructing", epoch=epoch)
-                    timed("beat", lambda j=job, s=said: ledger.beat(j.id, 1, "w", s))
+                    timed("heartbeat", lambda j=job, s=said: ledger.heartbeat(j.id, 1, "w", s))
                     timed(
                         "finish",
                         lambda j=job: ledger.finish(j.id, 1, "w", "succeeded", result=RESULT),

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from tests.integration.ledger_model import (
     LEASE_S,
-    MAX_LOST,
-    MAX_YIELDS,
-    MIN_RUN_S,
+    MAX_LOST_ATTEMPTS,
+    MAX_PREEMPTIONS,
+    MIN_RUN_BEFORE_PREEMPT_S,
     WORKERS,
     Model,
     Modelled,
     check_same,
 )
 from tests.integration.own_server import OwnServer
+from tests.ledger_client import Ledger
 
-from exitwave.ledger import Ledger
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import TRANSITIONS, JobState
 from exitwave.settings.service import LedgerSettings
@@ -39,16 +39,16 @@ class ComparedLedger(RuleBasedStateMachine):
             "uri": self.server.uri,
             "prefix": self.prefix,
             "lease_s": LEASE_S,
-            "max_lost": MAX_LOST,
-            "max_yields": MAX_YIELDS,
-            "min_run_s": MIN_RUN_S,
+            "max_lost_attempts": MAX_LOST_ATTEMPTS,
+            "max_preemptions": MAX_PREEMPTIONS,
+            "min_run_before_preempt_s": MIN_RUN_BEFORE_PREEMPT_S,
         }
         configured = LedgerSettings.model_validate(values)
         self.raw = redis.Redis.from_url(self.server.uri, decode_responses=True)
         self.api = Ledger(configured)
         self.workers = {name: Ledger(configured) for name in WORKERS}
         for name, ledger in self.workers.items():
-            ledger.presence(name, "cpu", "idle")
+            ledger.register_worker(name, "cpu", "idle")
         self.model = Model()
 
     def key(self, name: str) -> str:
@@ -77,12 +77,12 @@ class ComparedLedger(RuleBasedStateMachine):
         found = dict(zip(expected, pipeline.execute(), strict=True))
         for name, members in expected.items():
             assert set(found[name]) == {job.id for job in members}, name
-        in_order = sorted(expected["ready"], key=lambda job: job.place)
+        in_order = sorted(expected["ready"], key=lambda job: job.score)
         assert found["ready"] == [job.id for job in in_order]
         places = [*found["ready"], *found["paused"], *found["leased"], *found["ended"]]
         assert sorted(places) == sorted(self.model.jobs)
         page = self.api.list(limit=200)
-        assert page.damaged == []
+        assert page.corrupt == []
         assert [job.id for job in page.jobs] == [
             job.id for job in sorted(expected["jobs"], key=lambda job: -job.seq)
         ]

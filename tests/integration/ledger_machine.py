@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from tests.integration.ledger_check import ComparedLedger
 from tests.integration.ledger_model import (
     LEASE_S,
-    MIN_RUN_S,
+    MIN_RUN_BEFORE_PREEMPT_S,
     OWNERS,
     TAGS,
     WORKERS,
@@ -53,7 +53,7 @@ class LedgerMachine(ComparedLedger):
         may = worker not in self.model.draining and not self.model.queue_paused
         waiting = sorted(
             (job for job in self.model.jobs.values() if job.waits and may),
-            key=lambda job: job.place,
+            key=lambda job: job.score,
         )
         expected = next(iter(held or waiting), None)
         job = self.workers[worker].claim(worker, "cpu")
@@ -64,13 +64,13 @@ class LedgerMachine(ComparedLedger):
 
     @precondition(lambda self: self.model.running())
     @rule(data=st.data(), epoch=st.integers(0, 3))
-    def beat(self, data: st.DataObject, epoch: int) -> None:
+    def heartbeat(self, data: st.DataObject, epoch: int) -> None:
         job = self.pick(data, JobState.RUNNING)
-        said = self.api.beat(job.id, job.attempt, job.worker, Progress(epoch=epoch))
+        said = self.api.heartbeat(job.id, job.attempt, job.worker, Progress(epoch=epoch))
         wishes = [
             ("cancel", job.cancel),
             ("stop", job.stop),
-            ("yield", job.yielding),
+            ("preempt", job.preempting),
             ("go", True),
         ]
         assert said == next(signal for signal, wished in wishes if wished)
@@ -78,14 +78,14 @@ class LedgerMachine(ComparedLedger):
     @precondition(lambda self: self.model.running())
     @rule(
         data=st.data(),
-        outcome=st.sampled_from(["succeeded", "failed", "cancelled", "lost", "yielded"]),
+        outcome=st.sampled_from(["succeeded", "failed", "cancelled", "lost", "preempted"]),
     )
     def finish(self, data: st.DataObject, outcome: Outcome) -> None:
         job = self.pick(data, JobState.RUNNING)
         if outcome == "lost":
-            self.model.lose(job)
-        elif outcome == "yielded":
-            job.yields += 1
+            self.model.requeue_lost(job)
+        elif outcome == "preempted":
+            job.preemptions += 1
             self.model.requeue(job)
         else:
             job.end(JobState(outcome))
@@ -93,18 +93,18 @@ class LedgerMachine(ComparedLedger):
             found = self.api.finish(job.id, job.attempt, job.worker, outcome)
             check_same(found, job)
 
-    @precondition(lambda self: any(job.yielding for job in self.model.running()))
+    @precondition(lambda self: any(job.preempting for job in self.model.running()))
     @rule()
-    def make_way_as_told(self) -> None:
-        for job in [job for job in self.model.running() if job.yielding]:
-            job.yields += 1
+    def are_preempted_as_told(self) -> None:
+        for job in [job for job in self.model.running() if job.preempting]:
+            job.preemptions += 1
             self.model.requeue(job)
-            found = self.api.finish(job.id, job.attempt, job.worker, "yielded")
+            found = self.api.finish(job.id, job.attempt, job.worker, "preempted")
             check_same(found, job)
             self.claim(job.worker)
 
     @precondition(lambda self: any(job.attempt for job in self.model.jobs.values()))
-    @rule(data=st.data(), how=st.sampled_from(["late", "another's", "made up"]))
+    @rule(data=st.data(), how=st.sampled_from(["stale", "another's", "made up"]))
     def finish_wrongly(self, data: st.DataObject, how: str) -> None:
         """A worker that was replaced, that names another's attempt, or that makes one up."""
         job = data.draw(st.sampled_from([j for j in self.model.jobs.values() if j.attempt]))
@@ -118,7 +118,7 @@ class LedgerMachine(ComparedLedger):
         outcome: Outcome = "failed" if job.state == JobState.SUCCEEDED else "succeeded"
         with pytest.raises(StaleAttempt):
             self.api.finish(job.id, attempt, worker, outcome)
-        assert self.api.beat(job.id, attempt, worker) == "stale"
+        assert self.api.heartbeat(job.id, attempt, worker) == "stale"
 
     @precondition(lambda self: self.model.running())
     @rule(data=st.data())
@@ -127,8 +127,8 @@ class LedgerMachine(ComparedLedger):
         self.tick()
         self.raw.zadd(self.key("leased"), {job.id: 1})  # as if its lease had passed
         self.api.tick()
-        self.model.lose(job)
-        self.model.make_way()
+        self.model.requeue_lost(job)
+        self.model.preempt()
 
     # What people ask for
 
@@ -147,7 +147,7 @@ class LedgerMachine(ComparedLedger):
         self.model.submitted += 1
         self.model.jobs[job.id] = Modelled(job.id, self.model.submitted, priority, owner, tag)
         if priority == 0:
-            self.model.make_way()
+            self.model.preempt()
         again = self.api.submit(spec, owner=owner, idempotency_key=idempotency_key)
         assert again == (job, False)
 
@@ -177,25 +177,25 @@ class LedgerMachine(ComparedLedger):
         if not job.state.terminal and job.priority != priority:
             job.priority = priority
             if job.waits and priority == 0:
-                self.model.make_way()
+                self.model.preempt()
             elif job.state == JobState.RUNNING and priority == 0:
-                job.yielding = False
+                job.preempting = False
         self.steer(job, not job.state.terminal, self.api.reprioritise, priority)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data(), paused=st.booleans())
-    def hold(self, data: st.DataObject, paused: bool) -> None:
+    def pause(self, data: st.DataObject, paused: bool) -> None:
         job = self.pick(data)
         if job.state == JobState.QUEUED:
             resumed = job.paused and not paused
             job.paused = paused
             if resumed and job.priority == 0:
-                self.model.make_way()
+                self.model.preempt()
         act = self.api.pause if paused else self.api.resume
         self.steer(job, job.state == JobState.QUEUED, act)
 
     @rule(paused=st.booleans())
-    def hold_queue(self, paused: bool) -> None:
+    def pause_queue(self, paused: bool) -> None:
         resumed = self.model.queue_paused and not paused
         self.model.queue_paused = paused
         if paused:
@@ -203,14 +203,14 @@ class LedgerMachine(ComparedLedger):
         else:
             self.api.resume_queue()
         if resumed:
-            self.model.make_way()
+            self.model.preempt()
 
     @rule(worker=st.sampled_from(WORKERS), draining=st.booleans())
     def drain(self, worker: str, draining: bool) -> None:
         self.api.drain(worker, draining)
         if draining:
             self.model.draining.add(worker)
-            self.model.make_way()
+            self.model.preempt()
         else:
             self.model.draining.discard(worker)
 
@@ -241,14 +241,16 @@ class LedgerMachine(ComparedLedger):
     @rule()
     def tick(self) -> None:
         self.api.tick()
-        self.model.make_way()
+        self.model.preempt()
 
     @rule()
     def time_passes(self) -> None:
         """Running jobs have run for the minimum."""
         for job in self.model.running():
             field = f"a:{job.attempt}:started_at"
-            self.raw.hincrby(self.key(f"job:{job.id}"), field, -round(MIN_RUN_S * 1000))
+            self.raw.hincrby(
+                self.key(f"job:{job.id}"), field, -round(MIN_RUN_BEFORE_PREEMPT_S * 1000)
+            )
             job.ripe = True
         self.tick()
 

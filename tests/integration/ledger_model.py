@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from exitwave.schema.job import Job, JobState
 
 LEASE_S = 600.0
-MIN_RUN_S = 300.0
-MAX_LOST = 2
-MAX_YIELDS = 1
+MIN_RUN_BEFORE_PREEMPT_S = 300.0
+MAX_LOST_ATTEMPTS = 2
+MAX_PREEMPTIONS = 1
 WORKERS = ("w0", "w1")
 OWNERS = ("ann", "bob")
 TAGS = ("a", "b")
@@ -27,17 +27,17 @@ class Modelled:
     state: JobState = JobState.QUEUED
     attempt: int = 0
     lost: int = 0
-    yields: int = 0
+    preemptions: int = 0
     worker: str = ""
     paused: bool = False
     ripe: bool = False
     """Whether it has run for the minimum."""
     cancel: bool = False
     stop: bool = False
-    yielding: bool = False
+    preempting: bool = False
 
     @property
-    def place(self) -> tuple[int, int]:
+    def score(self) -> tuple[int, int]:
         return self.priority, self.seq
 
     @property
@@ -45,7 +45,7 @@ class Modelled:
         return self.state == JobState.QUEUED and not self.paused
 
     def end(self, state: JobState) -> None:
-        self.state, self.paused, self.yielding = state, False, False
+        self.state, self.paused, self.preempting = state, False, False
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Model:
     def running(self) -> list[Modelled]:
         return [job for job in self.jobs.values() if job.state == JobState.RUNNING]
 
-    def make_way(self) -> None:
+    def preempt(self) -> None:
         needed = sum(job.waits and job.priority == 0 for job in self.jobs.values())
         if self.queue_paused or needed == 0:
             return
@@ -71,25 +71,25 @@ class Model:
             free.discard(job.worker)
             if job.worker in self.draining:
                 continue
-            if job.cancel or job.stop or job.yielding:
+            if job.cancel or job.stop or job.preempting:
                 needed -= 1
-            elif job.priority > 0 and job.ripe and job.yields < MAX_YIELDS:
+            elif job.priority > 0 and job.ripe and job.preemptions < MAX_PREEMPTIONS:
                 candidates.append(job)
         needed = max(0, needed - len(free))
-        for job in sorted(candidates, key=lambda each: each.place, reverse=True)[:needed]:
-            job.yielding = True
+        for job in sorted(candidates, key=lambda each: each.score, reverse=True)[:needed]:
+            job.preempting = True
 
     def requeue(self, job: Modelled) -> None:
         if job.cancel:
             job.end(JobState.CANCELLED)
             return
-        job.state, job.yielding = JobState.QUEUED, False
+        job.state, job.preempting = JobState.QUEUED, False
         if job.priority == 0:
-            self.make_way()
+            self.preempt()
 
-    def lose(self, job: Modelled) -> None:
+    def requeue_lost(self, job: Modelled) -> None:
         job.lost += 1
-        if job.lost >= MAX_LOST and not job.cancel:
+        if job.lost >= MAX_LOST_ATTEMPTS and not job.cancel:
             job.end(JobState.DEAD)
         else:
             self.requeue(job)
@@ -103,7 +103,7 @@ class Model:
             "paused": [job for job in jobs if job.paused],
             "leased": self.running(),
             "ended": [job for job in jobs if job.state.terminal],
-            "damaged": [],
+            "quarantined": [],
             "jobs": jobs,
             "by:scan:s": jobs,
         }
@@ -120,9 +120,9 @@ def check_same(found: Job, job: Modelled) -> None:
     assert (found.state, found.attempt, found.priority, found.paused, found.owner) == (
         (job.state, job.attempt, job.priority, job.paused, job.owner)
     )
-    assert (found.lost, found.yields) == (job.lost, job.yields)
-    assert (found.cancel_requested, found.stop_requested, found.yield_requested) == (
-        (job.cancel, job.stop, job.yielding)
+    assert (found.lost, found.preemptions) == (job.lost, job.preemptions)
+    assert (found.cancel_requested, found.stop_requested, found.preempt_requested) == (
+        (job.cancel, job.stop, job.preempting)
     )
     assert (found.ended_at is not None) == job.state.terminal
     assert [attempt.outcome is None for attempt in found.attempts] == (

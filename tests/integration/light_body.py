@@ -12,7 +12,7 @@ import time
 
 from exitwave.schema.job import Job, Progress, Result, ResumePoint
 from exitwave.settings.service import Settings
-from exitwave.worker.control import Control, JobStoppedError, JobYieldedError
+from exitwave.worker.control import Control, JobPreemptedError, JobStoppedError
 
 PATH = "tests.integration.light_body:LightBody"
 START_S = "LIGHT_BODY_START_S"
@@ -51,7 +51,7 @@ class LightBody:
                     phase="reconstructing", epoch=epoch, epochs=epochs, resumed_from=found
                 )
                 control(progress)
-        except JobYieldedError:
+        except JobPreemptedError:
             kept.parent.mkdir(parents=True, exist_ok=True)
             point = ResumePoint(attempt=job.attempt, epoch=epoch)
             kept.write_text(point.model_dump_json())

@@ -16,9 +16,9 @@ from uuid import uuid4
 import pytest
 from tests.integration import light_body
 from tests.integration.processes import children, command_line, is_there
+from tests.ledger_client import Ledger
 from tests.stack import clean_environment, exitwave, running, wait_until
 
-from exitwave.ledger import Ledger
 from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import LedgerSettings
@@ -72,10 +72,10 @@ def working(valkey_uri: str, folder: Path, **more: str) -> Iterator[Agent]:
         "LEDGER__URI": valkey_uri,
         "LEDGER__PREFIX": prefix,
         "LEDGER__LEASE_S": "3",
-        "LEDGER__MIN_RUN_S": "0",
+        "LEDGER__MIN_RUN_BEFORE_PREEMPT_S": "0",
         "WORKER__NAME": NAME,
         "WORKER__BODY": light_body.PATH,
-        "WORKER__BEAT_S": "0.5",
+        "WORKER__HEARTBEAT_INTERVAL_S": "0.5",
         "WORKER__CANCEL_GRACE_S": "1",
         **more,
     }
@@ -84,7 +84,7 @@ def working(valkey_uri: str, folder: Path, **more: str) -> Iterator[Agent]:
         **{f"EXITWAVE__{name}": value for name, value in values.items()},
     )
     settings = LedgerSettings.model_validate(
-        {"uri": valkey_uri, "prefix": prefix, "lease_s": 3, "min_run_s": 0}
+        {"uri": valkey_uri, "prefix": prefix, "lease_s": 3, "min_run_before_preempt_s": 0}
     )
     log = folder / "worker.log"
     with (
@@ -144,8 +144,8 @@ def test_live_work_takes_over_and_the_job_goes_on_where_it_was(agent: Agent) -> 
     live = agent.submit(priority=0)
     assert agent.until_ended(live).state == JobState.SUCCEEDED
     job = agent.until_ended(batch)
-    assert job.state == JobState.SUCCEEDED and (job.lost, job.yields) == (0, 1)
-    assert [attempt.outcome for attempt in job.attempts] == ["yielded", "succeeded"]
+    assert job.state == JobState.SUCCEEDED and (job.lost, job.preemptions) == (0, 1)
+    assert [attempt.outcome for attempt in job.attempts] == ["preempted", "succeeded"]
     assert job.progress and job.progress.resumed_from
     assert job.progress.resumed_from.epoch == job.attempts[0].progress.epoch
     wait_until(lambda: not (agent.folder / "checkpoints" / batch).exists(), "tidy", within_s=5)
@@ -204,7 +204,7 @@ def test_told_to_end_it_gives_its_job_back(valkey_uri: str, tmp_path: Path) -> N
         agent.process.terminate()
         assert agent.process.wait(10) == 0
         job = agent.ledger.get(job_id)
-        assert job.state == JobState.QUEUED and (job.lost, job.yields) == (0, 1)
+        assert job.state == JobState.QUEUED and (job.lost, job.preemptions) == (0, 1)
         assert (tmp_path / "checkpoints" / job_id / "kept.json").exists()
         assert agent.info() is None
     with working(valkey_uri, tmp_path) as agent:
@@ -215,7 +215,7 @@ def test_told_to_end_it_gives_its_job_back(valkey_uri: str, tmp_path: Path) -> N
         assert agent.process.poll() is None and agent.info().state == "draining"
         agent.process.terminate()
         assert agent.process.wait(5) == 0
-        assert agent.ledger.get(job_id).attempts[0].outcome == "yielded"
+        assert agent.ledger.get(job_id).attempts[0].outcome == "preempted"
 
 
 def test_a_job_whose_engine_dies_is_claimed_while_the_next_one_starts(

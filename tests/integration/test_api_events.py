@@ -34,7 +34,7 @@ def run_one(api: Api) -> str:
     claimed = api.ledger.claim("w", "cpu")
     assert claimed is not None
     assert claimed.id == job_id
-    api.ledger.beat(job_id, 1, "w", Progress(phase="reconstructing", epoch=1, epochs=2))
+    api.ledger.heartbeat(job_id, 1, "w", Progress(phase="reconstructing", epoch=1, epochs=2))
     result = Result(node="ptycho/x", attempt=1, epochs=2, verdict=DOUBTFUL)
     api.ledger.finish(job_id, 1, "w", "succeeded", result=result)
     return job_id

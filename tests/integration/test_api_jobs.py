@@ -10,7 +10,7 @@ import pytest
 from tests.integration.api_process import Api, problem, take_all
 
 from exitwave.beamline.play import PlayedScan
-from exitwave.ledger.calls import Call
+from exitwave.ledger.commands import Command
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
 
 
@@ -77,14 +77,14 @@ def test_a_job_that_cannot_be_read_can_be_deleted(api_alone: Api) -> None:
         job = api_alone.submit(scan="4242")
         record = f"{api_alone.redis_root}:job:{job['id']}"
         command = ("HSET", record, field, text) if text else ("HDEL", record, field)
-        api_alone.ledger.run(Call(command, int))
+        api_alone.ledger.run(Command(command, int))
         for again in (client.get(path_of(job)), client.post(path_of(job) + "/cancel")):
-            assert job["id"] in problem(again, 500, "ledger-damaged")["detail"]
+            assert job["id"] in problem(again, 500, "ledger-corrupt")["detail"]
         others = client.delete(path_of(job), headers={"Authorization": f"Apikey {key}"})
-        problem(others, 500, "ledger-damaged")
+        problem(others, 500, "ledger-corrupt")
         assert client.delete(path_of(job)).status_code == 204
         problem(client.get(path_of(job)), 404, "job-not-found")
-    assert client.get("/api/v1/jobs").json()["damaged"] == []
+    assert client.get("/api/v1/jobs").json()["corrupt"] == []
 
 
 def test_priority_and_pause_in_one_request(api_alone: Api) -> None:
@@ -120,7 +120,7 @@ def test_stop_and_cancel_tell_the_state_that_forbids_them(api_alone: Api) -> Non
     stopped = client.post(path + "/stop")
     assert (stopped.status_code, stopped.json()["stop_requested"]) == (202, True)
     worker = running.attempts[0].worker
-    assert api_alone.ledger.beat(running.id, 1, worker, Progress(epoch=1)) == "stop"
+    assert api_alone.ledger.heartbeat(running.id, 1, worker, Progress(epoch=1)) == "stop"
     result = Result(node="ptycho/x", attempt=1, epochs=1, complete=False)
     finish(api_alone, running, "succeeded", result)
     assert client.post(path + "/stop").json()["state"] == "succeeded"  # it did what was asked

@@ -22,7 +22,7 @@ from tests.integration.callers import (
 from tests.stack import wait_until
 
 from exitwave.api.access.keyring import Keyring
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.ledger.keys import hash_of
 from exitwave.schema.errors import AccessDenied
 from exitwave.settings.service import LedgerSettings
@@ -141,7 +141,7 @@ def test_a_forged_key_is_no_key(api_alone: Api) -> None:
 
 
 @pytest.mark.parametrize("record", [b'{"secret_hash": 3', b"\xff\xfe{}", b"{}", b""])
-def test_a_damaged_record_of_a_key_is_reported(
+def test_a_corrupt_record_of_a_key_is_reported(
     api_alone: Api, valkey_uri: str, record: bytes
 ) -> None:
     new = make_key(api_alone, "read:jobs")
@@ -149,10 +149,10 @@ def test_a_damaged_record_of_a_key_is_reported(
     with redis.Redis.from_url(valkey_uri) as client:
         client.hset(f"{api_alone.redis_root}:keys", key_id, record)
     with client_of(api_alone, new["key"]) as client:
-        found = problem(client.get("/api/v1/jobs"), 500, "ledger-damaged")
+        found = problem(client.get("/api/v1/jobs"), 500, "ledger-corrupt")
         assert key_id in found["detail"]
     listed = api_alone.client.get("/api/v1/keys").json()
-    assert key_id in listed["damaged"]
+    assert key_id in listed["corrupt"]
     assert key_id not in {info["id"] for info in listed["keys"]}
     assert api_alone.client.delete(f"/api/v1/keys/{key_id}").status_code == 204
 
@@ -179,7 +179,7 @@ def test_a_session_makes_nothing_that_outlives_it(api_alone: Api) -> None:
 async def test_the_operators_sessions_end_when_the_key_is_replaced(
     ledger_settings: LedgerSettings,
 ) -> None:
-    async with AsyncLedger(ledger_settings) as ledger:
+    async with ServiceLedger(ledger_settings) as ledger:
         before, after = (
             Keyring(ledger, ledger_settings, key, session_hours=1) for key in ("old", "new")
         )

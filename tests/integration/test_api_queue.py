@@ -28,7 +28,7 @@ def claim(api: Api, job_id: str) -> str:
 
 def test_the_queue_tells_who_is_next_and_when(api_alone: Api) -> None:
     take_all(api_alone)
-    api_alone.ledger.presence("w", "cpu", "idle")
+    api_alone.ledger.register_worker("w", "cpu", "idle")
     late, early = api_alone.submit(scan="1"), api_alone.submit(scan="2", priority=1)
     done = api_alone.submit(scan="3", priority=0)
     worker = claim(api_alone, done["id"])
@@ -60,7 +60,7 @@ def test_a_paused_queue_gives_no_work_and_promises_none(api_alone: Api) -> None:
 
 def test_a_draining_worker_claims_no_job(api_alone: Api) -> None:
     take_all(api_alone)
-    api_alone.ledger.presence("beamline/to drain", "cpu", "idle")
+    api_alone.ledger.register_worker("beamline/to drain", "cpu", "idle")
     api_alone.submit(scan="1")
     path = "/api/v1/workers/beamline%2Fto%20drain"
     answer = api_alone.client.patch(path, json={"draining": True})
@@ -91,11 +91,11 @@ def samples(api: Api, path: str = "/metrics") -> dict[tuple[str, str], float]:
 def test_metrics_count_what_happened(api_alone: Api) -> None:
     take_all(api_alone)
     before = samples(api_alone)
-    api_alone.ledger.presence("measured", "cpu", "quarantined", note="sick")
+    api_alone.ledger.register_worker("measured", "cpu", "quarantined", note="sick")
     api_alone.submit(scan="1", priority=3)
     job = api_alone.submit(scan="2", priority=0)
     worker = claim(api_alone, job["id"])
-    api_alone.ledger.beat(job["id"], 1, worker, Progress(phase="reconstructing", epoch=1))
+    api_alone.ledger.heartbeat(job["id"], 1, worker, Progress(phase="reconstructing", epoch=1))
     now = samples(api_alone, "/api/v1/metrics")
     assert now["exitwave_job_waiting_count", "3"] == 1
     assert now["exitwave_job_waiting_count", "0"] == 0
@@ -111,8 +111,8 @@ def test_metrics_count_what_happened(api_alone: Api) -> None:
     api_alone.ledger.finish(job["id"], 1, worker, "lost")
     assert grown("exitwave_attempt_lost_total") >= 1  # other tests leave running jobs behind
     worker = claim(api_alone, job["id"])
-    api_alone.ledger.finish(job["id"], 2, worker, "yielded")
-    assert grown("exitwave_attempt_yielded_total") == 1
+    api_alone.ledger.finish(job["id"], 2, worker, "preempted")
+    assert grown("exitwave_attempt_preempted_total") == 1
     take_all(api_alone)
     assert grown("exitwave_job_ended_total", "cancelled") >= 2
     wait_until(

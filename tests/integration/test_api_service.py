@@ -17,7 +17,7 @@ from exitwave.settings.service import Settings
 
 
 def test_workers_and_recipes_are_listed(api_alone: Api) -> None:
-    api_alone.ledger.presence("w", "cuda:0", "busy", "job")
+    api_alone.ledger.register_worker("w", "cuda:0", "busy", "job")
     workers = api_alone.client.get("/api/v1/workers").json()["workers"]
     (worker,) = (each for each in workers if each["name"] == "w")
     assert (worker["state"], worker["device"], worker["job_id"]) == ("busy", "cuda:0", "job")

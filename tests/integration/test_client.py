@@ -152,7 +152,7 @@ def test_jobs_are_steered(api_alone: Api, client: Client) -> None:
 
 
 def test_a_worker_is_drained(api_alone: Api, client: Client) -> None:
-    api_alone.ledger.presence("w/7", "cpu", "idle")
+    api_alone.ledger.register_worker("w/7", "cpu", "idle")
     assert client.drain("w/7").state == "draining"
     assert "w/7" in [worker.name for worker in client.workers()]
     assert client.undrain("w/7").state == "idle"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -9,18 +10,29 @@ import time
 import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
+from tests.ledger_client import Ledger
 from tests.stack import wait_until
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
-from exitwave.ledger import AsyncLedger, Ledger, call
-from exitwave.ledger.calls import Call
+from exitwave.ledger import ServiceLedger, command, lua_functions
+from exitwave.ledger.commands import Command
 from exitwave.schema.errors import (
     InvalidInput,
     JobNotFound,
     TransitionNotAllowed,
 )
-from exitwave.schema.job import Job, JobState, Progress
+from exitwave.schema.job import TRANSITIONS, Job, JobState, Progress
 from exitwave.settings.service import LedgerSettings
+
+
+def test_both_tables_of_transitions_are_the_same(
+    ledger: Ledger, ledger_settings: LedgerSettings
+) -> None:
+    table, _, _ = lua_functions.SOURCE.partition("local TRANSITIONS = ")[2].partition("\n}\n")
+    uri = ledger_settings.uri.get_secret_value()
+    with redis.Redis.from_url(uri) as raw:
+        found = json.loads(str(raw.eval(f"return cjson.encode({table}\n}})", 0), "utf-8"))
+    assert {state: set(then) for state, then in found.items()} == TRANSITIONS
 
 
 def test_a_job_goes_its_way(ledger: Ledger) -> None:
@@ -33,7 +45,7 @@ def test_a_job_goes_its_way(ledger: Ledger) -> None:
     assert (running.id, running.state, running.attempt) == (job.id, JobState.RUNNING, 1)
     assert running.attempts[0].worker == "w"
     progress = Progress(phase="reconstructing", epoch=1, epochs=3, loss=0.7)
-    assert ledger.beat(job.id, 1, "w", progress) == "go"
+    assert ledger.heartbeat(job.id, 1, "w", progress) == "go"
     assert ledger.get(job.id).progress == progress
 
     done = ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
@@ -124,8 +136,10 @@ def test_progress_is_an_event_only_when_it_moves(ledger: Ledger) -> None:
     job = submit(ledger)
     claim(ledger)
     for epoch, loss in ((1, 0.9), (1, 0.8), (2, 0.7), (2, 0.7)):
-        ledger.beat(job.id, 1, "w", Progress(phase="reconstructing", epoch=epoch, loss=loss))
-    ledger.beat(job.id, 1, "w")
+        ledger.heartbeat(
+            job.id, 1, "w", Progress(phase="reconstructing", epoch=epoch, loss=loss)
+        )
+    ledger.heartbeat(job.id, 1, "w")
     moved = [e.progress for e in ledger.events("0", job_id=job.id) if e.kind == "progress"]
     assert [p.epoch for p in moved if p] == [1, 2]
     assert ledger.get(job.id).progress.loss == 0.7
@@ -143,7 +157,7 @@ def test_cancel_in_every_state(ledger: Ledger) -> None:
     for _ in range(2):
         asked = ledger.cancel(running.id)
         assert (asked.state, asked.cancel_requested) == (JobState.RUNNING, True)
-    assert ledger.beat(running.id, 1, "w") == "cancel"
+    assert ledger.heartbeat(running.id, 1, "w") == "cancel"
     assert ledger.finish(running.id, 1, "w", "cancelled").state == JobState.CANCELLED
     assert kinds(ledger, running.id).count("cancel_requested") == 1
 
@@ -159,7 +173,7 @@ def test_cancel_in_every_state(ledger: Ledger) -> None:
 def test_a_waiting_claim_is_woken_by_a_submission(
     ledger_settings: LedgerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(call, "LONGEST_BLOCK_S", 60.0)  # only the bell can wake it
+    monkeypatch.setattr(command, "LONGEST_BLOCK_S", 60.0)  # only a notification can wake it
     found: list[Job | None] = []
 
     def wait() -> None:
@@ -175,28 +189,16 @@ def test_a_waiting_claim_is_woken_by_a_submission(
     assert [each and each.id for each in found] == [job.id]
 
 
-async def test_a_draining_worker_leaves_the_bell_in_the_other_face_too(
-    ledger: Ledger, ledger_settings: LedgerSettings
-) -> None:
-    ledger.presence("drained", "cpu", "idle")
-    ledger.drain("drained", True)
-    ledger.wait_for_control("drained", 0.05)
-    submit(ledger)
-    async with AsyncLedger(ledger_settings) as other:
-        assert await other.claim("drained", "cpu", wait_s=0.3) is None
-    assert ledger.run(Call(("LLEN", f"{{{ledger_settings.prefix}}}:bell"), int)) == 1
-
-
-def test_rings_neither_pile_up_nor_outlive_their_job(
+def test_notifications_neither_pile_up_nor_outlive_their_job(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
     job = submit(ledger)
     claim(ledger)
     for _ in range(3):
         ledger.cancel(job.id)
-    ring = f"{{{ledger_settings.prefix}}}:ctl:w"
-    assert ledger.run(Call(("LLEN", ring), int)) == 1
-    assert ledger.run(Call(("TTL", ring), int)) > 0
+    wakeup = f"{{{ledger_settings.prefix}}}:wakeup:w"
+    assert ledger.run(Command(("LLEN", wakeup), int)) == 1
+    assert ledger.run(Command(("TTL", wakeup), int)) > 0
     ledger.finish(job.id, 1, "w", "cancelled")
     submit(ledger)
     claim(ledger)
@@ -223,7 +225,7 @@ def test_lists_filter_and_turn_pages(ledger: Ledger) -> None:
 async def test_events_replay_without_a_gap_in_both_faces(
     ledger_settings: LedgerSettings,
 ) -> None:
-    async with AsyncLedger(ledger_settings) as ledger:
+    async with ServiceLedger(ledger_settings) as ledger:
         assert await ledger.last_event_id() == "0-0"
         assert await ledger.events("0") == []
         first, _ = await ledger.submit(spec(), owner="me")
@@ -242,13 +244,13 @@ async def test_events_replay_without_a_gap_in_both_faces(
 
 def test_workers_appear_and_vanish(valkey_uri: str) -> None:
     with Ledger(settings_for(valkey_uri, lease_s=0.5)) as ledger:
-        ledger.presence("w1", "cuda:0", "idle")
-        ledger.presence("w2", "cpu", "busy", "job")
+        ledger.register_worker("w1", "cuda:0", "idle")
+        ledger.register_worker("w2", "cpu", "busy", "job")
         assert [(w.name, w.state, w.job_id) for w in ledger.workers()] == [
             ("w1", "idle", None),
             ("w2", "busy", "job"),
         ]
-        ledger.presence("w1", "cuda:0", "stopped")
+        ledger.register_worker("w1", "cuda:0", "stopped")
         assert [w.name for w in ledger.workers()] == ["w2"]
         wait_until(lambda: not ledger.workers(), "a silent worker to vanish", within_s=10)
         ledger.tick()

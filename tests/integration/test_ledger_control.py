@@ -8,9 +8,9 @@ import time
 import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, spec, submit
+from tests.ledger_client import Ledger
 from tests.stack import wait_until
 
-from exitwave.ledger import Ledger
 from exitwave.schema.errors import (
     JobNotFound,
     NotFound,
@@ -29,7 +29,7 @@ def test_stop_is_for_running_jobs_and_can_be_repeated(ledger: Ledger) -> None:
     claim(ledger)
     for _ in range(2):
         assert ledger.stop(job.id).stop_requested
-    assert ledger.beat(job.id, 1, "w") == "stop"
+    assert ledger.heartbeat(job.id, 1, "w") == "stop"
     partial = RESULT.model_copy(update={"complete": False})
     done = ledger.finish(job.id, 1, "w", "succeeded", result=partial)
     assert (done.state, done.result) == (JobState.SUCCEEDED, partial)
@@ -46,7 +46,7 @@ def test_the_strongest_wish_is_told(ledger: Ledger) -> None:
     claim(ledger)
     ledger.stop(job.id)
     ledger.cancel(job.id)
-    assert ledger.beat(job.id, 1, "w") == "cancel"
+    assert ledger.heartbeat(job.id, 1, "w") == "cancel"
 
 
 def test_reprioritise_moves_what_waits_and_leaves_what_runs(ledger: Ledger) -> None:
@@ -101,7 +101,7 @@ def test_nothing_is_claimed_from_a_paused_queue(
     claim(ledger)
     ledger.pause_queue()
     assert ledger.queue().paused
-    assert ledger.beat(running.id, 1, "w") == "go"
+    assert ledger.heartbeat(running.id, 1, "w") == "go"
     assert claim(ledger).id == running.id  # held already
     found: list[str] = []
 
@@ -123,7 +123,7 @@ def test_nothing_is_claimed_from_a_paused_queue(
 def test_a_draining_worker_claims_nothing_until_it_may(ledger: Ledger) -> None:
     with pytest.raises(NotFound, match="'w'"):
         ledger.drain("w", True)
-    ledger.presence("w", "cpu", "idle")
+    ledger.register_worker("w", "cpu", "idle")
     for _ in range(2):
         ledger.drain("w", True)
     assert [worker.state for worker in ledger.workers()] == ["draining"]
@@ -134,13 +134,13 @@ def test_a_draining_worker_claims_nothing_until_it_may(ledger: Ledger) -> None:
     assert [worker.state for worker in ledger.workers()] == ["idle"]
     claim(ledger)
     ledger.drain("w", True)
-    ledger.presence("w", "cpu", "stopped")
-    ledger.presence("w", "cpu", "idle")
+    ledger.register_worker("w", "cpu", "stopped")
+    ledger.register_worker("w", "cpu", "idle")
     assert [worker.state for worker in ledger.workers()] == ["idle"]  # started anew
 
 
-def test_presence_tells_why_a_worker_is_in_quarantine(ledger: Ledger) -> None:
-    ledger.presence("w", "cuda:0", "quarantined", note="3 probes failed")
+def test_a_registration_tells_why_a_worker_is_in_quarantine(ledger: Ledger) -> None:
+    ledger.register_worker("w", "cuda:0", "quarantined", note="3 probes failed")
     ledger.drain("w", True)
     assert [(w.state, w.note) for w in ledger.workers()] == [("quarantined", "3 probes failed")]
 
@@ -159,11 +159,11 @@ def test_a_signal_wakes_the_worker_at_once(
     thread = threading.Thread(target=wait)
     thread.start()
     time.sleep(0.2)
-    assert ledger.beat(job.id, 1, "w") == "go"  # others' calls go on meanwhile
+    assert ledger.heartbeat(job.id, 1, "w") == "go"  # others' calls go on meanwhile
     ledger.cancel(job.id)
     thread.join()
     assert woken == [True]
-    assert ledger.beat(job.id, 1, "w") == "cancel"
+    assert ledger.heartbeat(job.id, 1, "w") == "cancel"
     assert not ledger.wait_for_control("w", 0.05)
 
 
@@ -196,7 +196,7 @@ def test_another_workers_finish_is_refused_and_recorded(ledger: Ledger) -> None:
         with pytest.raises(StaleAttempt):
             ledger.finish(job.id, 99, "w", "succeeded", result=RESULT)  # made up
     assert ledger.get(job.id).state == JobState.RUNNING
-    assert kinds(ledger, job.id) == ["submitted", "started", "late"]
+    assert kinds(ledger, job.id) == ["submitted", "started", "stale"]
     done = ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
     with pytest.raises(StaleAttempt):
         ledger.finish(job.id, 1, "thief", "succeeded", result=RESULT)
@@ -211,7 +211,7 @@ def test_each_late_worker_leaves_a_mark_of_its_own(ledger: Ledger) -> None:
         for _ in range(2):
             with pytest.raises(StaleAttempt):
                 ledger.finish(job.id, 1, worker, "succeeded", result=RESULT)
-    assert kinds(ledger, job.id).count("late") == 3
+    assert kinds(ledger, job.id).count("stale") == 3
     (attempt,) = ledger.get(job.id).attempts
     assert attempt.reason.count("refused") == 1
 
@@ -220,28 +220,28 @@ def test_attempts_keep_their_last_progress(ledger: Ledger) -> None:
     job = submit(ledger)
     claim(ledger)
     kept = Progress(epoch=4, checkpoint=ResumePoint(attempt=1, epoch=3))
-    ledger.beat(job.id, 1, "w", kept)
+    ledger.heartbeat(job.id, 1, "w", kept)
     assert ledger.finish(job.id, 1, "w", "lost").progress is None
     again = claim(ledger)
     assert (again.progress, again.attempts[0].progress, again.lost) == (None, kept, 1)
     now = Progress(epoch=4, resumed_from=kept.checkpoint)
-    ledger.beat(job.id, 2, "w", now)
+    ledger.heartbeat(job.id, 2, "w", now)
     done = ledger.finish(job.id, 2, "w", "succeeded", result=RESULT)
     assert [each.progress for each in done.attempts] == [kept, now]
     assert done.progress == now
 
 
-def test_yielding_is_no_loss(ledger: Ledger) -> None:
+def test_a_preemption_is_no_loss(ledger: Ledger) -> None:
     first, _ = submit(ledger), submit(ledger)
     for number in range(1, 5):
         assert claim(ledger).attempt == number
-        back = ledger.finish(first.id, number, "w", "yielded")
-        assert ledger.finish(first.id, number, "w", "yielded") == back
-        assert (back.state, back.lost, back.yields) == (JobState.QUEUED, 0, number)
-    assert ledger.get(first.id).attempts[0].outcome == "yielded"
+        back = ledger.finish(first.id, number, "w", "preempted")
+        assert ledger.finish(first.id, number, "w", "preempted") == back
+        assert (back.state, back.lost, back.preemptions) == (JobState.QUEUED, 0, number)
+    assert ledger.get(first.id).attempts[0].outcome == "preempted"
     claim(ledger)
     ledger.cancel(first.id)
-    assert ledger.finish(first.id, 5, "w", "yielded").state == JobState.CANCELLED
+    assert ledger.finish(first.id, 5, "w", "preempted").state == JobState.CANCELLED
 
 
 def slow_commands(settings: LedgerSettings) -> list[int]:
@@ -324,8 +324,8 @@ def test_events_tell_whose_job_it_is(ledger: Ledger) -> None:
 def test_a_worker_of_a_waiting_claim_sees_a_drain(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
-    """While it drains it does not take the bell from those who may claim."""
-    ledger.presence("drained", "cpu", "idle")
+    """While it drains it does not take the wakeup from those who may claim."""
+    ledger.register_worker("drained", "cpu", "idle")
     ledger.drain("drained", True)
     ledger.wait_for_control("drained", 0.05)
     got: list[object] = []
@@ -340,5 +340,5 @@ def test_a_worker_of_a_waiting_claim_sees_a_drain(
     thread.join()
     assert got == [None]
     with redis.Redis.from_url(ledger_settings.uri.get_secret_value()) as raw:
-        assert raw.llen(f"{{{ledger_settings.prefix}}}:bell") == 1
+        assert raw.llen(f"{{{ledger_settings.prefix}}}:wakeup") == 1
     wait_until(lambda: claim(ledger).id == job.id, "the job", within_s=5)

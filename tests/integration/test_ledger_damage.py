@@ -1,4 +1,4 @@
-"""Records damaged by hand are named and set aside; ended jobs go and leave nothing."""
+"""Records damaged by hand are named and quarantined; ended jobs go and leave nothing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
+from tests.ledger_client import Ledger
 
-from exitwave.ledger import AsyncLedger, Ledger
-from exitwave.schema.errors import JobNotFound, LedgerDamaged, LedgerUnavailable
+from exitwave.ledger import ServiceLedger
+from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import JobState
 from exitwave.settings.service import LedgerSettings
 
@@ -41,7 +42,7 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("state", overwritten("state", "sleeping")),
     ("attempt", overwritten("attempt", "two")),
     ("attempt", overwritten("attempt", "nan")),
-    ("place", overwritten("place", "-5")),
+    ("score", overwritten("score", "-5")),
     ("lost", removed("lost")),
     ("id", overwritten("id", "another")),
     ("id", replaced),
@@ -60,7 +61,7 @@ UNSEEN: list[tuple[str, Damage]] = [
 
 
 @pytest.mark.parametrize(("field", "damage"), [*DAMAGES, *UNSEEN])
-def test_a_damaged_record_is_named_and_the_others_go_on(
+def test_a_corrupt_record_is_named_and_the_others_go_on(
     ledger: Ledger,
     ledger_settings: LedgerSettings,
     raw: redis.Redis,
@@ -70,45 +71,69 @@ def test_a_damaged_record_is_named_and_the_others_go_on(
     root = f"{{{ledger_settings.prefix}}}"
     sick, well = submit(ledger), submit(ledger)
     damage(raw, f"{root}:job:{sick.id}")
-    if field != "place":  # which nobody is shown
-        with pytest.raises(LedgerDamaged, match=f"{sick.id}.*{field}"):
+    if field != "score":  # which nobody is shown
+        with pytest.raises(LedgerCorrupt, match=f"{sick.id}.*{field}"):
             ledger.get(sick.id)
         page = ledger.list()
-        assert (page.damaged, [job.id for job in page.jobs]) == ([sick.id], [well.id])
+        assert (page.corrupt, [job.id for job in page.jobs]) == ([sick.id], [well.id])
     ledger.tick()
     assert claim(ledger).id == well.id
-    assert ledger.beat(well.id, 1, "w") == "go"
+    assert ledger.heartbeat(well.id, 1, "w") == "go"
     assert ledger.claim("other", "cpu") is None
     assert set(kinds(ledger, sick.id)) <= {"submitted", "started"}
     for key in ("ready", "waiting", "paused", "leased"):
         assert raw.zscore(f"{root}:{key}", sick.id) is None
-    assert raw.zscore(f"{root}:damaged", sick.id) is not None
+    assert raw.zscore(f"{root}:quarantined", sick.id) is not None
     if (field, damage) in DAMAGES:
         for act in (ledger.cancel, ledger.stop, ledger.pause, ledger.resume):
-            with pytest.raises(LedgerDamaged, match=sick.id):
+            with pytest.raises(LedgerCorrupt, match=sick.id):
                 act(sick.id)
-        with pytest.raises(LedgerDamaged, match=sick.id):
+        with pytest.raises(LedgerCorrupt, match=sick.id):
             ledger.reprioritise(sick.id, 3)
     assert ledger.queue().queued == []
     ledger.delete(sick.id)
     with pytest.raises(JobNotFound):
         ledger.get(sick.id)
     page = ledger.list(scan="s")
-    assert (page.damaged, [job.id for job in page.jobs]) == ([], [well.id])
+    assert (page.corrupt, [job.id for job in page.jobs]) == ([], [well.id])
 
 
 @pytest.mark.parametrize("field", ["a:1:worker", "a:1:started_at"])
-def test_a_running_job_that_is_damaged_is_dropped_by_its_worker(
+def test_a_running_job_that_is_corrupt_is_dropped_by_its_worker(
     ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, field: str
 ) -> None:
     job = submit(ledger)
     claim(ledger)
     raw.hdel(f"{{{ledger_settings.prefix}}}:job:{job.id}", field)
     submit(ledger, priority=0)  # for which the running ones are looked at
-    assert ledger.beat(job.id, 1, "w") == "stale"
-    with pytest.raises(LedgerDamaged, match=field):
+    assert ledger.heartbeat(job.id, 1, "w") == "stale"
+    with pytest.raises(LedgerCorrupt, match=field):
         ledger.finish(job.id, 1, "w", "succeeded", result=RESULT)
     assert ledger.queue().running == 0
+
+
+@pytest.mark.parametrize("state", ["running", "succeeded"])
+def test_a_queued_job_whose_state_was_changed_by_hand_is_not_claimed(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, state: str
+) -> None:
+    root = f"{{{ledger_settings.prefix}}}"
+    sick, well = submit(ledger), submit(ledger)
+    overwritten("state", state)(raw, f"{root}:job:{sick.id}")
+    assert claim(ledger).id == well.id
+    assert raw.zscore(f"{root}:quarantined", sick.id) is not None
+
+
+def test_a_running_job_whose_state_was_changed_by_hand_is_not_swept(
+    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
+) -> None:
+    root = f"{{{ledger_settings.prefix}}}"
+    sick = submit(ledger)
+    claim(ledger)
+    overwritten("state", "queued")(raw, f"{root}:job:{sick.id}")
+    raw.zadd(f"{root}:leased", {sick.id: 1})
+    ledger.tick()
+    assert raw.zscore(f"{root}:quarantined", sick.id) is not None
+    assert kinds(ledger, sick.id) == ["submitted", "started"]
 
 
 def test_keys_of_another_kind_are_reported(
@@ -126,7 +151,7 @@ def test_keys_of_another_kind_are_reported(
 
 
 @pytest.mark.parametrize(
-    "name", ["seq", "jobs", "ready", "waiting", "events", "counts", "bell"]
+    "name", ["seq", "jobs", "ready", "waiting", "events", "counts", "wakeup"]
 )
 def test_half_a_submission_is_never_left_behind(
     ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis, name: str
@@ -160,26 +185,15 @@ async def test_entries_that_cannot_be_read_are_passed_over(
     ]
     last = raw.xadd(f"{root}:events", {"hello": "world"})
     assert ledger.events(ledger.events("0")[-1].id, wait_s=0.05) == []
-    async with AsyncLedger(ledger_settings) as other:
+    async with ServiceLedger(ledger_settings) as other:
         assert len(await other.events("0", limit=1)) == 1
         assert await other.events(last, wait_s=0.05) == []
     now_ms = raw.hget(f"{root}:job:{first.id}", "submitted_at")
     for name, text in (("odd", '{"a": 1}'), ("list", "[1]"), ("text", "{")):
         raw.hset(f"{root}:workers", name, f"{now_ms} {text}")
-    ledger.presence("w", "cpu", "idle")
+    ledger.register_worker("w", "cpu", "idle")
     assert [worker.name for worker in ledger.workers()] == ["w"]
     ledger.tick()
-
-
-async def test_the_other_face_sets_aside_too(
-    ledger: Ledger, ledger_settings: LedgerSettings, raw: redis.Redis
-) -> None:
-    sick, well = submit(ledger), submit(ledger)
-    raw.hset(f"{{{ledger_settings.prefix}}}:job:{sick.id}", "spec", "{")
-    async with AsyncLedger(ledger_settings) as other:
-        job = await other.claim("w", "cpu")
-        assert job is not None
-        assert job.id == well.id
 
 
 def keys_of(raw: redis.Redis, settings: LedgerSettings) -> set[str]:
@@ -225,8 +239,8 @@ def test_ended_jobs_go_by_count_and_leave_nothing(valkey_uri: str, raw: redis.Re
             ledger.delete(job.id)
             raw.delete(f"{{{settings.prefix}}}:deleted:{job.id}")  # these expire
         left = {key.partition("}:")[2] for key in keys_of(raw, settings)}
-        forever = {"seq", "claims", "counts", "events", "bell", "clock", "version"}
-        assert left <= {*forever, "ctl:w"}
+        forever = {"seq", "claims", "counts", "events", "wakeup", "clock", "version"}
+        assert left <= {*forever, "wakeup:w"}
 
 
 def test_ended_jobs_go_by_age_and_others_stay(valkey_uri: str, raw: redis.Redis) -> None:

@@ -10,13 +10,15 @@ import pytest
 import redis
 from tests.integration.ledger_bench import settings_for, spec, submit
 from tests.integration.own_server import OwnServer
+from tests.ledger_client import Ledger
 from tests.stack import free_port, wait_until
 
-from exitwave.ledger import AsyncLedger, Ledger, library
-from exitwave.ledger.control import ControlCalls
+from exitwave.api.server import _check_queue
+from exitwave.ledger import ServiceLedger, lua_functions
+from exitwave.ledger.control import ControlCommands
 from exitwave.schema.errors import LedgerUnavailable, UsageError
 from exitwave.schema.job import Job
-from exitwave.settings.service import LedgerSettings
+from exitwave.settings.service import LedgerSettings, Settings
 
 
 @contextmanager
@@ -33,7 +35,7 @@ async def test_a_server_that_keeps_what_it_answers_is_accepted(valkey_uri: str) 
     with Ledger(settings) as ledger:
         ledger.check_durability()
         submit(ledger)
-    async with AsyncLedger(settings) as ledger_async:
+    async with ServiceLedger(settings) as ledger_async:
         await ledger_async.check_durability()
         await ledger_async.submit(spec(), owner="me")
 
@@ -49,7 +51,7 @@ async def test_a_server_that_answers_before_its_disk_is_refused(
         settings = settings_for(server.uri)
         with Ledger(settings) as ledger, pytest.raises(UsageError, match=found):
             ledger.check_durability()
-        async with AsyncLedger(settings) as ledger_async:
+        async with ServiceLedger(settings) as ledger_async:
             with pytest.raises(UsageError, match=found):
                 await ledger_async.check_durability()
 
@@ -113,7 +115,7 @@ async def test_an_accepted_job_is_on_a_replicas_disk(tmp_path: Path) -> None:
                 second.start()
                 wait_until(lambda: replicas(first.uri) == 1, "the replica", within_s=30)
                 again = accepted_in_the_end(ledger, "other")
-            async with AsyncLedger(settings) as ledger_async:
+            async with ServiceLedger(settings) as ledger_async:
                 await ledger_async.check_durability()
                 third, _ = await ledger_async.submit(spec(), owner="me")
             first.kill()
@@ -150,7 +152,7 @@ def test_a_submission_sent_twice_is_one_and_counts_as_new(
     ledger: Ledger, ledger_settings: LedgerSettings
 ) -> None:
     """The client sends a command again when its reply is lost on the way."""
-    call = ControlCalls(ledger_settings).submit(
+    call = ControlCommands(ledger_settings).submit(
         spec(), owner="me", idempotency_key=None, request_digest=None
     )
     first = ledger.run(call)
@@ -160,7 +162,9 @@ def test_a_submission_sent_twice_is_one_and_counts_as_new(
 
 
 def other_version(version: str) -> str:
-    return library.SOURCE.replace(f"VERSION = '{library.VERSION}'", f"VERSION = '{version}'")
+    return lua_functions.SOURCE.replace(
+        f"VERSION = '{lua_functions.VERSION}'", f"VERSION = '{version}'"
+    )
 
 
 def test_older_functions_are_replaced_and_then_refuse_the_older_program(
@@ -170,7 +174,9 @@ def test_older_functions_are_replaced_and_then_refuse_the_older_program(
         raw.function_load(other_version("1"), replace=True)
         with Ledger(settings_for(server.uri)) as ledger:
             submit(ledger)
-        with pytest.raises(redis.ResponseError, match=f"EXITWAVEVERSION {library.VERSION}"):
+        with pytest.raises(
+            redis.ResponseError, match=f"EXITWAVEVERSION {lua_functions.VERSION}"
+        ):
             raw.fcall("exitwave_get", 1, "{x}", "1", "{}", "id")
 
 
@@ -178,11 +184,27 @@ def test_an_older_program_is_told_which_version_the_queue_speaks(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit(ledger)
-    ours = library.VERSION
-    monkeypatch.setattr(library, "SOURCE", other_version("1"))
-    monkeypatch.setattr(library, "VERSION", 1)
+    ours = lua_functions.VERSION
+    monkeypatch.setattr(lua_functions, "SOURCE", other_version("1"))
+    monkeypatch.setattr(lua_functions, "VERSION", 1)
     with pytest.raises(LedgerUnavailable, match=rf"queue speaks version {ours} .* version 1;"):
         ledger.list()
+
+
+async def test_records_of_the_last_release_are_refused(tmp_path: Path) -> None:
+    with own_server(tmp_path) as server, redis.Redis.from_url(server.uri) as raw:
+        settings = settings_for(server.uri)
+        last = str(lua_functions.VERSION - 1)
+        raw.set(f"{{{settings.prefix}}}:version", last)
+        found = f"records: found version {last}; expected version {lua_functions.VERSION},"
+        with Ledger(settings) as ledger, pytest.raises(LedgerUnavailable, match=found):
+            submit(ledger)
+        assert raw.function_list() == []  # the last release can still finish its jobs
+        with pytest.raises(UsageError, match=found):
+            _check_queue(Settings(ledger=settings))
+        async with ServiceLedger(settings) as ledger_async:
+            with pytest.raises(UsageError, match=found):
+                await ledger_async.check_layout()
 
 
 def test_records_of_another_release_are_left_alone(tmp_path: Path) -> None:
@@ -192,9 +214,9 @@ def test_records_of_another_release_are_left_alone(tmp_path: Path) -> None:
         raw.function_load(older, replace=True)
         raw.zadd(f"{{{settings.prefix}}}:jobs", {"an old job": 1})
         with Ledger(settings) as ledger:
-            with pytest.raises(LedgerUnavailable, match="records of version 1"):
+            with pytest.raises(LedgerUnavailable, match="records: found version 1;"):
                 ledger.claim("w", "cpu")
-            assert raw.function_list()[0][5] != library.SOURCE  # nobody else is shut out
-            raw.function_load(library.SOURCE, replace=True)
+            assert raw.function_list()[0][5] != lua_functions.SOURCE  # nobody else is shut out
+            raw.function_load(lua_functions.SOURCE, replace=True)
             with pytest.raises(LedgerUnavailable, match="queue speaks version 1"):
                 ledger.claim("w", "cpu")

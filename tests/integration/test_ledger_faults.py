@@ -12,9 +12,10 @@ import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, submit
 from tests.integration.own_server import OwnServer
+from tests.ledger_client import Ledger
 from tests.stack import wait_until
 
-from exitwave.ledger import Ledger, library
+from exitwave.ledger import lua_functions
 from exitwave.schema.errors import (
     JobNotFound,
     LedgerUnavailable,
@@ -46,19 +47,19 @@ def test_the_fence_refuses_and_records_a_replaced_attempt(
         job.id, 1, "old", "lost", failure=Failure(slug="engine-died", message="exit -9")
     )
     assert claim(ledger, "new").attempt == 2
-    assert ledger.beat(job.id, 1, "old") == "stale"
-    assert ledger.beat(job.id, 2, "old") == "stale"  # speaks for another's attempt
+    assert ledger.heartbeat(job.id, 1, "old") == "stale"
+    assert ledger.heartbeat(job.id, 2, "old") == "stale"  # speaks for another's attempt
     for _ in range(2):
         with pytest.raises(StaleAttempt, match="attempt 2"):
             ledger.finish(job.id, 1, "old", "succeeded", result=RESULT)
     now = ledger.get(job.id)
     assert (now.state, now.result, now.attempt) == (JobState.RUNNING, None, 2)
     assert now.attempts[0].outcome == "lost"
-    assert now.attempts[0].reason == 'exit -9; a late "succeeded" was refused'
-    assert ledger.beat(job.id, 2, "new") == "go"
+    assert now.attempts[0].reason == 'exit -9; a stale "succeeded" was refused'
+    assert ledger.heartbeat(job.id, 2, "new") == "go"
 
 
-def test_a_lost_job_returns_to_its_own_place_and_dies_after_max_lost(ledger: Ledger) -> None:
+def test_a_lost_job_returns_to_its_own_place_and_dies_after_too_many(ledger: Ledger) -> None:
     job = submit(ledger, "poison")
     submit(ledger, "next")
     died = Failure(slug="engine-died", message="exit code -9")
@@ -80,7 +81,7 @@ def test_a_silent_worker_loses_its_job(valkey_uri: str) -> None:
     with Ledger(settings_for(valkey_uri, lease_s=0.6)) as ledger:
         job = submit(ledger)
         claim(ledger, "silent")
-        ledger.beat(job.id, 1, "silent", Progress(epoch=4))
+        ledger.heartbeat(job.id, 1, "silent", Progress(epoch=4))
 
         def back() -> bool:
             ledger.tick()
@@ -100,7 +101,7 @@ def test_beats_keep_a_job_for_longer_than_its_lease(valkey_uri: str) -> None:
         claim(ledger)
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
-            assert ledger.beat(job.id, 1, "w") == "go"
+            assert ledger.heartbeat(job.id, 1, "w") == "go"
             ledger.tick()
             time.sleep(0.02)
 
@@ -112,7 +113,7 @@ def test_the_clock_stops_while_nobody_calls(valkey_uri: str) -> None:
         time.sleep(1.2)  # two leases without a word from anyone: the queue was away
         ledger.tick()
         assert ledger.get(job.id).state == JobState.RUNNING
-        assert ledger.beat(job.id, 1, "w") == "go"
+        assert ledger.heartbeat(job.id, 1, "w") == "go"
 
 
 def test_a_job_to_be_cancelled_is_not_run_again_when_its_engine_dies(ledger: Ledger) -> None:
@@ -157,13 +158,15 @@ def test_a_newer_server_is_refused_politely(
 ) -> None:
     submit(ledger)
     server = redis.Redis.from_url(ledger_settings.uri.get_secret_value())
-    newer = library.SOURCE.replace(f"VERSION = '{library.VERSION}'", "VERSION = '999'")
+    newer = lua_functions.SOURCE.replace(
+        f"VERSION = '{lua_functions.VERSION}'", "VERSION = '999'"
+    )
     server.function_load(newer, replace=True)
     try:
         with pytest.raises(LedgerUnavailable, match="update this program"):
             ledger.list()
     finally:
-        server.function_load(library.SOURCE, replace=True)
+        server.function_load(lua_functions.SOURCE, replace=True)
         server.close()
 
 
@@ -188,5 +191,5 @@ def test_everything_answered_survives_kill_9_of_the_server(own_server: OwnServer
         own_server.start()
         ledger.tick()
         assert {job.id: job for job in ledger.list().jobs} == before
-        assert ledger.beat(held.id, 1, "w2") == "go"
+        assert ledger.heartbeat(held.id, 1, "w2") == "go"
         assert claim(ledger, "w1").id == queued.id

@@ -1,4 +1,4 @@
-"""Live before batch: who yields, who must not, the reserve, the bound on starvation."""
+"""Live before batch: who is preempted and who not, reserved workers, the starvation limit."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 import pytest
 import redis
 from tests.integration.ledger_bench import claim, kinds, settings_for, submit
+from tests.ledger_client import Ledger
 
-from exitwave.ledger import Ledger
 from exitwave.settings.service import LedgerSettings
 
 
 @contextmanager
 def queue(uri: str, **more: float) -> Iterator[tuple[Ledger, redis.Redis, str]]:
-    settings: LedgerSettings = settings_for(uri, **{"min_run_s": 0.0, **more})
+    settings: LedgerSettings = settings_for(uri, **{"min_run_before_preempt_s": 0.0, **more})
     raw = redis.Redis.from_url(uri, decode_responses=True)
     with Ledger(settings) as ledger:
         yield ledger, raw, f"{{{settings.prefix}}}"
@@ -23,14 +23,14 @@ def queue(uri: str, **more: float) -> Iterator[tuple[Ledger, redis.Redis, str]]:
 
 
 def busy(ledger: Ledger, worker: str, uri: str = "") -> str:
-    ledger.presence(worker, "cpu", "idle")
+    ledger.register_worker(worker, "cpu", "idle")
     job = claim(ledger, worker)
-    ledger.presence(worker, "cpu", "busy", job.id)
+    ledger.register_worker(worker, "cpu", "busy", job.id)
     return job.id
 
 
-def yielding(ledger: Ledger) -> list[str]:
-    return [job.id for job in ledger.list(state="running").jobs if job.yield_requested]
+def preempting(ledger: Ledger) -> list[str]:
+    return [job.id for job in ledger.list(state="running").jobs if job.preempt_requested]
 
 
 def test_the_least_important_batch_job_makes_way_once(valkey_uri: str) -> None:
@@ -38,40 +38,40 @@ def test_the_least_important_batch_job_makes_way_once(valkey_uri: str) -> None:
         important, least = submit(ledger, priority=3), submit(ledger, priority=7)
         busy(ledger, "w0")
         busy(ledger, "w1")
-        assert yielding(ledger) == []
+        assert preempting(ledger) == []
         live = submit(ledger, priority=0)
         for _ in range(3):
-            assert yielding(ledger) == [least.id]
+            assert preempting(ledger) == [least.id]
             ledger.tick()
         assert ledger.wait_for_control("w1", 5)
         assert not ledger.wait_for_control("w0", 0.05)
-        assert ledger.beat(least.id, 1, "w1") == "yield"
-        assert ledger.beat(important.id, 1, "w0") == "go"
-        back = ledger.finish(least.id, 1, "w1", "yielded")
-        assert (back.yields, back.yield_requested) == (1, False)
+        assert ledger.heartbeat(least.id, 1, "w1") == "preempt"
+        assert ledger.heartbeat(important.id, 1, "w0") == "go"
+        back = ledger.finish(least.id, 1, "w1", "preempted")
+        assert (back.preemptions, back.preempt_requested) == (1, False)
         assert claim(ledger, "w1").id == live.id
         ledger.tick()
-        assert yielding(ledger) == []
-        assert kinds(ledger, least.id)[-2:] == ["yield_requested", "yielded"]
+        assert preempting(ledger) == []
+        assert kinds(ledger, least.id)[-2:] == ["preempt_requested", "preempted"]
         submit(ledger, priority=0)
-        assert yielding(ledger) == [important.id]  # a live job makes way for nobody
+        assert preempting(ledger) == [important.id]  # nothing preempts a live job
         submit(ledger, priority=0)
-        assert yielding(ledger) == [important.id]
+        assert preempting(ledger) == [important.id]
 
 
-def test_nobody_yields_while_a_worker_is_free_or_comes_free(valkey_uri: str) -> None:
+def test_nobody_is_preempted_while_a_worker_is_free_or_comes_free(valkey_uri: str) -> None:
     with queue(valkey_uri) as (ledger, _, _):
         for _ in range(2):
             submit(ledger)
         first, _ = busy(ledger, "w0"), busy(ledger, "w1")
-        ledger.presence("idle", "cpu", "idle")
+        ledger.register_worker("idle", "cpu", "idle")
         submit(ledger, priority=0)
-        assert yielding(ledger) == []
+        assert preempting(ledger) == []
         ledger.cancel(first)
         submit(ledger, priority=0)
-        assert yielding(ledger) == []
+        assert preempting(ledger) == []
         submit(ledger, priority=0)
-        assert len(yielding(ledger)) == 1
+        assert len(preempting(ledger)) == 1
 
 
 def test_a_drained_worker_is_no_help(valkey_uri: str) -> None:
@@ -79,12 +79,12 @@ def test_a_drained_worker_is_no_help(valkey_uri: str) -> None:
         jobs = [submit(ledger, priority=p) for p in (5, 6)]
         busy(ledger, "w0")
         busy(ledger, "w1")
-        ledger.presence("w2", "cpu", "idle")
+        ledger.register_worker("w2", "cpu", "idle")
         ledger.drain("w1", True)
         submit(ledger, priority=0)
-        assert yielding(ledger) == []
+        assert preempting(ledger) == []
         ledger.drain("w2", True)
-        assert yielding(ledger) == [jobs[0].id]
+        assert preempting(ledger) == [jobs[0].id]
 
 
 def test_a_drained_workers_cancelled_job_frees_nobody(valkey_uri: str) -> None:
@@ -95,35 +95,35 @@ def test_a_drained_workers_cancelled_job_frees_nobody(valkey_uri: str) -> None:
         ledger.drain("w1", True)
         ledger.cancel(leaves.id)
         submit(ledger, priority=0)
-        assert yielding(ledger) == [stays.id]
+        assert preempting(ledger) == [stays.id]
 
 
-def test_a_batch_job_runs_for_a_minimum_before_it_yields(valkey_uri: str) -> None:
-    with queue(valkey_uri, min_run_s=60) as (ledger, raw, root):
+def test_a_batch_job_runs_for_a_minimum_before_it_is_preempted(valkey_uri: str) -> None:
+    with queue(valkey_uri, min_run_before_preempt_s=60) as (ledger, raw, root):
         job = submit(ledger)
         busy(ledger, "w")
         submit(ledger, priority=0)
         ledger.tick()
-        assert yielding(ledger) == []
+        assert preempting(ledger) == []
         raw.hincrby(f"{root}:job:{job.id}", "a:1:started_at", -60_000)
         ledger.tick()
-        assert yielding(ledger) == [job.id]
+        assert preempting(ledger) == [job.id]
 
 
-def test_a_batch_job_yields_only_so_often(valkey_uri: str) -> None:
-    with queue(valkey_uri, max_yields=2) as (ledger, _, _):
+def test_a_batch_job_is_preempted_only_so_often(valkey_uri: str) -> None:
+    with queue(valkey_uri, max_preemptions=2) as (ledger, _, _):
         job = submit(ledger)
         for number in (1, 2):
             assert busy(ledger, "w") == job.id
             submit(ledger, priority=0)
-            assert ledger.beat(job.id, number, "w") == "yield"
-            ledger.finish(job.id, number, "w", "yielded")
+            assert ledger.heartbeat(job.id, number, "w") == "preempt"
+            ledger.finish(job.id, number, "w", "preempted")
             live = claim(ledger)
             ledger.finish(live.id, 1, "w", "failed")
         assert busy(ledger, "w") == job.id
         submit(ledger, priority=0)
         ledger.tick()
-        assert ledger.beat(job.id, 3, "w") == "go"
+        assert ledger.heartbeat(job.id, 3, "w") == "go"
 
 
 @pytest.mark.parametrize("how", ["reprioritise", "resume", "resume_queue", "lost"])
@@ -137,46 +137,46 @@ def test_whatever_makes_a_live_job_ready_makes_way(valkey_uri: str, how: str) ->
             other = submit(ledger)
             ledger.pause(other.id)
             ledger.reprioritise(other.id, 0)
-            assert yielding(ledger) == []
+            assert preempting(ledger) == []
             ledger.resume(other.id)
         elif how == "resume_queue":
             ledger.pause_queue()
             submit(ledger, priority=0)
-            assert yielding(ledger) == []
+            assert preempting(ledger) == []
             ledger.resume_queue()
         else:
             submit(ledger)
-            ledger.presence("dying", "cpu", "idle")
+            ledger.register_worker("dying", "cpu", "idle")
             live = submit(ledger, priority=0)
             assert claim(ledger, "dying").id == live.id
-            ledger.presence("dying", "cpu", "stopped")
+            ledger.register_worker("dying", "cpu", "stopped")
             ledger.finish(live.id, 1, "dying", "lost")
-        assert yielding(ledger) == [batch.id]
+        assert preempting(ledger) == [batch.id]
         ledger.reprioritise(batch.id, 0)
-        assert yielding(ledger) == []
+        assert preempting(ledger) == []
 
 
 def test_the_reserve_takes_live_work_only_and_one_takes_batch(valkey_uri: str) -> None:
-    with queue(valkey_uri, reserve=1) as (ledger, _, _):
+    with queue(valkey_uri, reserved_live_workers=1) as (ledger, _, _):
         for _ in range(4):
             submit(ledger)
         for name in ("w0", "w1", "w2"):
-            ledger.presence(name, "cpu", "idle")
+            ledger.register_worker(name, "cpu", "idle")
         claim(ledger, "w0")
         claim(ledger, "w1")
         assert ledger.claim("w2", "cpu") is None
         live = submit(ledger, priority=0)
         assert claim(ledger, "w2").id == live.id
-    with queue(valkey_uri, reserve=5) as (ledger, _, _):
+    with queue(valkey_uri, reserved_live_workers=5) as (ledger, _, _):
         submit(ledger)
         submit(ledger)
-        ledger.presence("w0", "cpu", "idle")
+        ledger.register_worker("w0", "cpu", "idle")
         claim(ledger, "w1")  # not listed yet, and yet it counts
         assert ledger.claim("w0", "cpu") is None
 
 
 def test_every_tenth_claim_is_a_batch_job_that_has_waited_too_long(valkey_uri: str) -> None:
-    with queue(valkey_uri, longest_wait_s=60) as (ledger, raw, root):
+    with queue(valkey_uri, starvation_limit_s=60) as (ledger, raw, root):
         waiting = [submit(ledger, priority=priority) for priority in (9, 5, 5)]
         for _ in range(40):
             submit(ledger, priority=0)
@@ -199,7 +199,7 @@ def test_every_tenth_claim_is_a_batch_job_that_has_waited_too_long(valkey_uri: s
 
 
 def test_a_held_job_is_not_claimed_for_having_waited_too_long(valkey_uri: str) -> None:
-    with queue(valkey_uri, longest_wait_s=60) as (ledger, raw, root):
+    with queue(valkey_uri, starvation_limit_s=60) as (ledger, raw, root):
         held = submit(ledger)
         raw.zincrby(f"{root}:waiting", -60_001, held.id)
         ledger.pause(held.id)

@@ -208,7 +208,7 @@ async def test_strangers_and_other_sites_are_refused(api: LiveApi) -> None:
             pass
     async with page(api, Cookie=cookie, Origin=api.url) as viewer:
         while not (await viewer.text("tick"))["ledger"]:
-            pass  # on a busy machine the queue may answer a beat late
+            pass  # on a busy machine the queue may answer a heartbeat late
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ from tests.stack import TiledServer
 from exitwave.api.live.frames import Frame, dequantise
 from exitwave.api.live.hub import Hub
 from exitwave.api.live.viewer import Viewer
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import Job
 from exitwave.settings.service import LedgerSettings, TiledSettings
 
 WITHIN_S = 20.0
 
 
-class PausedLedger(AsyncLedger):
+class PausedLedger(ServiceLedger):
     """A ledger whose first record is handed over only when the test says so."""
 
     def __init__(self, settings: LedgerSettings) -> None:
@@ -37,7 +37,7 @@ class PausedLedger(AsyncLedger):
         return job
 
 
-class LateLedger(AsyncLedger):
+class LateLedger(ServiceLedger):
     """A ledger in which jobs that have ended are deleted just before they are read."""
 
     async def get(self, job_id: str) -> Job:
@@ -71,7 +71,7 @@ def queue(
 
 
 @asynccontextmanager
-async def running_hub(queue: LiveApi, ledger: AsyncLedger) -> AsyncIterator[Hub]:
+async def running_hub(queue: LiveApi, ledger: ServiceLedger) -> AsyncIterator[Hub]:
     uri, key = queue.env["EXITWAVE__TILED__URI"], queue.env["EXITWAVE__TILED__API_KEY"]
     hub = Hub(ledger, TiledSettings.model_validate({"uri": uri, "api_key": key}))
     task = asyncio.create_task(hub.run())
@@ -146,7 +146,7 @@ async def test_a_picture_announced_but_not_yet_stored_is_shown(queue: LiveApi) -
     await asyncio.to_thread(live.paint, 5)
     await asyncio.to_thread(announce, live, 10)
     page = Page()
-    async with running_hub(queue, AsyncLedger(settings_of(queue))) as hub:
+    async with running_hub(queue, ServiceLedger(settings_of(queue))) as hub:
         hub.join(page)
         await hub.subscribe(page, {job.id: frozenset(["object_phase"])})
         await until(lambda: shows(page, 10))

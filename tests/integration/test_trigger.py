@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import redis
 from tests import stack as servers
+from tests.ledger_client import Ledger
 from tiled.client import from_uri
 from tiled.structures.core import Spec
 
 from exitwave.beamline.play import PlayedScan, play
 from exitwave.client import Client
-from exitwave.ledger import Ledger
 from exitwave.schema.job import Job
 from exitwave.settings.service import Settings
 from exitwave.triggers.tiled import NAME
@@ -28,7 +28,7 @@ PREFIX = "trigger-tests"
 KEY = "k" * 32
 HASTY = """
 from exitwave.client import Client
-from exitwave.ledger import Ledger
+from tests.ledger_client import Ledger
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import load_settings
 from exitwave.triggers.runs import Runs

@@ -140,7 +140,7 @@ def test_live_work_goes_first_and_stop_keeps_what_there_is(
     live = worker.submit(scan, SHORT, priority=0)
     assert worker.until_ended(live).state == JobState.SUCCEEDED
     job = worker.until_computing(batch, attempt=2)
-    assert (job.yields, job.lost) == (1, 0)
+    assert (job.preemptions, job.lost) == (1, 0)
     assert job.progress.resumed_from.epoch == job.attempts[0].progress.epoch
 
     worker.ledger.stop(batch)

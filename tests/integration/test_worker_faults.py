@@ -107,7 +107,7 @@ def test_a_killed_agent_takes_its_engine_along_and_another_worker_takes_over(
         assert second.process.wait(3) == 0
         wait_until(lambda: not any(map(is_there, family)), "family", within_s=2)
         job = second.ledger.get(job_id)
-        assert job.state == JobState.QUEUED and job.attempts[1].outcome == "yielded"
+        assert job.state == JobState.QUEUED and job.attempts[1].outcome == "preempted"
         assert not [w for w in second.ledger.workers() if w.name.endswith(f"-{family[0]}")]
 
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 import torch
 from tests.integration.processes import children, command_line
+from tests.ledger_client import Ledger
 from tests.stack import (
     TiledServer,
     clean_environment,
@@ -26,7 +27,6 @@ from exitwave.beamline.simulate import simulate
 from exitwave.engine import EpochState, StartingPoint, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
-from exitwave.ledger import Ledger
 from exitwave.prepare import build_dataset
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
@@ -95,11 +95,11 @@ def working(
         "LEDGER__URI": valkey_uri,
         "LEDGER__PREFIX": prefix or f"w{uuid4().hex[:8]}",
         "LEDGER__LEASE_S": "3",
-        "LEDGER__MAX_LOST": "5",
-        "LEDGER__MIN_RUN_S": "0",
+        "LEDGER__MAX_LOST_ATTEMPTS": "5",
+        "LEDGER__MIN_RUN_BEFORE_PREEMPT_S": "0",
         "TILED__URI": tiled.uri,
         "TILED__API_KEY": tiled.api_key,
-        "WORKER__BEAT_S": "0.3",
+        "WORKER__HEARTBEAT_INTERVAL_S": "0.3",
         "WORKER__PUBLISH_S": "0.2",
         "WORKER__CHECKPOINT_S": "0.5",
         **more,
@@ -111,8 +111,8 @@ def working(
                 "uri": valkey_uri,
                 "prefix": values["LEDGER__PREFIX"],
                 "lease_s": 3,
-                "min_run_s": 0,
-                "max_lost": 5,
+                "min_run_before_preempt_s": 0,
+                "max_lost_attempts": 5,
             },
             "tiled": tiled.settings.model_dump(),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import Job, JobSpec, ScanRef
 from exitwave.schema.knobs import plain
@@ -15,7 +15,7 @@ from .submission import Submissions, Work, digest_of
 
 
 async def retry(
-    job: Job, idempotency_key: str | None, *, ledger: AsyncLedger, submissions: Submissions
+    job: Job, idempotency_key: str | None, *, ledger: ServiceLedger, submissions: Submissions
 ) -> Job:
     """The same work once more, for the owner of the job that it repeats.
 
@@ -38,7 +38,7 @@ async def rerun(
     request: RerunRequest,
     idempotency_key: str | None,
     *,
-    ledger: AsyncLedger,
+    ledger: ServiceLedger,
     scans: ScanDesk,
     submissions: Submissions,
 ) -> Job:
@@ -106,7 +106,7 @@ def _laid_over(earlier: dict[str, Any], changes: dict[str, Any]) -> dict[str, An
 
 
 async def _earlier(
-    job: Job, idempotency_key: str | None, digest: str, ledger: AsyncLedger
+    job: Job, idempotency_key: str | None, digest: str, ledger: ServiceLedger
 ) -> Job | None:
     if not idempotency_key:
         return None

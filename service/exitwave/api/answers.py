@@ -20,7 +20,7 @@ _SAID = {
     413: "The body is too large.",
     422: "A value is wrong; `key`, `found` and `expected` say which and why.",
     429: "Too many requests or open streams; `Retry-After` says when to come back.",
-    500: "A record in the queue is damaged; `detail` names it.",
+    500: "A record in the queue is corrupt; `detail` names it.",
     503: "A part of the service is away; `Retry-After` says when to come back.",
 }
 _OF_EVERY_CALLER = (401, 403, 422, 429, 503)

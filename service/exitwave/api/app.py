@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.settings.service import Settings
 from exitwave.web import add_dashboard
 
@@ -65,7 +65,7 @@ def build_app(settings: Settings) -> FastAPI:
         There is no access key.
     """
     key = read_key(settings.api)
-    ledger = AsyncLedger(settings.ledger)
+    ledger = ServiceLedger(settings.ledger)
     desk = AccessDesk(ledger, settings, key)
     app = routed_app()
     app.state.settings = settings
@@ -104,7 +104,7 @@ def routed_app() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    ledger: AsyncLedger = app.state.ledger
+    ledger: ServiceLedger = app.state.ledger
     lease_s: float = app.state.settings.ledger.lease_s
     measured: Metrics = app.state.metrics
     work: dict[str, Callable[[], Coroutine[object, object, None]]] = {

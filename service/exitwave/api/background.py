@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 
 import structlog
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 
 from .metrics import Metrics
@@ -39,20 +39,22 @@ async def keep_running(name: str, work: Callable[[], Coroutine[object, object, N
         await asyncio.sleep(RESTART_S)
 
 
-async def tick_for_ever(ledger: AsyncLedger, lease_s: float) -> None:
+async def tick_for_ever(ledger: ServiceLedger, lease_s: float) -> None:
     """Be the queue's clock: jobs of silent workers go back, an outage stops the clock.
 
-    A server that was away at the start, and turns out to lose what it accepts, ends the API.
+    A server that was away at the start, and turns out to lose what it accepts or to hold
+    records of another release, ends the API.
     """
     there, trusted = True, False
     while True:
         try:
             if not trusted:
+                await ledger.check_layout()
                 await ledger.check_durability()
                 trusted = True
             await ledger.tick()
         except UsageError as error:
-            _log.critical("ledger.not_durable", reason=str(error))
+            _log.critical("ledger.refused", reason=str(error))
             signal.raise_signal(signal.SIGTERM)
             return
         except LedgerUnavailable as error:
@@ -66,7 +68,7 @@ async def tick_for_ever(ledger: AsyncLedger, lease_s: float) -> None:
         await asyncio.sleep(min(TICK_S, lease_s / TICKS_PER_LEASE))
 
 
-async def follow_events(ledger: AsyncLedger, metrics: Metrics) -> None:
+async def follow_events(ledger: ServiceLedger, metrics: Metrics) -> None:
     """Measure what only the way from one event to another tells."""
     after = "$"
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import ExitwaveError, Unavailable
 from exitwave.schema.job import Job, JobRequest, JobSpec
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest
@@ -21,7 +21,7 @@ async def accept_batch(
     request: BatchRequest,
     idempotency_key: str | None,
     *,
-    ledger: AsyncLedger,
+    ledger: ServiceLedger,
     submissions: Submissions,
     caller: Principal,
 ) -> BatchReply:

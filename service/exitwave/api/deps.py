@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.settings.service import Settings
 
 from .scan_desk import ScanDesk
 
 
-def _ledger(connection: HTTPConnection) -> AsyncLedger:
-    ledger: AsyncLedger = connection.app.state.ledger
+def _ledger(connection: HTTPConnection) -> ServiceLedger:
+    ledger: ServiceLedger = connection.app.state.ledger
     return ledger
 
 
@@ -28,6 +28,6 @@ def _scans(connection: HTTPConnection) -> ScanDesk:
     return scans
 
 
-LedgerDep = Annotated[AsyncLedger, Depends(_ledger)]
+LedgerDep = Annotated[ServiceLedger, Depends(_ledger)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
 ScansDep = Annotated[ScanDesk, Depends(_scans)]

@@ -6,7 +6,7 @@ import hashlib
 
 import structlog
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import Job, JobSpec, JobState, halves_for
 
@@ -17,7 +17,7 @@ PRIORITY = 9
 _log = structlog.get_logger(__name__)
 
 
-async def accept_frc(parent: Job, ledger: AsyncLedger) -> Job:
+async def accept_frc(parent: Job, ledger: ServiceLedger) -> Job:
     """The job that reconstructs two halves of a job's data and compares them.
 
     It belongs to the parent's owner. Asked for again it is the same one, unless that ended

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.ledger.reads import QueueView
 from exitwave.schema.job import Event, JobState
 from exitwave.schema.worker import WorkerInfo, WorkerState
@@ -37,11 +37,11 @@ class Metrics:
 
     Parameters
     ----------
-    ledger : AsyncLedger
+    ledger : ServiceLedger
         Asked at each scrape.
     """
 
-    def __init__(self, ledger: AsyncLedger) -> None:
+    def __init__(self, ledger: ServiceLedger) -> None:
         self._ledger = ledger
         self._submitted: OrderedDict[str, datetime] = OrderedDict()
         self.registry = CollectorRegistry()
@@ -158,8 +158,8 @@ def _of_counts(counts: dict[str, int]) -> list[Metric]:
         ("exitwave_job_submitted", "Jobs that were accepted.", "submitted"),
         ("exitwave_attempt_started", "Attempts that were begun.", "started"),
         ("exitwave_attempt_lost", "Attempts whose worker fell silent.", "lost"),
-        ("exitwave_attempt_yielded", "Attempts that made way.", "yielded"),
-        ("exitwave_attempt_late", "Calls of replaced attempts, refused.", "late"),
+        ("exitwave_attempt_preempted", "Attempts that live work preempted.", "preempted"),
+        ("exitwave_attempt_stale", "Finishes of stale attempts, refused.", "stale"),
     )
     return [
         ended,

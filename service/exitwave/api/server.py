@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 import uvicorn
 
-from exitwave.ledger import Ledger
+from exitwave.ledger import BlockingServiceLedger
 from exitwave.schema.errors import LedgerUnavailable, UsageError
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import ApiSettings, Settings
@@ -29,8 +29,8 @@ def run_api(settings: Settings) -> None:
     Raises
     ------
     UsageError
-        There is no access key, the queue would lose what it accepts, the address cannot be
-        listened on, or the files for TLS cannot be used.
+        There is no access key, the queue would lose what it accepts or holds records of another
+        release, the address cannot be listened on, or the files for TLS cannot be used.
     """
     configure_logging(settings.log_level)
     certificate, key = tls_files(settings.api)
@@ -57,8 +57,9 @@ def run_api(settings: Settings) -> None:
 
 
 def _check_queue(settings: Settings) -> None:
-    with Ledger(settings.ledger) as ledger:
+    with BlockingServiceLedger(settings.ledger) as ledger:
         try:
+            ledger.check_layout()
             ledger.check_durability()
         except LedgerUnavailable as error:
             # Requests are answered by 503 until it is there; then it is asked again.

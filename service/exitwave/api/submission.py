@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.data import DataOptions, GeometryOverrides, data_from_mapping
 from exitwave.schema.data import geometry_from_mapping as geometry_of
 from exitwave.schema.errors import InvalidInput, TransitionNotAllowed
@@ -60,7 +60,7 @@ class Submissions:
 
     Parameters
     ----------
-    ledger : AsyncLedger
+    ledger : ServiceLedger
         Where they go.
     scans : ScanDesk
         Knows the scans.
@@ -68,7 +68,7 @@ class Submissions:
         Whose jobs they become.
     """
 
-    def __init__(self, ledger: AsyncLedger, scans: ScanDesk, caller: Principal) -> None:
+    def __init__(self, ledger: ServiceLedger, scans: ScanDesk, caller: Principal) -> None:
         self._ledger = ledger
         self._scans = scans
         self._caller = caller

@@ -22,14 +22,14 @@ NEWS: dict[EventKind, str] = {
     "submitted": "queued",
     "started": "running",
     "requeued": "lost its worker; queued again",
-    "yielded": "made way for live work; queued again",
+    "preempted": "preempted by live work; queued again",
     "cancel_requested": "told to stop",
     "stop_requested": "told to end now and keep its result",
-    "yield_requested": "told to make way for live work",
+    "preempt_requested": "to be preempted by live work",
     "reprioritised": "moved in the queue",
     "paused": "held back",
     "resumed": "no longer held back",
-    "late": "an attempt that had been replaced spoke up; refused",
+    "stale": "a stale attempt finished; refused",
 }
 
 

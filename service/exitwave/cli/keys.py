@@ -55,8 +55,8 @@ def list_keys(context: typer.Context, as_json: JsonFlag = False) -> None:
         print_json(found.keys)
     else:
         console.print(service_tables.key_list(found.keys))
-    if found.damaged:
-        say_error(f"keys that cannot be read: {' '.join(found.damaged)}")
+    if found.corrupt:
+        say_error(f"keys that cannot be read: {' '.join(found.corrupt)}")
 
 
 def revoke(

@@ -51,12 +51,12 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     jobs: list[Job] = []
-    damaged: list[str] = []
+    corrupt: list[str] = []
     more = False
     with client_of(context) as client:
         for page in _pages(client, state, scan, tag, owner, limit):
             jobs += page.jobs
-            damaged += page.damaged
+            corrupt += page.corrupt
             more = page.cursor is not None
             if not everything and len(jobs) >= limit:
                 break
@@ -69,8 +69,8 @@ def list_jobs(
         tables.console.print(tables.job_list(jobs))
         if more:
             typer.echo(f"there are more; --limit {2 * limit} or --all shows them")
-    if damaged:
-        say_error(f"jobs that cannot be read: {' '.join(damaged)}")
+    if corrupt:
+        say_error(f"jobs that cannot be read: {' '.join(corrupt)}")
 
 
 def show(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:

@@ -139,8 +139,8 @@ def _course_rows(job: Job) -> Iterator[tuple[str, str]]:
         yield "progress", progress_text(job.progress)
     if loss := loss_text(job):
         yield "loss", loss
-    if job.yields:
-        yield "yields", f"made way for live work {_times(job.yields)}"
+    if job.preemptions:
+        yield "preempted", f"by live work {_times(job.preemptions)}"
     if job.lost:
         yield "lost", f"its worker or engine died {_times(job.lost)}"
     for attempt in job.attempts:
@@ -283,8 +283,8 @@ def _intent(job: Job) -> str:
         return " (to be cancelled)"
     if job.stop_requested:
         return " (to end now and keep its result)"
-    if job.yield_requested:
-        return " (to make way for live work)"
+    if job.preempt_requested:
+        return " (to be preempted by live work)"
     return " (paused)" if job.paused else ""
 
 

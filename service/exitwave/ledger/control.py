@@ -1,4 +1,4 @@
-"""Calls that make jobs and steer them, the queue and the workers."""
+"""Commands that make jobs and steer them, the queue and the workers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from exitwave.schema.errors import NotFound
 from exitwave.schema.job import Job, JobSpec
 
-from .call import (
+from .command import (
     FORGOTTEN_AFTER_LEASES,
-    Call,
-    CallBuilder,
+    Command,
+    CommandBuilder,
     check_job,
     other_request,
     sha256,
@@ -20,7 +20,7 @@ from .ids import new_job_id
 from .records import job_from_reply
 
 
-class ControlCalls(CallBuilder):
+class ControlCommands(CommandBuilder):
     """What people, and the service for them, ask for."""
 
     def submit(
@@ -30,11 +30,9 @@ class ControlCalls(CallBuilder):
         owner: str,
         idempotency_key: str | None,
         request_digest: str | None,
-    ) -> Call[tuple[Job, bool]]:
+    ) -> Command[tuple[Job, bool]]:
         text = spec.model_dump_json()
-        key_hash = _key_hash(owner, idempotency_key) if idempotency_key else ""
-        digest = request_digest or sha256(text)
-        scan_id = "" if spec.scan.scan_id is None else spec.scan.scan_id
+        key_hash = _key_hash(owner, idempotency_key) if idempotency_key else None
         new_id = new_job_id()
 
         def parse(reply: Any) -> tuple[Job, bool]:
@@ -46,22 +44,24 @@ class ControlCalls(CallBuilder):
 
         return self._function(
             "submit",
-            new_id,
-            key_hash,
-            digest,
-            text,
-            owner,
-            spec.priority,
-            spec.scan.uid,
-            scan_id,
-            json.dumps(spec.tags),
-            parse=parse,
+            {
+                "id": new_id,
+                "key_hash": key_hash,
+                "digest": request_digest or sha256(text),
+                "spec": text,
+                "owner": owner,
+                "priority": spec.priority,
+                "scan": spec.scan.uid,
+                "scan_id": None if spec.scan.scan_id is None else str(spec.scan.scan_id),
+                "tags": json.dumps(spec.tags),
+            },
+            parse,
             durable=True,
         )
 
     def submitted(
         self, owner: str, idempotency_key: str, request_digest: str
-    ) -> Call[Job | None]:
+    ) -> Command[Job | None]:
         def parse(reply: Any) -> Job | None:
             if reply is None:
                 return None
@@ -72,41 +72,43 @@ class ControlCalls(CallBuilder):
             return job
 
         key_hash = _key_hash(owner, idempotency_key)
-        return self._function("known", key_hash, parse=parse, durable=True)
+        return self._function("known", {"key_hash": key_hash}, parse, durable=True)
 
-    def cancel(self, job_id: str) -> Call[Job]:
+    def cancel(self, job_id: str) -> Command[Job]:
         return self._transition("cancel", job_id, allowed="queued or running")
 
-    def stop(self, job_id: str) -> Call[Job]:
+    def stop(self, job_id: str) -> Command[Job]:
         return self._transition("stop", job_id, allowed="running")
 
-    def reprioritise(self, job_id: str, priority: int) -> Call[Job]:
-        return self._transition("reprioritise", job_id, priority, allowed="queued or running")
+    def reprioritise(self, job_id: str, priority: int) -> Command[Job]:
+        return self._transition(
+            "reprioritise", job_id, priority=priority, allowed="queued or running"
+        )
 
-    def hold(self, job_id: str, paused: bool) -> Call[Job]:
-        return self._transition("hold", job_id, int(paused), allowed="queued")
+    def pause(self, job_id: str, paused: bool) -> Command[Job]:
+        return self._transition("pause", job_id, paused=paused, allowed="queued")
 
-    def hold_queue(self, paused: bool) -> Call[None]:
-        return self._function("hold_queue", int(paused), parse=lambda reply: None)
+    def pause_queue(self, paused: bool) -> Command[None]:
+        return self._function("pause_queue", {"paused": paused}, lambda reply: None)
 
-    def delete(self, job_id: str) -> Call[None]:
+    def delete(self, job_id: str) -> Command[None]:
         def parse(reply: Any) -> None:
             check_job(reply, job_id, "succeeded, failed, cancelled or dead")
 
-        return self._function("delete", job_id, parse=parse)
+        return self._function("delete", {"id": job_id}, parse)
 
-    def drain(self, worker: str, draining: bool) -> Call[None]:
+    def drain(self, worker: str, draining: bool) -> Command[None]:
         def parse(reply: Any) -> None:
             if reply[0] == "missing":
                 raise NotFound(
                     f"worker: found {worker!r}; expected the name of a worker that is there"
                 )
 
-        return self._function("drain", worker, int(draining), parse=parse)
+        return self._function("drain", {"worker": worker, "draining": draining}, parse)
 
-    def tick(self) -> Call[None]:
-        age_ms = FORGOTTEN_AFTER_LEASES * self._lease_ms
-        return self._function("tick", age_ms, parse=lambda reply: None)
+    def tick(self) -> Command[None]:
+        silence_ms = FORGOTTEN_AFTER_LEASES * self._lease_ms
+        return self._function("tick", {"silence_ms": silence_ms}, lambda reply: None)
 
 
 def _key_hash(owner: str, idempotency_key: str) -> str:

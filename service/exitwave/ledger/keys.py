@@ -1,4 +1,4 @@
-"""Calls for access keys and browsers' sessions; run with `AsyncLedger.run` or `Ledger.run`.
+"""Commands for access keys and browsers' sessions; run with `ServiceLedger.run`.
 
 Only hashes of secrets are stored: who reads the queue cannot log in with what is there. A
 session points to the key that it was made from and ends with it.
@@ -19,10 +19,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exitwave.schema.access import KeyInfo, KeyList
-from exitwave.schema.errors import LedgerDamaged
+from exitwave.schema.errors import LedgerCorrupt
 from exitwave.settings.service import LedgerSettings
 
-from .calls import Call
+from .commands import Command
 
 
 class StoredKey(BaseModel):
@@ -43,63 +43,63 @@ class Grant(BaseModel):
     secret_hash: str
 
 
-class KeyCalls:
-    """Builds the calls of one queue's keys, codes and sessions."""
+class KeyCommands:
+    """Builds the commands of one queue's keys, codes and sessions."""
 
     def __init__(self, settings: LedgerSettings) -> None:
         self._root = f"{{{settings.prefix}}}"
 
-    def create(self, key: StoredKey) -> Call[None]:
+    def create(self, key: StoredKey) -> Command[None]:
         """Keep a new key."""
         text = key.model_dump_json()
-        return Call(("HSET", self._keys, key.info.id, text), lambda reply: None)
+        return Command(("HSET", self._keys, key.info.id, text), lambda reply: None)
 
-    def get(self, key_id: str) -> Call[StoredKey | None]:
-        """The key of that id; `LedgerDamaged` where its record cannot be read."""
+    def get(self, key_id: str) -> Command[StoredKey | None]:
+        """The key of that id; `LedgerCorrupt` where its record cannot be read."""
 
         def parse(reply: Any) -> StoredKey | None:
             return None if reply is None else _stored(key_id, reply)
 
-        return Call(("HGET", self._keys, key_id), parse)
+        return Command(("HGET", self._keys, key_id), parse)
 
-    def list_all(self) -> Call[KeyList]:
+    def list_all(self) -> Command[KeyList]:
         """Every key, the newest first."""
 
         def parse(reply: Any) -> KeyList:
-            infos, damaged = [], []
+            infos, corrupt = [], []
             for key_id, text in reply.items():
                 try:
                     infos.append(_stored(key_id, text).info)
-                except LedgerDamaged:
-                    damaged.append(key_id)
+                except LedgerCorrupt:
+                    corrupt.append(key_id)
             infos.sort(key=lambda info: (info.created_at, info.id), reverse=True)
-            return KeyList(keys=infos, damaged=sorted(damaged))
+            return KeyList(keys=infos, corrupt=sorted(corrupt))
 
-        return Call(("HGETALL", self._keys), parse)
+        return Command(("HGETALL", self._keys), parse)
 
-    def revoke(self, key_id: str) -> Call[bool]:
+    def revoke(self, key_id: str) -> Command[bool]:
         """Forget a key; whether there was one."""
-        return Call(("HDEL", self._keys, key_id), bool)
+        return Command(("HDEL", self._keys, key_id), bool)
 
-    def create_code(self, grant: Grant, ttl_s: int) -> Call[str]:
+    def create_code(self, grant: Grant, ttl_s: int) -> Command[str]:
         """A one-time code for a browser."""
         return self._create("code", grant, ttl_s)
 
-    def redeem_code(self, code: str) -> Call[Grant | None]:
+    def redeem_code(self, code: str) -> Command[Grant | None]:
         """What the code allows; nothing a second time."""
-        return Call(("GETDEL", self._place("code", hash_of(code))), _grant)
+        return Command(("GETDEL", self._place("code", hash_of(code))), _grant)
 
-    def create_session(self, grant: Grant, ttl_s: int) -> Call[str]:
+    def create_session(self, grant: Grant, ttl_s: int) -> Command[str]:
         """A browser session's token."""
         return self._create("session", grant, ttl_s)
 
-    def session(self, token_hash: str) -> Call[Grant | None]:
+    def session(self, token_hash: str) -> Command[Grant | None]:
         """The key a session was made from; nothing once it has ended."""
-        return Call(("GET", self._place("session", token_hash)), _grant)
+        return Command(("GET", self._place("session", token_hash)), _grant)
 
-    def end_session(self, token_hash: str) -> Call[None]:
+    def end_session(self, token_hash: str) -> Command[None]:
         """Forget a session."""
-        return Call(("DEL", self._place("session", token_hash)), lambda reply: None)
+        return Command(("DEL", self._place("session", token_hash)), lambda reply: None)
 
     @property
     def _keys(self) -> str:
@@ -108,10 +108,10 @@ class KeyCalls:
     def _place(self, kind: str, secret_hash: str) -> str:
         return f"{self._root}:{kind}:{secret_hash}"
 
-    def _create(self, kind: str, grant: Grant, ttl_s: int) -> Call[str]:
+    def _create(self, kind: str, grant: Grant, ttl_s: int) -> Command[str]:
         secret = secrets.token_urlsafe(24)
         place, text = self._place(kind, hash_of(secret)), grant.model_dump_json()
-        return Call(("SET", place, text, "EX", ttl_s), lambda reply: secret)
+        return Command(("SET", place, text, "EX", ttl_s), lambda reply: secret)
 
 
 def hash_of(secret: str) -> str:
@@ -124,7 +124,7 @@ def _stored(key_id: str, text: str) -> StoredKey:
         return StoredKey.model_validate_json(text)
     except ValidationError as error:
         field = ".".join(map(str, error.errors()[0]["loc"])) or "all"
-        raise LedgerDamaged(
+        raise LedgerCorrupt(
             f"key {key_id}: its record in the queue cannot be read (field: {field}); revoke it "
             "and make another"
         ) from None
@@ -134,6 +134,6 @@ def _grant(reply: Any) -> Grant | None:
     try:
         return None if reply is None else Grant.model_validate_json(reply)
     except ValidationError:
-        raise LedgerDamaged(
+        raise LedgerCorrupt(
             "session: its record in the queue cannot be read; log in anew"
         ) from None

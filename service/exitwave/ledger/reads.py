@@ -1,4 +1,4 @@
-"""Calls that look: jobs, the queue, events, workers, where triggers stand."""
+"""Commands that look: jobs, the queue, events, workers, where triggers stand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from exitwave.schema.errors import InvalidInput
 from exitwave.schema.job import Event, Job, JobPage, JobState, QueuedJob
 from exitwave.schema.worker import WorkerInfo
 
-from .call import FORGOTTEN_AFTER_LEASES, Call, CallBuilder, block_s, job_not_found
+from .command import FORGOTTEN_AFTER_LEASES, Command, CommandBuilder, block_s, job_not_found
 from .records import (
     events_from_entries,
     job_from_reply,
@@ -42,18 +42,18 @@ class QueueView:
         return sum(self.depths.values())
 
 
-class ReadCalls(CallBuilder):
+class ReadCommands(CommandBuilder):
     """What everybody may look at."""
 
-    def get(self, job_id: str) -> Call[Job]:
+    def get(self, job_id: str) -> Command[Job]:
         def parse(reply: Any) -> Job:
             if not reply:
                 raise job_not_found(job_id)
             return job_from_reply(reply, job_id)
 
-        return self._function("get", job_id, parse=parse)
+        return self._function("get", {"id": job_id}, parse)
 
-    def queue(self, limit: int) -> Call[QueueView]:
+    def queue(self, limit: int) -> Command[QueueView]:
         def parse(reply: Any) -> QueueView:
             paused, running, since_ms, depths, ready = reply
             following = enumerate(zip(ready[::2], ready[1::2], strict=True))
@@ -68,7 +68,7 @@ class ReadCalls(CallBuilder):
                 oldest_waiting_since=time_from_ms(since_ms) if since_ms else None,
             )
 
-        return self._function("queue", limit, parse=parse)
+        return self._function("queue", {"limit": limit}, parse)
 
     def list_jobs(
         self,
@@ -78,19 +78,15 @@ class ReadCalls(CallBuilder):
         owner: str | None,
         limit: int,
         cursor: str | None,
-    ) -> Call[JobPage]:
+    ) -> Command[JobPage]:
         if cursor is not None and not re.fullmatch(r"[0-9]{1,15}", cursor):
             raise InvalidInput("cursor", cursor, "the cursor of an earlier page")
         filters = {"state": state, "scan": scan, "tag": tag, "owner": owner}
-        indexes = [
-            text
-            for kind, value in filters.items()
-            if value is not None
-            for text in (kind, value)
-        ]
-        return self._function("list", cursor or "inf", limit, *indexes, parse=page_from_reply)
+        filters = {kind: value for kind, value in filters.items() if value is not None}
+        arguments = {"below": cursor, "limit": limit, "filters": filters}
+        return self._function("list", arguments, page_from_reply)
 
-    def read_events(self, after: str, wait_s: float, limit: int) -> Call[tuple[Events, str]]:
+    def read_events(self, after: str, wait_s: float, limit: int) -> Command[tuple[Events, str]]:
         """The next events, and the id up to which the stream has then been read."""
         if not re.fullmatch(r"[0-9]{1,15}(-[0-9]{1,15})?", after):
             raise InvalidInput("event id", after, "the id of an earlier event, or 0")
@@ -102,31 +98,31 @@ class ReadCalls(CallBuilder):
             return list(events_from_entries(entries)), entries[-1][0] if entries else after
 
         command = ("XREAD", "COUNT", limit, *block, "STREAMS", f"{self._root}:events", after)
-        return Call(command, parse)
+        return Command(command, parse)
 
-    def last_event_id(self) -> Call[str]:
+    def last_event_id(self) -> Command[str]:
         command = ("XREVRANGE", f"{self._root}:events", "+", "-", "COUNT", 1)
-        return Call(command, lambda reply: reply[0][0] if reply else "0-0")
+        return Command(command, lambda reply: reply[0][0] if reply else "0-0")
 
-    def first_event_id(self) -> Call[str]:
+    def first_event_id(self) -> Command[str]:
         command = ("XRANGE", f"{self._root}:events", "-", "+", "COUNT", 1)
-        return Call(command, lambda reply: reply[0][0] if reply else "0-0")
+        return Command(command, lambda reply: reply[0][0] if reply else "0-0")
 
-    def counts(self) -> Call[dict[str, int]]:
+    def counts(self) -> Command[dict[str, int]]:
         def parse(reply: Any) -> dict[str, int]:
             return {kind: int(number) for kind, number in reply.items()}
 
-        return Call(("HGETALL", f"{self._root}:counts"), parse)
+        return Command(("HGETALL", f"{self._root}:counts"), parse)
 
-    def workers(self) -> Call[Workers]:
+    def workers(self) -> Command[Workers]:
         return self._function(
             "workers",
-            FORGOTTEN_AFTER_LEASES * self._lease_ms,
-            parse=lambda reply: sorted(workers_from_reply(reply), key=lambda w: w.name),
+            {"silence_ms": FORGOTTEN_AFTER_LEASES * self._lease_ms},
+            lambda reply: sorted(workers_from_reply(reply), key=lambda w: w.name),
         )
 
-    def trigger_point(self, name: str) -> Call[str | None]:
-        return Call(("HGET", f"{self._root}:triggers", name), lambda reply: reply)
+    def trigger_point(self, name: str) -> Command[str | None]:
+        return Command(("HGET", f"{self._root}:triggers", name), lambda reply: reply)
 
-    def set_trigger_point(self, name: str, value: str) -> Call[None]:
-        return Call(("HSET", f"{self._root}:triggers", name, value), lambda reply: None)
+    def set_trigger_point(self, name: str, value: str) -> Command[None]:
+        return Command(("HSET", f"{self._root}:triggers", name, value), lambda reply: None)

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from exitwave.schema.errors import LedgerDamaged
+from exitwave.schema.errors import LedgerCorrupt
 from exitwave.schema.job import Event, Job, JobPage, JobState
 from exitwave.schema.worker import WorkerInfo
 
@@ -32,14 +32,14 @@ def job_from_reply(reply: Sequence[str], job_id: str = "") -> Job:
 
     Raises
     ------
-    LedgerDamaged
+    LedgerCorrupt
         A field is missing or cannot be read; the message names job and field.
     """
     fields = dict(zip(reply[::2], reply[1::2], strict=True))
     job_id = job_id or fields.get("id", "")
     read = _Reader(job_id, fields)
     if read("id") != job_id:
-        raise _damaged(job_id, "id", fields["id"])
+        raise _corrupt(job_id, "id", fields["id"])
     attempt = read("attempt", int)
     attempts = [_attempt(read, number) for number in range(1, attempt + 1)]
     state = read("state", JobState)
@@ -58,9 +58,9 @@ def job_from_reply(reply: Sequence[str], job_id: str = "") -> Job:
         "paused": "paused" in fields,
         "cancel_requested": "cancel_requested" in fields,
         "stop_requested": "stop_requested" in fields,
-        "yield_requested": "yield_requested" in fields,
+        "preempt_requested": "preempt_requested" in fields,
         "lost": read("lost", int),
-        "yields": read("yields", int),
+        "preemptions": read("preemptions", int),
         "progress": None if requeued or not attempts else attempts[-1]["progress"],
         "failure": read("failure", json.loads, optional=True),
         "result": read("result", json.loads, optional=True),
@@ -69,11 +69,11 @@ def job_from_reply(reply: Sequence[str], job_id: str = "") -> Job:
         return Job.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _damaged(job_id, ".".join(map(str, first["loc"])), first["msg"]) from error
+        raise _corrupt(job_id, ".".join(map(str, first["loc"])), first["msg"]) from error
 
 
 class _Reader:
-    """Reads fields of one job's hash and says which one is damaged."""
+    """Reads fields of one job's hash and says which one is corrupt."""
 
     def __init__(self, job_id: str, fields: Fields) -> None:
         self._job_id = job_id
@@ -86,15 +86,15 @@ class _Reader:
         if text is None:
             if optional:
                 return None
-            raise _damaged(self._job_id, name, "nothing")
+            raise _corrupt(self._job_id, name, "nothing")
         try:
             return convert(text)
         except (ValueError, OverflowError, RecursionError) as error:
-            raise _damaged(self._job_id, name, text[:80]) from error
+            raise _corrupt(self._job_id, name, text[:80]) from error
 
 
-def _damaged(job_id: str, field: str, found: str) -> LedgerDamaged:
-    return LedgerDamaged(
+def _corrupt(job_id: str, field: str, found: str) -> LedgerCorrupt:
+    return LedgerCorrupt(
         f"job {job_id}: field {field} of its record: found {found!r}; expected what the queue "
         "wrote. Delete the job and submit it again"
     )
@@ -117,13 +117,13 @@ def _attempt(read: _Reader, number: int) -> dict[str, Any]:
 def page_from_reply(reply: Any) -> JobPage:
     """A page from ``[cursor, [[id, hash], ...]]``; what cannot be read is named."""
     more, entries = reply
-    jobs, damaged = [], []
+    jobs, corrupt = [], []
     for job_id, record in entries:
         try:
             jobs.append(job_from_reply(record, job_id))
-        except LedgerDamaged:
-            damaged.append(job_id)
-    return JobPage(jobs=jobs, cursor=more or None, damaged=damaged)
+        except LedgerCorrupt:
+            corrupt.append(job_id)
+    return JobPage(jobs=jobs, cursor=more or None, corrupt=corrupt)
 
 
 def events_from_entries(entries: Sequence[tuple[str, Fields]]) -> Iterator[Event]:

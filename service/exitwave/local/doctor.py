@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from exitwave.client import Client
-from exitwave.ledger import Ledger
+from exitwave.ledger import BlockingServiceLedger
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings
@@ -67,7 +67,7 @@ def _tiled(settings: Settings) -> str:
 
 
 def _queue(settings: Settings) -> str:
-    with Ledger(settings.ledger) as ledger:
+    with BlockingServiceLedger(settings.ledger) as ledger:
         ledger.ping()
     return "answers"
 
@@ -93,7 +93,7 @@ def _gpu(settings: Settings) -> str:
 
 
 def _workers(settings: Settings) -> list[WorkerInfo]:
-    with Ledger(settings.ledger) as ledger:
+    with BlockingServiceLedger(settings.ledger) as ledger:
         return ledger.workers()
 
 

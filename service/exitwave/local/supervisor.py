@@ -176,10 +176,10 @@ class System:
 
     def idle_workers(self) -> list[str]:
         """Devices of the workers that could take a job now."""
-        from exitwave.ledger import Ledger
+        from exitwave.ledger import BlockingServiceLedger
 
         try:
-            with Ledger(self.settings.ledger) as ledger:
+            with BlockingServiceLedger(self.settings.ledger) as ledger:
                 return [w.device for w in ledger.workers() if w.state in {"idle", "busy"}]
         except LedgerUnavailable:
             return []

@@ -70,7 +70,7 @@ class KeyList(_Strict):
     """Body of ``GET /api/v1/keys``, newest first."""
 
     keys: list[KeyInfo]
-    damaged: list[str] = Field(
+    corrupt: list[str] = Field(
         default_factory=list, description="Ids of records that cannot be read."
     )
 

@@ -26,7 +26,7 @@
     ├── Unavailable             503  a part of the service is away; try again
     │   ├── LedgerUnavailable
     │   └── TiledUnavailable
-    ├── LedgerDamaged           500  a record in the queue that cannot be read
+    ├── LedgerCorrupt           500  a record in the queue that cannot be read
     ├── EngineError             500  the reconstruction itself failed
     │   ├── Diverged
     │   └── OutOfMemory              the job does not fit on this device
@@ -195,8 +195,8 @@ class TooManyRequests(ExitwaveError):
         super().__init__(message)
 
 
-class LedgerDamaged(ExitwaveError):
-    slug = "ledger-damaged"
+class LedgerCorrupt(ExitwaveError):
+    slug = "ledger-corrupt"
 
 
 class Unavailable(ExitwaveError):

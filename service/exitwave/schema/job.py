@@ -31,7 +31,7 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED}),
     JobState.RUNNING: frozenset(
         {
-            JobState.QUEUED,  # the attempt was lost or yielded; back to the job's own place
+            JobState.QUEUED,  # the attempt was lost or preempted; back to where the job stood
             JobState.SUCCEEDED,
             JobState.FAILED,
             JobState.CANCELLED,
@@ -43,10 +43,10 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset(),
     JobState.DEAD: frozenset(),
 }
-"""Every transition there is. `ledger.lua` makes them; its model test holds it to this table."""
+"""Every transition there is; the ledger's ``lua/records.lua`` has the same table."""
 
-Outcome = Literal["succeeded", "failed", "cancelled", "yielded", "lost"]
-"""How an attempt ends. After "yielded" and "lost" the job goes on with another one."""
+Outcome = Literal["succeeded", "failed", "cancelled", "preempted", "lost"]
+"""How an attempt ends. After "preempted" and "lost" the job goes on with another one."""
 
 JobKind = Literal["reconstruction", "frc"]
 
@@ -253,9 +253,9 @@ class Job(Strict):
     paused: bool = Field(False, description="Queued, and held back.")
     cancel_requested: bool = False
     stop_requested: bool = Field(False, description="To end now and keep what there is.")
-    yield_requested: bool = Field(False, description="To make way for live work.")
+    preempt_requested: bool = Field(False, description="To be preempted by live work.")
     lost: int = Field(0, description="Attempts that died.")
-    yields: int = Field(0, description="Attempts that made way for live work.")
+    preemptions: int = Field(0, description="Attempts that live work preempted.")
     progress: Progress | None = None
     failure: Failure | None = None
     result: Result | None = None
@@ -266,7 +266,7 @@ class JobPage(Strict):
 
     jobs: list[Job]
     cursor: str | None = Field(None, description="Give it back to get the next page.")
-    damaged: list[str] = Field(
+    corrupt: list[str] = Field(
         default_factory=list, description="Ids of records that cannot be read."
     )
 
@@ -304,17 +304,17 @@ EventKind = Literal[
     "started",
     "progress",
     "requeued",
-    "yielded",
+    "preempted",
     "ended",
     "cancel_requested",
     "stop_requested",
-    "yield_requested",
+    "preempt_requested",
     "reprioritised",
     "paused",
     "resumed",
-    "late",
+    "stale",
 ]
-"""`late`: a replaced attempt spoke up and was refused."""
+"""`stale`: the finish of a stale attempt was refused."""
 
 
 class Event(Strict):

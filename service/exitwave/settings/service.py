@@ -36,15 +36,19 @@ class LedgerSettings(Section):
     )
     prefix: str = Field("exitwave", description="First word of every key.", min_length=1)
     lease_s: float = Field(15.0, gt=0, description="A silent worker loses its job after this.")
-    max_lost: int = Field(3, ge=1, description="Lost attempts after which a job is dead.")
-    reserve: int = Field(
+    max_lost_attempts: int = Field(
+        3, ge=1, description="Lost attempts after which a job is dead."
+    )
+    reserved_live_workers: int = Field(
         0, ge=0, description="Workers kept free for live work; one always takes batch work."
     )
-    min_run_s: float = Field(
-        5.0, ge=0, description="A batch job runs so long before it makes way for live work."
+    min_run_before_preempt_s: float = Field(
+        5.0, ge=0, description="A batch job runs so long before live work preempts it."
     )
-    max_yields: int = Field(5, ge=0, description="So often a batch job makes way at most.")
-    longest_wait_s: float = Field(
+    max_preemptions: int = Field(
+        5, ge=0, description="So often a batch job is preempted at most."
+    )
+    starvation_limit_s: float = Field(
         1800.0,
         gt=0,
         description="While a batch job has waited longer, every tenth claim is a batch job.",
@@ -101,7 +105,9 @@ class WorkerSettings(Section):
         "on a GPU. Frames that do not fit are streamed.",
     )
     name: str = Field("", description="Shown in attempts; default host name and process id.")
-    beat_s: float = Field(1.0, gt=0, description="Time between two signs of life.")
+    heartbeat_interval_s: float = Field(
+        1.0, gt=0, description="Time between two signs of life."
+    )
     publish_s: float = Field(
         0.6, ge=0.1, description="Shortest time between two live pictures in Tiled."
     )

@@ -11,7 +11,7 @@ import time
 import structlog
 
 from exitwave.client import Client
-from exitwave.ledger import Ledger
+from exitwave.ledger import BlockingServiceLedger
 from exitwave.schema.errors import (
     AccessDenied,
     ExitwaveError,
@@ -44,13 +44,13 @@ class TiledTrigger:
     ----------
     runs : Runs
         Where they are.
-    ledger : Ledger
+    ledger : BlockingServiceLedger
         Keeps the remembered point.
     client : Client
         Submits.
     """
 
-    def __init__(self, runs: Runs, ledger: Ledger, client: Client) -> None:
+    def __init__(self, runs: Runs, ledger: BlockingServiceLedger, client: Client) -> None:
         self._runs = runs
         self._ledger = ledger
         self._client = client
@@ -129,9 +129,9 @@ def run_trigger(settings: Settings) -> None:
         TiledTrigger(Runs(settings.tiled), ledger, client).run_for_ever()
 
 
-def _connect(settings: Settings) -> Ledger:
+def _connect(settings: Settings) -> BlockingServiceLedger:
     """Wait for the queue, so that the first point is set as early as can be."""
-    ledger = Ledger(settings.ledger)
+    ledger = BlockingServiceLedger(settings.ledger)
     while True:
         try:
             ledger.ping()

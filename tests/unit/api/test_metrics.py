@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.unit.api.made import after
 
 from exitwave.api.metrics import Metrics
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import Event, EventKind, JobState, Progress
 from exitwave.settings.service import LedgerSettings
 
@@ -23,7 +23,7 @@ def event(kind: EventKind, at_s: float, job_id: str = "j", epoch: int | None = N
 
 
 def test_the_way_to_the_first_epoch_is_measured_once() -> None:
-    metrics = Metrics(AsyncLedger(LedgerSettings()))
+    metrics = Metrics(ServiceLedger(LedgerSettings()))
 
     def measured() -> tuple[float | None, float | None]:
         name = "exitwave_job_first_epoch_seconds"

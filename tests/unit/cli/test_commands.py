@@ -341,9 +341,9 @@ def test_watching_says_the_verdict_at_the_end(shell: Shell) -> None:
     assert "no picture: pixels left out" in out
 
 
-def page(numbers: range, cursor: str | None = None, damaged: tuple[str, ...] = ()) -> Answer:
+def page(numbers: range, cursor: str | None = None, corrupt: tuple[str, ...] = ()) -> Answer:
     jobs = [json.loads(job(id=f"j{number}")) for number in numbers]
-    return Answer(json.dumps({"jobs": jobs, "cursor": cursor, "damaged": damaged}))
+    return Answer(json.dumps({"jobs": jobs, "cursor": cursor, "corrupt": corrupt}))
 
 
 def test_long_lists_come_page_by_page(shell: Shell) -> None:
@@ -361,15 +361,15 @@ def test_long_lists_come_page_by_page(shell: Shell) -> None:
     assert server.lines() == ["GET /api/v1/jobs?tag=t&owner=eva&limit=3"]
 
 
-def test_damaged_records_are_told(shell: Shell) -> None:
-    with serving(page(range(1), damaged=("jx", "jy"))) as server:
+def test_corrupt_records_are_told(shell: Shell) -> None:
+    with serving(page(range(1), corrupt=("jx", "jy"))) as server:
         out, error = shell.run(server, "jobs", "--json")
     assert len(json.loads(out)) == 1
     assert error == "exitwave: jobs that cannot be read: jx jy\n"
 
 
-def test_damaged_keys_are_told(shell: Shell) -> None:
-    with serving(Answer(json.dumps({"keys": [KEY_INFO], "damaged": ["cd34"]}))) as server:
+def test_corrupt_keys_are_told(shell: Shell) -> None:
+    with serving(Answer(json.dumps({"keys": [KEY_INFO], "corrupt": ["cd34"]}))) as server:
         out, error = shell.run(server, "keys", "list")
     assert "eva" in out
     assert error == "exitwave: keys that cannot be read: cd34\n"
@@ -400,7 +400,14 @@ def test_show_finds_the_jobs_that_refer_to_it(shell: Shell) -> None:
 
 
 def test_watching_tells_every_kind_of_news(shell: Shell) -> None:
-    kinds = ["submitted", "started", "yield_requested", "yielded", "stop_requested", "late"]
+    kinds = [
+        "submitted",
+        "started",
+        "preempt_requested",
+        "preempted",
+        "stop_requested",
+        "stale",
+    ]
     stream = b"".join(event(number, kind=kind) for number, kind in enumerate(kinds, 1))
     answers = [
         Answer(job()),
@@ -410,7 +417,7 @@ def test_watching_tells_every_kind_of_news(shell: Shell) -> None:
     with serving(*answers) as server:
         out, error = shell.run(server, "watch", "j1")
     assert "j1 succeeded" in out
-    for news in ("made way for live work", "keep its result", "had been replaced"):
+    for news in ("preempted by live work", "keep its result", "a stale attempt"):
         assert news in " ".join(error.split())
 
 

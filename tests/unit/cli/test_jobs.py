@@ -220,12 +220,12 @@ def test_the_record_says_where_attempts_began_and_why_they_ended() -> None:
     steered = job(
         attempts=[
             attempt(1, "lost", "silent for 15 s"),
-            attempt(2, "yielded", "", note="its checkpoint cannot be read"),
+            attempt(2, "preempted", "", note="its checkpoint cannot be read"),
             attempt(3, None, "", resumed_from={"attempt": 2, "epoch": 40}),
         ],
         priority=7,
         lost=1,
-        yields=2,
+        preemptions=2,
         stop_requested=True,
     )
     frc = job(id="j2", state="queued", spec=steered.spec.model_copy(update={"parent": "j1"}))
@@ -235,11 +235,11 @@ def test_the_record_says_where_attempts_began_and_why_they_ended() -> None:
     text = printed(tables.job_record(steered, [frc, again]))
     for part in (
         "attempt 1 lost on w1: silent for 15 s",
-        "attempt 2 yielded on w2, from the start (its checkpoint cannot be read)",
+        "attempt 2 preempted on w2, from the start (its checkpoint cannot be read)",
         "attempt 3 running on w3, resumed from epoch 40 of attempt 2",
         "running (to end now and keep its result)",
         "7 (submitted with 5)",
-        "made way for live work 2 times",
+        "by live work 2 times",
         "died once",
         "frc j2 queued",
         "retried as j3 failed",

@@ -35,7 +35,7 @@ def test_environment_beats_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     ("text", "key"),
     [
         ("api: {prot: 1}", "api.prot"),
-        ("worker: {beat_s: 0}", "worker.beat_s"),
+        ("worker: {heartbeat_interval_s: 0}", "worker.heartbeat_interval_s"),
         ("worker: {device_memory_gb: 0}", "worker.device_memory_gb"),
     ],
 )

@@ -14,7 +14,7 @@ from exitwave.prepare import Prepared, build_dataset, oriented
 from exitwave.schema.data import DataOptions
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.verdict import diagnosis
-from exitwave.worker.control import JobCancelledError, JobStoppedError, JobYieldedError
+from exitwave.worker.control import JobCancelledError, JobPreemptedError, JobStoppedError
 from exitwave.worker.finals import reconstruction
 
 RECIPE = Recipe(stages=(Stage(epochs=2, batches=(8.0,)),))
@@ -45,7 +45,7 @@ def test_the_verdict_says_why(swapped: Prepared, monkeypatch: pytest.MonkeyPatch
     assert "orientation" in {found.rule for found in final.verdict.rules}
 
 
-@pytest.mark.parametrize("order", [JobStoppedError, JobYieldedError])
+@pytest.mark.parametrize("order", [JobStoppedError, JobPreemptedError])
 def test_an_order_to_end_keeps_the_result_without(
     swapped: Prepared, order: type[Exception]
 ) -> None:

@@ -13,7 +13,7 @@ import time
 
 import structlog
 
-from exitwave.ledger import Ledger
+from exitwave.ledger import WorkerLedger
 from exitwave.schema.errors import EngineError, LedgerUnavailable
 from exitwave.schema.job import Job
 from exitwave.schema.worker import WorkerState
@@ -30,7 +30,7 @@ RESTART_PAUSE_S = (1.0, 30.0)
 """First and longest pause before an engine that died while starting is started again."""
 
 LISTEN_S = 5.0
-"""Longest wait for the ledger's bell at a time."""
+"""Longest wait for a notification of the ledger at a time."""
 
 _log = structlog.get_logger(__name__)
 
@@ -61,9 +61,9 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._name = settings.worker.name or f"{socket.gethostname()}-{os.getpid()}"
-        self._ledger = Ledger(settings.ledger)
+        self._ledger = WorkerLedger(settings.ledger)
         self._leaving = Leaving(settings.worker.drain_s)
-        self._rung = threading.Event()
+        self._notified = threading.Event()
         self._engine: EngineHandle | None = None
         self._device = ""
         self._lost_an_engine = False
@@ -138,8 +138,8 @@ class Agent:
         self._sleep(pause_s)
 
     def _claim(self) -> Job | None:
-        """The next job, or None after a beat's time without one."""
-        wait_s = min(self._settings.worker.beat_s, 1.0)
+        """The next job, or None after a heartbeat's time without one."""
+        wait_s = min(self._settings.worker.heartbeat_interval_s, 1.0)
         try:
             self._say_now_and_then()
             job = self._ledger.claim(self._name, self._device, wait_s)
@@ -163,7 +163,7 @@ class Agent:
             device=self._device,
             settings=self._settings.worker,
             leaving=self._leaving,
-            rung=self._rung,
+            notified=self._notified,
         )
         ending, after = attendance.run()
         if after is not None and after.state.terminal:
@@ -178,13 +178,13 @@ class Agent:
         self._said_at_s = float("-inf")
 
     def _listen(self) -> None:
-        """Notice at once when the ledger rings for this worker."""
+        """Notice at once when the ledger notifies this worker."""
         while True:
             try:
                 if self._ledger.wait_for_control(self._name, LISTEN_S):
-                    self._rung.set()
+                    self._notified.set()
             except LedgerUnavailable:
-                time.sleep(1.0)  # beats say that it is away
+                time.sleep(1.0)  # heartbeats say that it is away
 
     def _sweep(self) -> None:
         """Remove what jobs that have ended left here."""
@@ -194,13 +194,13 @@ class Agent:
             _log.info("leftovers.not_looked_at", error=str(error))
 
     def _say_now_and_then(self) -> None:
-        if time.monotonic() - self._said_at_s >= self._settings.worker.beat_s:
+        if time.monotonic() - self._said_at_s >= self._settings.worker.heartbeat_interval_s:
             self._said_at_s = time.monotonic()
             self._say(self._state)
 
     def _say(self, state: WorkerState) -> None:
         try:
-            self._ledger.presence(self._name, self._device, state, note=self._note)
+            self._ledger.register_worker(self._name, self._device, state, note=self._note)
         except LedgerUnavailable as error:
             _log.debug("ledger.away", error=str(error))
 

@@ -29,7 +29,7 @@ from exitwave.settings.service import Settings
 
 from .beginning import newest_checkpoint, starting_point
 from .checkpoints import Keeper, Kept
-from .control import Control, JobCancelledError, JobStoppedError, JobYieldedError
+from .control import Control, JobCancelledError, JobPreemptedError, JobStoppedError
 from .devices import free_memory_bytes
 from .finals import Follow, Followed, frc, reconstruction
 from .folders import checkpoints_of, spool_of
@@ -42,7 +42,7 @@ LONGEST_PAUSE_S = 5.0
 """Between two looks for a Tiled that is away."""
 
 WRITTEN_WITHIN_S = 5.0
-"""Making way does not interrupt the writing of a result, unless it takes longer."""
+"""A preemption does not interrupt the writing of a result, unless it takes longer."""
 
 T = TypeVar("T")
 
@@ -88,7 +88,7 @@ class JobAttempt:
         ------
         ExitwaveError
             Why it cannot be done.
-        JobCancelledError, JobStoppedError, JobYieldedError
+        JobCancelledError, JobStoppedError, JobPreemptedError
             It was told to end.
         """
         earlier = self._spool.earlier(self._job.id, self._job.attempt)
@@ -159,12 +159,12 @@ class JobAttempt:
         return reconstruction(engine, prepared, recipe, device, follow, self._tell)
 
     def _between_batches(self) -> None:
-        """Making way waits for the end of the epoch, keeping for an epoch to keep.
+        """A preemption waits for the end of the epoch, keeping for an epoch to keep.
 
         Batches that only judge what there is are short, and all that is left to do.
         """
         keeps_on = not self._epochs_done or self._only_judging
-        self._tell(JobYieldedError, *([JobStoppedError] if keeps_on else []))
+        self._tell(JobPreemptedError, *([JobStoppedError] if keeps_on else []))
 
     def _follow(self, state: Followed, history: History, keeper: Keeper) -> None:
         self._epochs_done += 1
@@ -177,13 +177,13 @@ class JobAttempt:
         )
         self._only_judging = state.epoch == state.epochs
         if self._only_judging:
-            self._tell(JobYieldedError, JobStoppedError)  # it is done
+            self._tell(JobPreemptedError, JobStoppedError)  # it is done
             return
         if keeper.due:
             self._keep(state, history, keeper)
         try:
             self._tell()
-        except JobYieldedError:
+        except JobPreemptedError:
             self._keep(state, history, keeper)
             keeper.flush()
             self._say(checkpoint=keeper.newest or self._progress.checkpoint)
@@ -206,7 +206,7 @@ class JobAttempt:
 
         def go_on() -> None:
             hurried = time.monotonic() < until_s
-            self._tell(JobStoppedError, *([JobYieldedError] if hurried else []))
+            self._tell(JobStoppedError, *([JobPreemptedError] if hurried else []))
 
         sinks.end()
         try:
@@ -310,7 +310,7 @@ class JobAttempt:
         elif runs == 2 and self._job.attempt > 1:
             note = "both halves of an frc begin at the start again"
         self._say(note=note)
-        self._tell(JobStoppedError, JobYieldedError)
+        self._tell(JobStoppedError, JobPreemptedError)
         return kept
 
     def _start(self, prepared: Prepared, recipe: Recipe) -> StartingPoint | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from exitwave.ledger import Ledger
-from exitwave.ledger.calls import Signal
+from exitwave.ledger import WorkerLedger
+from exitwave.ledger.commands import Signal
 from exitwave.schema.errors import (
     JobNotFound,
-    LedgerDamaged,
+    LedgerCorrupt,
     LedgerUnavailable,
     StaleAttempt,
 )
@@ -29,11 +29,11 @@ from .messages import (
     EngineFailed,
     EngineFinished,
     EngineMessage,
+    EnginePreempted,
     EngineProgress,
     EngineReady,
     EngineSick,
     EngineUnusable,
-    EngineYielded,
 )
 
 LOOK_EVERY_S = 0.1
@@ -49,12 +49,12 @@ _log = structlog.get_logger(__name__)
 
 _ORDERS: dict[Signal, Order] = {
     "go": Order.GO,
-    "yield": Order.YIELD,
+    "preempt": Order.PREEMPT,
     "stop": Order.STOP,
     "cancel": Order.CANCEL,
     "stale": Order.CANCEL,
 }
-_RANK: list[Signal] = ["go", "yield", "stop", "cancel", "stale"]
+_RANK: list[Signal] = ["go", "preempt", "stop", "cancel", "stale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Attendance:
 
     Parameters
     ----------
-    ledger : Ledger
+    ledger : WorkerLedger
     engine : EngineHandle
         Idle, or still starting: then the lease is kept until it is ready.
     job : Job
@@ -81,13 +81,13 @@ class Attendance:
     settings : WorkerSettings
     leaving : Leaving
         Whether the worker is to end.
-    rung : threading.Event
+    notified : threading.Event
         Set when the ledger has a signal for this worker.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: WorkerLedger,
         engine: EngineHandle,
         job: Job,
         *,
@@ -95,7 +95,7 @@ class Attendance:
         device: str,
         settings: WorkerSettings,
         leaving: Leaving,
-        rung: threading.Event,
+        notified: threading.Event,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -104,11 +104,11 @@ class Attendance:
         self._device = device
         self._settings = settings
         self._leaving = leaving
-        self._rung = rung
+        self._notified = notified
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
         self._progress: Progress | None = None
         self._ledger_away = False
-        self._next_beat_s = 0.0
+        self._next_heartbeat_s = 0.0
         self._heard_s = time.monotonic()
         self._begun = False
         self._wanted: Signal = "go"
@@ -139,11 +139,11 @@ class Attendance:
                 self._engine.kill()
                 return self._given_back()
             if self._leaving.asked:
-                self._want("yield")
+                self._want("preempt")
             if not self._begun:
                 if (
                     _RANK.index(self._wanted) >= _RANK.index("cancel")
-                    or self._wanted == "yield"
+                    or self._wanted == "preempt"
                 ):
                     return self._given_back()
                 if self._engine.device is not None:
@@ -156,8 +156,8 @@ class Attendance:
                 ending = self._overdue()
             if ending is not None:
                 return ending
-            if time.monotonic() >= self._next_beat_s or self._rung.is_set():
-                self._beat()
+            if time.monotonic() >= self._next_heartbeat_s or self._notified.is_set():
+                self._heartbeat()
 
     def _begin(self) -> None:
         self._engine.tell(_ORDERS[self._wanted])
@@ -169,7 +169,7 @@ class Attendance:
             case EngineProgress(progress):
                 self._progress = progress
             case EngineFinished(result):
-                self._beat()  # so that the record shows the last epoch
+                self._heartbeat()  # so that the record shows the last epoch
                 return Ending("succeeded", result=result)
             case EngineFailed(failure):
                 return Ending("failed", failure=failure)
@@ -178,10 +178,10 @@ class Attendance:
                 self._engine.kill()
                 return self._lost(failure.slug, failure.message)
             case EngineCancelled():
-                self._beat()
+                self._heartbeat()
                 return Ending(None if self._wanted == "stale" else "cancelled")
-            case EngineYielded():
-                self._beat()
+            case EnginePreempted():
+                self._heartbeat()
                 return self._given_back()
             case EngineSick() | EngineUnusable():
                 # It never came to the job; the next one to start will say it again.
@@ -221,7 +221,7 @@ class Attendance:
         """The job goes on with another attempt, unless it was cancelled."""
         if self._wanted == "stale":
             return Ending(None)
-        return Ending("cancelled" if self._wanted == "cancel" else "yielded")
+        return Ending("cancelled" if self._wanted == "cancel" else "preempted")
 
     def _want(self, signal: Signal) -> None:
         """Pass a signal on to the engine, unless a stronger one came before."""
@@ -234,15 +234,15 @@ class Attendance:
             grace_s = self._settings.cancel_grace_s
             self._stop_by_s = min(self._stop_by_s, time.monotonic() + grace_s)
 
-    def _beat(self) -> None:
-        self._next_beat_s = time.monotonic() + self._settings.beat_s
-        self._rung.clear()
+    def _heartbeat(self) -> None:
+        self._next_heartbeat_s = time.monotonic() + self._settings.heartbeat_interval_s
+        self._notified.clear()
         state: WorkerState = "draining" if self._leaving.asked else "busy"
         try:
-            signal = self._ledger.beat(
+            signal = self._ledger.heartbeat(
                 self._job.id, self._job.attempt, self._worker, self._progress
             )
-            self._ledger.presence(self._worker, self._device, state, self._job.id)
+            self._ledger.register_worker(self._worker, self._device, state, self._job.id)
         except LedgerUnavailable as error:
             # The engine goes on: the queue's own absence never costs an attempt.
             if not self._ledger_away:
@@ -272,8 +272,8 @@ class Attendance:
                 self._log.warning("ledger.away", error=str(error), outcome=ending.outcome)
                 if self._leaving.now:
                     return None  # the lease runs out, and the job is queued again
-                time.sleep(min(self._settings.beat_s, 1.0))
-            except (StaleAttempt, JobNotFound, LedgerDamaged) as error:
+                time.sleep(min(self._settings.heartbeat_interval_s, 1.0))
+            except (StaleAttempt, JobNotFound, LedgerCorrupt) as error:
                 self._log.warning("job.finish_refused", error=str(error))
                 return None
             else:

@@ -23,7 +23,7 @@ class Order(IntEnum):
     """What the agent wants of the present job; a later order outdoes an earlier one."""
 
     GO = 0
-    YIELD = 1
+    PREEMPT = 1
     """Write a checkpoint at the end of the epoch and give the job back."""
     STOP = 2
     """End now and keep what there is."""
@@ -31,8 +31,8 @@ class Order(IntEnum):
     """End now and keep nothing."""
 
 
-class JobYieldedError(Exception):
-    """The job is to make way; it will go on from its newest checkpoint."""
+class JobPreemptedError(Exception):
+    """The job is preempted; it will go on from its newest checkpoint."""
 
 
 class JobStoppedError(Exception):
@@ -44,7 +44,7 @@ class JobCancelledError(Exception):
 
 
 _RAISED = {
-    Order.YIELD: JobYieldedError,
+    Order.PREEMPT: JobPreemptedError,
     Order.STOP: JobStoppedError,
     Order.CANCEL: JobCancelledError,
 }
@@ -72,7 +72,7 @@ class Control:
 
         Raises
         ------
-        JobCancelledError, JobStoppedError, JobYieldedError
+        JobCancelledError, JobStoppedError, JobPreemptedError
             The agent's order, at every call for as long as it stands.
         """
         now_s = time.monotonic()

@@ -23,8 +23,8 @@ from .control import (
     Body,
     Control,
     JobCancelledError,
+    JobPreemptedError,
     JobStoppedError,
-    JobYieldedError,
     Order,
     load_body,
 )
@@ -35,11 +35,11 @@ from .messages import (
     EngineCancelled,
     EngineFinished,
     EngineMessage,
+    EnginePreempted,
     EngineProgress,
     EngineReady,
     EngineSick,
     EngineUnusable,
-    EngineYielded,
     RunJob,
 )
 
@@ -106,8 +106,8 @@ def _outcome(body: Body, job: Job, pipe: Connection, order: c_int) -> EngineMess
         return EngineFinished(body.run(job, Control(lambda: order.value, say)))
     except (JobCancelledError, JobStoppedError):
         return EngineCancelled()
-    except JobYieldedError:
-        return EngineYielded()
+    except JobPreemptedError:
+        return EnginePreempted()
     except (BrokenPipeError, ConnectionResetError):
         raise
     except ExitwaveError as error:

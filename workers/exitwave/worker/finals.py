@@ -18,7 +18,7 @@ from exitwave.schema.recipe import Recipe
 from exitwave.schema.result import FRC, OBJECT, POSITIONS, PROBE, second_half
 
 from .assess import assess, explained
-from .control import JobStoppedError, JobYieldedError
+from .control import JobPreemptedError, JobStoppedError
 from .halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 
 
@@ -45,7 +45,7 @@ def reconstruction(
 
     Of a run that diverges, or is told to end now, the last good epoch. A run that is not good
     is looked into unless it was told to end; `interrupt` is asked meanwhile, and an order to
-    stop or to make way ends that look only.
+    stop or a preemption ends that look only.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def reconstruction(
         raise cut_short or _no_epoch(recipe)
     assessed = assess(prepared, last, subpixel=recipe.subpixel, device=device)
     if not isinstance(cut_short, JobStoppedError):
-        with suppress(JobStoppedError, JobYieldedError):
+        with suppress(JobStoppedError, JobPreemptedError):
             assessed = explained(
                 assessed,
                 prepared,

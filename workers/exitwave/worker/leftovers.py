@@ -12,8 +12,8 @@ from pathlib import Path
 
 import structlog
 
-from exitwave.ledger import Ledger
-from exitwave.schema.errors import JobNotFound, LedgerDamaged
+from exitwave.ledger import WorkerLedger
+from exitwave.schema.errors import JobNotFound, LedgerCorrupt
 from exitwave.settings.service import Settings
 
 from .folders import checkpoints_of, spool_of
@@ -34,7 +34,7 @@ def forget(settings: Settings, job_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def sweep(settings: Settings, ledger: Ledger) -> None:
+def sweep(settings: Settings, ledger: WorkerLedger) -> None:
     """Forget every job that has ended, and whatever is older than `ledger.keep_days`.
 
     Another queue may use the same folder: its jobs are unknown here and only age.
@@ -50,7 +50,7 @@ def sweep(settings: Settings, ledger: Ledger) -> None:
     for job_id in sorted(held):
         try:
             ended = ledger.get(job_id).state.terminal
-        except (JobNotFound, LedgerDamaged):
+        except (JobNotFound, LedgerCorrupt):
             ended = False
         if ended:
             forget(settings, job_id)

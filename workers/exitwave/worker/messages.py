@@ -70,7 +70,7 @@ class EngineCancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineYielded:
+class EnginePreempted:
     """Engine: the job can go on elsewhere."""
 
 
@@ -83,5 +83,5 @@ EngineMessage = (
     | EngineFailed
     | EngineBroken
     | EngineCancelled
-    | EngineYielded
+    | EnginePreempted
 )

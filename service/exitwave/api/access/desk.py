@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import HTTPConnection
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.settings.service import Settings
 
 from .keyring import Keyring
@@ -34,7 +34,7 @@ class AccessDesk:
     streams : Streams
     """
 
-    def __init__(self, ledger: AsyncLedger, settings: Settings, operator_key: str) -> None:
+    def __init__(self, ledger: ServiceLedger, settings: Settings, operator_key: str) -> None:
         api = settings.api
         self.keyring = Keyring(ledger, settings.ledger, operator_key, api.session_hours)
         self.requests = Buckets(

@@ -7,11 +7,11 @@ import os
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.ledger.ids import ALPHABET
-from exitwave.ledger.keys import Grant, KeyCalls, StoredKey, hash_of
+from exitwave.ledger.keys import Grant, KeyCommands, StoredKey, hash_of
 from exitwave.schema.access import KEY_PATTERN, KeyInfo, KeyList, KeyRequest, NewKey, Scope
-from exitwave.schema.errors import AccessDenied, LedgerDamaged, NotFound, UsageError
+from exitwave.schema.errors import AccessDenied, LedgerCorrupt, NotFound, UsageError
 from exitwave.settings.connection import KEY_VARIABLE
 from exitwave.settings.service import ApiSettings, LedgerSettings
 
@@ -48,7 +48,7 @@ class Keyring:
 
     Parameters
     ----------
-    ledger : AsyncLedger
+    ledger : ServiceLedger
     ledger_settings : LedgerSettings
         Of the same queue.
     operator_key : str
@@ -59,13 +59,13 @@ class Keyring:
 
     def __init__(
         self,
-        ledger: AsyncLedger,
+        ledger: ServiceLedger,
         ledger_settings: LedgerSettings,
         operator_key: str,
         session_hours: float,
     ) -> None:
         self._ledger = ledger
-        self._calls = KeyCalls(ledger_settings)
+        self._commands = KeyCommands(ledger_settings)
         self._operator_hash = hash_of(operator_key)
         self.session_ttl_s = max(1, round(session_hours * 3600))
 
@@ -81,7 +81,7 @@ class Keyring:
 
     async def of_session(self, token_hash: str) -> Principal:
         """Who a session belongs to; `AccessDenied` once it or its key has ended."""
-        grant = await self._ledger.run(self._calls.session(token_hash))
+        grant = await self._ledger.run(self._commands.session(token_hash))
         if grant is None:
             raise AccessDenied("session: found one that has ended; expected a new log-in")
         return await self._holder(grant, session=token_hash)
@@ -94,7 +94,7 @@ class Keyring:
                 await self.of_session(principal.session)
             else:
                 await self._holder(grant)
-        except (AccessDenied, LedgerDamaged):
+        except (AccessDenied, LedgerCorrupt):
             return False
         return True
 
@@ -112,16 +112,16 @@ class Keyring:
         )
         key = f"ew_{info.id}_{_random(SECRET_CHARACTERS)}"
         stored = StoredKey(secret_hash=hash_of(key), info=info)
-        await self._ledger.run(self._calls.create(stored))
+        await self._ledger.run(self._commands.create(stored))
         return NewKey(key=key, info=info)
 
     async def list_all(self) -> KeyList:
         """Keys without their secrets, the operator's left out."""
-        return await self._ledger.run(self._calls.list_all())
+        return await self._ledger.run(self._commands.list_all())
 
     async def revoke(self, key_id: str) -> None:
         """End a key; its sessions and streams end with it. `NotFound` if there is none."""
-        if not await self._ledger.run(self._calls.revoke(key_id)):
+        if not await self._ledger.run(self._commands.revoke(key_id)):
             raise NotFound(
                 f"key: found {key_id!r}; expected the id of a key that `GET /api/v1/keys` lists"
             )
@@ -129,11 +129,11 @@ class Keyring:
     async def create_code(self, principal: Principal) -> str:
         """A code that starts one session of this caller."""
         grant = Grant(key_id=principal.key_id, secret_hash=principal.secret_hash)
-        return await self._ledger.run(self._calls.create_code(grant, CODE_TTL_S))
+        return await self._ledger.run(self._commands.create_code(grant, CODE_TTL_S))
 
     async def of_code(self, code: str) -> Principal:
         """Who made this code; it is not good a second time."""
-        grant = await self._ledger.run(self._calls.redeem_code(code))
+        grant = await self._ledger.run(self._commands.redeem_code(code))
         if grant is None:
             raise AccessDenied(
                 "code: found one that is unknown, used or older than ten minutes"
@@ -143,17 +143,17 @@ class Keyring:
     async def create_session(self, principal: Principal) -> str:
         """The token of a new session of this caller."""
         grant = Grant(key_id=principal.key_id, secret_hash=principal.secret_hash)
-        return await self._ledger.run(self._calls.create_session(grant, self.session_ttl_s))
+        return await self._ledger.run(self._commands.create_session(grant, self.session_ttl_s))
 
     async def end_session(self, principal: Principal) -> None:
         """End the caller's session."""
-        await self._ledger.run(self._calls.end_session(principal.session))
+        await self._ledger.run(self._commands.end_session(principal.session))
 
     async def _holder(self, grant: Grant, session: str = "") -> Principal:
         if grant.key_id == OPERATOR:
             expected, owner, scopes = self._operator_hash, OPERATOR, frozenset({Scope.ADMIN})
         else:
-            key = await self._ledger.run(self._calls.get(grant.key_id))
+            key = await self._ledger.run(self._commands.get(grant.key_id))
             if key is None:
                 raise AccessDenied("key: found one that is unknown or has been revoked")
             expected, owner = key.secret_hash, key.info.owner

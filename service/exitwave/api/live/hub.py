@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 import structlog
 
 from exitwave.api.background import keep_running
-from exitwave.ledger import AsyncLedger
-from exitwave.schema.errors import JobNotFound, LedgerDamaged, LedgerUnavailable
+from exitwave.ledger import ServiceLedger
+from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import Event, Job
 from exitwave.schema.result import FramePlane
 from exitwave.settings.service import TiledSettings
@@ -37,11 +37,11 @@ class Hub:
 
     Parameters
     ----------
-    ledger : AsyncLedger
+    ledger : ServiceLedger
     tiled : TiledSettings
     """
 
-    def __init__(self, ledger: AsyncLedger, tiled: TiledSettings) -> None:
+    def __init__(self, ledger: ServiceLedger, tiled: TiledSettings) -> None:
         self._ledger = ledger
         self._nodes = ResultNodes(tiled)
         self._root = tiled.results
@@ -122,7 +122,7 @@ class Hub:
                 return
             try:
                 watch.job_changed(await self._ledger.get(job_id))
-            except (JobNotFound, LedgerDamaged) as error:
+            except (JobNotFound, LedgerCorrupt) as error:
                 _log.warning("live.job_unreadable", job=job_id, reason=str(error))
 
     async def _drop_unwatched(self) -> None:

@@ -14,7 +14,7 @@ from exitwave.api.access.streams import Stream
 from exitwave.api.answers import Answers, answers
 from exitwave.api.auth import JobStream, own
 from exitwave.api.deps import LedgerDep
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import JobNotFound, LedgerUnavailable
 from exitwave.schema.job import Event, Job
 
@@ -74,7 +74,7 @@ async def job_events(
     return _streamed(_job_events(stream, ledger, job_id, after, reset=reset))
 
 
-async def _replay_from(ledger: AsyncLedger, last_event_id: str | None) -> tuple[str, bool]:
+async def _replay_from(ledger: ServiceLedger, last_event_id: str | None) -> tuple[str, bool]:
     """After which event to begin, and whether some may be missing before it.
 
     Called before the answer begins: an id that is none must be answered by an error.
@@ -95,7 +95,7 @@ def _streamed(chunks: AsyncIterator[bytes]) -> EventSourceResponse:
 
 
 async def _all_events(
-    stream: Stream, ledger: AsyncLedger, after: str, *, reset: bool
+    stream: Stream, ledger: ServiceLedger, after: str, *, reset: bool
 ) -> AsyncIterator[bytes]:
     yield KEEPALIVE_COMMENT  # the answer's head goes out at once
     yield _reset(after) if reset else _position(after)
@@ -116,7 +116,7 @@ async def _all_events(
 
 
 async def _job_events(
-    stream: Stream, ledger: AsyncLedger, job_id: str, after: str, *, reset: bool
+    stream: Stream, ledger: ServiceLedger, job_id: str, after: str, *, reset: bool
 ) -> AsyncIterator[bytes]:
     yield KEEPALIVE_COMMENT
     if reset:

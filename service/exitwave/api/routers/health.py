@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from exitwave.api.answers import of_public_routes
 from exitwave.api.deps import LedgerDep, SettingsDep
 from exitwave.api.problems import RETRY_AFTER_S, problem
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import LedgerUnavailable, Unavailable
 
 router = APIRouter(tags=["health"])
@@ -55,7 +55,7 @@ async def readyz(
     )
 
 
-async def _ledger(ledger: AsyncLedger) -> str:
+async def _ledger(ledger: ServiceLedger) -> str:
     try:
         await ledger.ping()
     except LedgerUnavailable:

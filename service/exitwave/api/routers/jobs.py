@@ -15,7 +15,7 @@ from exitwave.api.conditions import IfMatch, IfNoneMatch, check_unchanged, etag_
 from exitwave.api.deps import LedgerDep, ScansDep
 from exitwave.api.submission import Submissions
 from exitwave.schema.access import Scope
-from exitwave.schema.errors import LedgerDamaged, TransitionNotAllowed
+from exitwave.schema.errors import LedgerCorrupt, TransitionNotAllowed
 from exitwave.schema.job import (
     Attempt,
     Job,
@@ -176,10 +176,10 @@ async def delete(
     """
     try:
         await to_change(job_id, access, ledger, if_match)
-    except LedgerDamaged:
+    except LedgerCorrupt:
         if not access.may(Scope.CONTROL_JOBS):
             raise
-        await ledger.set_aside(job_id)
+        await ledger.quarantine_job(job_id)
     await ledger.delete(job_id)
     return Response(status_code=204)
 

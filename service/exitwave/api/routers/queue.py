@@ -12,7 +12,7 @@ from exitwave.api.answers import answers
 from exitwave.api.auth import ControlJobs, ReadWorkers
 from exitwave.api.deps import LedgerDep
 from exitwave.api.estimate import RECENT_JOBS, estimated_starts
-from exitwave.ledger import AsyncLedger
+from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import JobState, QueueInfo, QueuePatch
 
 router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
@@ -37,7 +37,7 @@ async def change(
     return await _shown(ledger, limit)
 
 
-async def _shown(ledger: AsyncLedger, limit: int) -> QueueInfo:
+async def _shown(ledger: ServiceLedger, limit: int) -> QueueInfo:
     view, workers, recent, running = await asyncio.gather(
         ledger.queue(limit=limit),
         ledger.workers(),

@@ -1,24 +1,24 @@
-"""One call of the ledger as data, and what all builders of calls share."""
+"""One command of the ledger as data, and what all builders of commands share."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from exitwave.schema.errors import (
     InvalidInput,
     JobNotFound,
-    LedgerDamaged,
+    LedgerCorrupt,
     TransitionNotAllowed,
 )
 from exitwave.schema.job import Job
 from exitwave.settings.service import LedgerSettings
 
-from . import library
+from . import lua_functions
 from .records import job_from_reply
 
 LONGEST_BLOCK_S = 5.0
@@ -31,20 +31,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
-    """A command and the function that reads its reply.
+class Command(Generic[T]):
+    """What is sent to the server, and the function that reads its reply.
 
     A `durable` one is answered only when a replica has it on disk too, where the server
     has replicas.
     """
 
-    command: tuple[str | int | float, ...]
+    arguments: tuple[str | int | float, ...]
     parse: Callable[[Any], T]
     durable: bool = False
 
 
-class CallBuilder:
-    """Builds calls of one queue."""
+class CommandBuilder:
+    """Builds commands of one queue."""
 
     def __init__(self, settings: LedgerSettings) -> None:
         self._root = f"{{{settings.prefix}}}"
@@ -52,11 +52,11 @@ class CallBuilder:
         self._policy = json.dumps(
             {
                 "lease": self._lease_ms,
-                "max_lost": settings.max_lost,
-                "reserve": settings.reserve,
-                "min_run": round(settings.min_run_s * 1000),
-                "max_yields": settings.max_yields,
-                "longest_wait": round(settings.longest_wait_s * 1000),
+                "max_lost_attempts": settings.max_lost_attempts,
+                "reserved_live_workers": settings.reserved_live_workers,
+                "min_run_before_preempt": round(settings.min_run_before_preempt_s * 1000),
+                "max_preemptions": settings.max_preemptions,
+                "starvation_limit": round(settings.starvation_limit_s * 1000),
                 "keep": round(settings.keep_days * 86_400_000),
                 "keep_jobs": settings.keep_jobs,
             }
@@ -67,23 +67,26 @@ class CallBuilder:
     def _function(
         self,
         name: str,
-        *arguments: str | int | float,
+        arguments: Mapping[str, object],
         parse: Callable[[Any], T],
         durable: bool = False,
-    ) -> Call[T]:
-        head = ("FCALL", f"{library.NAME}_{name}", 1, self._root, library.VERSION)
-        return Call((*head, self._policy, *arguments), parse, durable)
+    ) -> Command[T]:
+        """The command that calls a function; arguments that are None are not sent."""
+        sent = {name: value for name, value in arguments.items() if value is not None}
+        head = ("FCALL", f"{lua_functions.NAME}_{name}", 1, self._root, lua_functions.VERSION)
+        text = json.dumps(sent, ensure_ascii=False)
+        return Command((*head, self._policy, text), parse, durable)
 
     def _transition(
-        self, name: str, job_id: str, *arguments: str | int, allowed: str
-    ) -> Call[Job]:
-        """A call that changes one job, and is refused in some of its states."""
+        self, name: str, job_id: str, *, allowed: str, **arguments: object
+    ) -> Command[Job]:
+        """A command that changes one job, and is refused in some of its states."""
 
         def parse(reply: Any) -> Job:
             check_job(reply, job_id, allowed)
             return job_from_reply(reply[1], job_id)
 
-        return self._function(name, job_id, *arguments, parse=parse)
+        return self._function(name, {"id": job_id, **arguments}, parse)
 
 
 def check_job(reply: Any, job_id: str, allowed: str = "") -> None:
@@ -91,15 +94,15 @@ def check_job(reply: Any, job_id: str, allowed: str = "") -> None:
 
     Raises
     ------
-    JobNotFound, LedgerDamaged, TransitionNotAllowed
+    JobNotFound, LedgerCorrupt, TransitionNotAllowed
         There is none; its record cannot be read; it is in another state than `allowed`.
     """
     if reply[0] == "missing":
         raise job_not_found(job_id)
-    if reply[0] == "damaged":
-        raise LedgerDamaged(
-            f"job {job_id}: found a damaged {reply[1]} in its record; expected what the queue "
-            "wrote. It is set aside: delete it and submit it again"
+    if reply[0] == "corrupt":
+        raise LedgerCorrupt(
+            f"job {job_id}: found a corrupt {reply[1]} in its record; expected what the queue "
+            "wrote. It is quarantined: delete it and submit it again"
         )
     if reply[0] == "not":
         raise TransitionNotAllowed(

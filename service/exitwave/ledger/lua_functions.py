@@ -9,7 +9,33 @@ from importlib import resources
 from exitwave.schema.errors import LedgerUnavailable
 
 NAME = "exitwave"
-SOURCE = resources.files("exitwave.ledger").joinpath("ledger.lua").read_text("utf-8")
+PARTS = (
+    "keys",
+    "records",
+    "queue",
+    "transitions",
+    "workers",
+    "submit",
+    "claim",
+    "attempt",
+    "control",
+    "reads",
+    "register",
+)
+"""The files of ``lua/`` in the order in which the server reads them: a part uses what stands
+before it."""
+
+
+def _part(name: str) -> str:
+    return resources.files("exitwave.ledger").joinpath("lua", f"{name}.lua").read_text("utf-8")
+
+
+def _joined() -> str:
+    # One source, since the server takes a library as one text; its functions are locals.
+    return "\n".join([f"#!lua name={NAME}", *map(_part, PARTS)])
+
+
+SOURCE = _joined()
 
 
 def _version(source: str) -> int:
@@ -39,8 +65,8 @@ def must_load(listing: Sequence[Sequence[object]]) -> bool:
     """
     if not listing:
         return True
-    library = listing[0]
-    fields = dict(zip(library[::2], library[1::2], strict=True))
+    first = listing[0]
+    fields = dict(zip(first[::2], first[1::2], strict=True))
     code = str(fields["library_code"])
     if (theirs := _version(code)) > VERSION:
         raise LedgerUnavailable(
@@ -50,8 +76,8 @@ def must_load(listing: Sequence[Sequence[object]]) -> bool:
     return code != SOURCE
 
 
-def check_layout(layout: str | None, has_jobs: bool) -> None:
-    """Refuse records of another release before its functions are replaced by ours.
+def other_layout(layout: str | None, has_jobs: bool) -> str | None:
+    """What to say of records of another release; None: they are ours, or there are none.
 
     Parameters
     ----------
@@ -60,18 +86,18 @@ def check_layout(layout: str | None, has_jobs: bool) -> None:
     has_jobs : bool
         Whether there are any; version 1 did not mark them.
 
-    Raises
-    ------
-    LedgerUnavailable
-        The records are of another version.
+    Returns
+    -------
+    str or None
     """
     found = layout or ("1" if has_jobs else str(VERSION))
-    if found != str(VERSION):
-        raise LedgerUnavailable(
-            f"the queue holds records of version {found}, and this program speaks version "
-            f"{VERSION}; let the release that made them finish its jobs, or give this one "
-            "another ledger.prefix"
-        )
+    if found == str(VERSION):
+        return None
+    return (
+        f"the queue's records: found version {found}; expected version {VERSION}, which this "
+        "program speaks. Let the release that made them finish its jobs, or give this one "
+        "another data_dir or ledger.prefix"
+    )
 
 
 def is_other_layout(error: Exception) -> bool:

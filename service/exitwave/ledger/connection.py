@@ -1,4 +1,4 @@
-"""How the two faces reach the server: one sends and blocks, the other awaits."""
+"""How the two clients reach the server: one sends and blocks, the other awaits."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from exitwave.schema.errors import ExitwaveError, LedgerUnavailable
+from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.service import LedgerSettings
 
-from . import durability, library
-from .calls import LONGEST_BLOCK_S, Call, Calls, ping
+from . import durability, lua_functions
+from .commands import LONGEST_BLOCK_S, Command, Commands, ping
 
 T = TypeVar("T")
-
-Command = tuple[str | int | float, ...]
 
 OPTIONS: dict[str, Any] = {
     "decode_responses": True,
@@ -30,7 +28,7 @@ OPTIONS: dict[str, Any] = {
     "socket_timeout": 2 * LONGEST_BLOCK_S,
 }
 
-# A call may be sent again after a lost reply: all of them are idempotent.
+# A command may be sent again after a lost reply: all of them are idempotent.
 RETRIES = 2
 
 
@@ -40,24 +38,25 @@ def _backoff() -> ExponentialWithJitterBackoff:
 
 def _in_our_words(error: RedisError) -> ExitwaveError:
     if any(words in str(error) for words in ("WRONGTYPE", "not an integer")):
-        # Not one job's record but what all calls need: as good as away until it is mended.
+        # Not one job's record but what all commands need: as good as away until it is mended.
         return LedgerUnavailable(
             f"a key of the queue is of another kind than was written: {error}"
         )
-    if library.is_other_layout(error):
+    if lua_functions.is_other_layout(error):
         theirs = str(error).rpartition("EXITWAVELAYOUT ")[2].split()[0]
         return LedgerUnavailable(
-            f"the queue speaks version {theirs} and this program version {library.VERSION}; "
-            "use the release that belongs to it, or another ledger.prefix"
+            f"the queue speaks version {theirs} and this program version "
+            f"{lua_functions.VERSION}; use the release that belongs to it, or another "
+            "ledger.prefix"
         )
     return LedgerUnavailable(f"the queue does not answer: {error}")
 
 
-class Link:
-    """The blocking way. Safe to share between threads: each call takes a connection."""
+class Connection:
+    """The blocking way. Safe to share between threads: a pool keeps a socket for each."""
 
     def __init__(self, settings: LedgerSettings) -> None:
-        self._calls = Calls(settings)
+        self._commands = Commands(settings)
         self._layout = f"{{{settings.prefix}}}:version", f"{{{settings.prefix}}}:jobs"
         self._ready = False
         self._replicated = False
@@ -65,13 +64,30 @@ class Link:
             settings.uri.get_secret_value(), retry=Retry(_backoff(), RETRIES), **OPTIONS
         )
 
-    def run(self, call: Call[T]) -> T:
-        """Send a call and read its reply; `LedgerUnavailable` while the server is away."""
+    def run(self, command: Command[T]) -> T:
+        """Send a command and read its reply; `LedgerUnavailable` while the server is away."""
         try:
-            reply = self._execute(call)
+            reply = self._execute(command)
         except RedisError as error:
             raise _in_our_words(error) from error
-        return call.parse(reply)
+        return command.parse(reply)
+
+    def check_layout(self) -> None:
+        """Refuse records of another release; to be called once, at start.
+
+        Later on they are as good as away: that release may be at work again.
+
+        Raises
+        ------
+        UsageError
+            The records are of another version.
+        """
+        try:
+            refusal = self._other_layout()
+        except RedisError as error:
+            raise _in_our_words(error) from error
+        if refusal:
+            raise UsageError(refusal)
 
     def check_durability(self) -> None:
         """Demand that accepted work survives the server; to be called once, at start.
@@ -108,35 +124,39 @@ class Link:
     ) -> None:
         self.close()
 
-    def _execute(self, call: Call[Any]) -> Any:
+    def _execute(self, command: Command[Any]) -> Any:
         if not self._ready:
             self._load_functions()
         try:
-            return self._send_call(call)
+            return self._send_command(command)
         except ResponseError as error:
-            if not library.is_missing(error):
+            if not lua_functions.is_missing(error):
                 raise
         self._load_functions()
-        return self._send_call(call)
+        return self._send_command(command)
 
-    def _send_call(self, call: Call[Any]) -> Any:
-        if not (call.durable and self._replicated):
-            return self._send(*call.command)
+    def _send_command(self, command: Command[Any]) -> Any:
+        if not (command.durable and self._replicated):
+            return self._send(*command.arguments)
         # WAITAOF tells of the writes of its own connection.
         pipeline = self._client.pipeline(transaction=False)
-        for command in (call.command, durability.WAIT):
-            pipeline.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's
+        for words in (command.arguments, durability.WAIT):
+            pipeline.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py's
         reply, replicated = pipeline.execute()
         durability.check_replicated(replicated)
         return reply
 
     def _load_functions(self) -> None:
-        if library.must_load(self._send(*library.LIST_COMMAND)):
-            version_key, jobs_key = self._layout
-            version, has_jobs = self._send("GET", version_key), self._send("EXISTS", jobs_key)
-            library.check_layout(version, bool(has_jobs))
-            self._send(*library.load_command())
+        if lua_functions.must_load(self._send(*lua_functions.LIST_COMMAND)):
+            if refusal := self._other_layout():
+                raise LedgerUnavailable(refusal)
+            self._send(*lua_functions.load_command())
         self._ready = True
+
+    def _other_layout(self) -> str | None:
+        version_key, jobs_key = self._layout
+        version, has_jobs = self._send("GET", version_key), self._send("EXISTS", jobs_key)
+        return lua_functions.other_layout(version, bool(has_jobs))
 
     def _check_durability(self) -> None:
         try:
@@ -150,15 +170,15 @@ class Link:
                 raise durability.no_waitaof(error) from error
             self._replicated = True
 
-    def _send(self, *command: str | int | float) -> Any:
-        return self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's
+    def _send(self, *words: str | int | float) -> Any:
+        return self._client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py's
 
 
-class AsyncLink:
-    """The same for asyncio. `Link` documents the methods."""
+class AsyncConnection:
+    """The same for asyncio. `Connection` documents the methods."""
 
     def __init__(self, settings: LedgerSettings) -> None:
-        self._calls = Calls(settings)
+        self._commands = Commands(settings)
         self._layout = f"{{{settings.prefix}}}:version", f"{{{settings.prefix}}}:jobs"
         self._ready = False
         self._replicated = False
@@ -166,12 +186,20 @@ class AsyncLink:
             settings.uri.get_secret_value(), retry=AsyncRetry(_backoff(), RETRIES), **OPTIONS
         )
 
-    async def run(self, call: Call[T]) -> T:
+    async def run(self, command: Command[T]) -> T:
         try:
-            reply = await self._execute(call)
+            reply = await self._execute(command)
         except RedisError as error:
             raise _in_our_words(error) from error
-        return call.parse(reply)
+        return command.parse(reply)
+
+    async def check_layout(self) -> None:
+        try:
+            refusal = await self._other_layout()
+        except RedisError as error:
+            raise _in_our_words(error) from error
+        if refusal:
+            raise UsageError(refusal)
 
     async def check_durability(self) -> None:
         try:
@@ -196,36 +224,40 @@ class AsyncLink:
     ) -> None:
         await self.close()
 
-    async def _execute(self, call: Call[Any]) -> Any:
+    async def _execute(self, command: Command[Any]) -> Any:
         if not self._ready:
             await self._load_functions()
         try:
-            return await self._send_call(call)
+            return await self._send_command(command)
         except ResponseError as error:
-            if not library.is_missing(error):
+            if not lua_functions.is_missing(error):
                 raise
         await self._load_functions()
-        return await self._send_call(call)
+        return await self._send_command(command)
 
-    async def _send_call(self, call: Call[Any]) -> Any:
-        if not (call.durable and self._replicated):
-            return await self._send(*call.command)
+    async def _send_command(self, command: Command[Any]) -> Any:
+        if not (command.durable and self._replicated):
+            return await self._send(*command.arguments)
         # WAITAOF tells of the writes of its own connection.
         pipeline = self._client.pipeline(transaction=False)
-        for command in (call.command, durability.WAIT):
-            pipeline.execute_command(*command)
+        for words in (command.arguments, durability.WAIT):
+            pipeline.execute_command(*words)
         reply, replicated = await pipeline.execute()
         durability.check_replicated(replicated)
         return reply
 
     async def _load_functions(self) -> None:
-        if library.must_load(await self._send(*library.LIST_COMMAND)):
-            version_key, jobs_key = self._layout
-            version = await self._send("GET", version_key)
-            has_jobs = await self._send("EXISTS", jobs_key)
-            library.check_layout(version, bool(has_jobs))
-            await self._send(*library.load_command())
+        if lua_functions.must_load(await self._send(*lua_functions.LIST_COMMAND)):
+            if refusal := await self._other_layout():
+                raise LedgerUnavailable(refusal)
+            await self._send(*lua_functions.load_command())
         self._ready = True
+
+    async def _other_layout(self) -> str | None:
+        version_key, jobs_key = self._layout
+        version = await self._send("GET", version_key)
+        has_jobs = await self._send("EXISTS", jobs_key)
+        return lua_functions.other_layout(version, bool(has_jobs))
 
     async def _check_durability(self) -> None:
         try:
@@ -239,5 +271,5 @@ class AsyncLink:
                 raise durability.no_waitaof(error) from error
             self._replicated = True
 
-    async def _send(self, *command: str | int | float) -> Any:
-        return await self._client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py's
+    async def _send(self, *words: str | int | float) -> Any:
+        return await self._client.execute_command(*words)  # type: ignore[no-untyped-call]  # redis-py's

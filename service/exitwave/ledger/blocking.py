@@ -1,0 +1,25 @@
+"""The few commands that the service's parts without an event loop send."""
+
+from __future__ import annotations
+
+from .commands import Workers
+from .connection import Connection
+
+
+class BlockingServiceLedger(Connection):
+    """What the command line, `up` and the trigger call; `ServiceLedger` is the API's.
+
+    Every method raises `LedgerUnavailable` while the server is away.
+    """
+
+    def workers(self) -> Workers:
+        """Workers heard of within three leases."""
+        return self.run(self._commands.workers())
+
+    def trigger_point(self, name: str) -> str | None:
+        """Where the trigger of that name stands."""
+        return self.run(self._commands.trigger_point(name))
+
+    def set_trigger_point(self, name: str, value: str) -> None:
+        """Remember where the trigger of that name stands."""
+        self.run(self._commands.set_trigger_point(name, value))
