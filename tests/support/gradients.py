@@ -7,7 +7,7 @@ import torch
 from tests.unit.engine.scene import Scene
 
 from exitwave.engine.feed import Batch
-from exitwave.engine.forward import data_loss, waves
+from exitwave.engine.forward import batch_loss, waves
 from exitwave.engine.step import Step
 
 CHOSEN = np.array([4, 0, 6, 2, 3], dtype=np.intp)
@@ -21,7 +21,7 @@ def batch_of(scene: Scene, chosen: np.ndarray = CHOSEN) -> Batch:
 def reference(scene: Scene, loss: str) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
     scan, index = scene.scan, torch.from_numpy(CHOSEN)
     variables = [v.clone().requires_grad_() for v in (scene.object_MYX, scene.probe_NHW)]
-    value = data_loss(
+    value = batch_loss(
         waves(*variables),
         scan.views(index),
         batch_of(scene).counts(0, len(CHOSEN)).to(scene.probe_NHW.real.dtype),

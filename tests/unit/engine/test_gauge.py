@@ -7,7 +7,7 @@ import pytest
 import torch
 from tests.unit.engine.scene import make_scene
 
-from exitwave.engine.forward import data_loss
+from exitwave.engine.forward import batch_loss
 from exitwave.engine.fused import FusedStep
 from exitwave.engine.gauge import pin_phase, pin_scale, recentre, scanned_box
 from exitwave.engine.parameters import Parameters
@@ -27,7 +27,7 @@ def centred_scene() -> tuple[object, Parameters]:
 
 
 def loss_of(scan: object, variables: Parameters) -> float:
-    value = data_loss(
+    value = batch_loss(
         variables.named(),
         scan.views(torch.arange(len(scan))),
         scan.intensities(np.arange(len(scan))).double(),

@@ -14,7 +14,7 @@ from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
-from exitwave.engine.forward import Views, data_loss, waves
+from exitwave.engine.forward import Views, batch_loss, waves
 from exitwave.engine.forward.detect import detect
 from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
@@ -138,7 +138,7 @@ def test_mixed_states_loss_equals_the_mean_over_split_patterns(loss: Loss) -> No
             value = torch.stack(losses).mean()
         else:
             views = Views(corners_B2=corners)
-            value = data_loss(waves(*variables), views, counts, loss, epsilon=0.0)
+            value = batch_loss(waves(*variables), views, counts, loss, epsilon=0.0)
         values.append(value.detach())
         gradients.append(torch.autograd.grad(value, variables))
     torch.testing.assert_close(values[0], values[1], rtol=1e-8, atol=1e-12)

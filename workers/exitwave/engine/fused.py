@@ -5,7 +5,7 @@ With w = d loss / d D (`d_loss_d_model` in `loss`) the gradient at the far field
 back. No graph is built, work goes in chunks through buffers that are made once, and constant
 factors are applied to the weights, which are the smallest array.
 
-`data_loss` in `forward` is the reference that a test holds this to.
+`batch_loss` in `forward` is the reference that a test holds this to.
 """
 
 from __future__ import annotations

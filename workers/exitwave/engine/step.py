@@ -12,7 +12,7 @@ from exitwave.schema.recipe import Loss
 
 from .compilers import has_triton
 from .feed import Batch
-from .forward import Named, data_loss
+from .forward import Named, batch_loss
 from .fused import FusedStep
 from .memory import view_work_bytes
 from .scan import Scan
@@ -52,7 +52,7 @@ class Step(Protocol):
 
 
 class AutogradStep:
-    """The reference: `data_loss` and what torch makes of it, chunk by chunk.
+    """The reference: `batch_loss` and what torch makes of it, chunk by chunk.
 
     Slow, but right for every loss and every part of the forward model.
 
@@ -100,7 +100,7 @@ class AutogradStep:
 
     def _sum(self, batch: Batch, begin: int, end: int, loss: Loss) -> Tensor:
         scan = self._scan
-        mean = data_loss(
+        mean = batch_loss(
             self._leaves,
             scan.views(batch.index_B[begin:end]),
             batch.counts(begin, end).to(self._leaves["probe"].real.dtype),

@@ -3,7 +3,7 @@
 Here belongs how light comes from the beam to the counts; not how parameters are fitted to it.
 """
 
-from .chain import PARTS, data_loss, far_field, fitted_parts, model_counts, pass_through
+from .chain import PARTS, batch_loss, far_field, fitted_parts, model_counts, pass_through
 from .light import Change, Fitted, ForwardPart, Light, Named, Views, waves
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "Light",
     "Named",
     "Views",
-    "data_loss",
+    "batch_loss",
     "far_field",
     "fitted_parts",
     "model_counts",

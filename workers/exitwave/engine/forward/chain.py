@@ -51,7 +51,7 @@ def model_counts(named: Named, views: Views) -> Tensor:
     return pass_through(named, views).counts()
 
 
-def data_loss(
+def batch_loss(
     named: Named,
     views: Views,
     intensities_BHW: Tensor,
