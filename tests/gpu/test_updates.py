@@ -26,7 +26,7 @@ from exitwave.engine.step import Step, make_step
 from exitwave.engine.triton_prior import write_direction
 from exitwave.engine.triton_step import TritonStep
 from exitwave.engine.update import Update
-from exitwave.schema.recipe import Adam, Loss, Prior, Recipe, Stage
+from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions, Recipe, Stage
 
 DEVICE = torch.device("cuda")
 LOSSES: list[Loss] = ["amplitude", "poisson", "gaussian"]
@@ -101,11 +101,11 @@ def test_kernel_of_the_prior_equals_autograd(q: float) -> None:
 
 def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Parameters, Step, Scan]:
     scene = on_gpu(loss_scene)
-    variables = Parameters.of_waves(scene.object_MYX, scene.probe_NHW, Adam())
+    variables = Parameters.of_waves(scene.object_MYX, scene.probe_NHW, AdamOptions())
     step = make_step(scene.scan, variables.named(), LOSSES)
     shifted = scene.scan.shifts_n2 is not None
     assert isinstance(step, FusedStep if shifted else TritonStep)
-    prior = AdaptivePrior(Prior(balance=balance), scene.object_MYX)
+    prior = AdaptivePrior(PriorOptions(balance=balance), scene.object_MYX)
     return Update(step, variables, prior), variables, step, scene.scan
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from exitwave.schema.baselines import Admm as AdmmKnobs
-from exitwave.schema.baselines import DifferenceMap as DmKnobs
-from exitwave.schema.baselines import Epie as EpieKnobs
+from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions, EpieOptions
 from exitwave.schema.recipe import Algorithm, Recipe
 
 
 def recipe_of(algorithm: Algorithm, count: int, **knobs: object) -> Recipe:
     return Recipe(
         algorithm=algorithm,
-        epie=EpieKnobs(epochs=count),
-        dm=DmKnobs(epochs=count),
-        admm=AdmmKnobs(epochs=count),
+        epie=EpieOptions(epochs=count),
+        dm=DifferenceMapOptions(epochs=count),
+        admm=AdmmOptions(epochs=count),
         **knobs,
     )

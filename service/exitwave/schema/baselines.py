@@ -11,7 +11,7 @@ from .knobs import knob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Epie:
+class EpieOptions:
     """ePIE: one pattern after the other."""
 
     epochs: int = knob(200, "passes over all patterns", unit="epoch", low=1, high=100_000)
@@ -41,7 +41,7 @@ class Epie:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DifferenceMap:
+class DifferenceMapOptions:
     """Difference map: all patterns at once, exit waves of all views in memory."""
 
     epochs: int = knob(
@@ -81,7 +81,7 @@ class DifferenceMap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Admm:
+class AdmmOptions:
     """Alternating direction method of multipliers: two waves of all views in memory."""
 
     epochs: int = knob(200, "iterations", unit="epoch", low=1, high=100_000)

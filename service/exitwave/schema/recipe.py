@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .baselines import Admm, DifferenceMap, Epie
+from .baselines import AdmmOptions, DifferenceMapOptions, EpieOptions
 from .errors import RecipeError
 from .knobs import build, knob, plain
 from .parts import BackgroundOptions, IntensityOptions
@@ -115,7 +115,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adam:
+class AdamOptions:
     """Moments of the two Adam optimisers (one for the object, one for the probe)."""
 
     beta1: float = knob(0.5, "short memory: batches differ much", low=0, high=0.9999)
@@ -123,7 +123,7 @@ class Adam:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prior:
+class PriorOptions:
     """Adaptive total variation of the complex object, mean (|dx|^p + |dy|^p)^(q/p)."""
 
     balance: Literal["gradient", "loss", "off"] = knob(
@@ -152,7 +152,7 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class StartOptions:
     """Where the run begins: from the patterns' autocorrelation or from the pupil."""
 
     kind: StartKind = knob(
@@ -178,7 +178,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clamp:
+class ClampOptions:
     """Limits of the object, held after each epoch; for weak or pure-phase samples."""
 
     modulus: float = knob(
@@ -193,7 +193,7 @@ class Clamp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gauge:
+class GaugeOptions:
     """What ptychography cannot know is pinned after each epoch."""
 
     recentre: bool = knob(True, "roll probe and object so that the probe stays centred")
@@ -262,18 +262,20 @@ class Recipe:
         "auto: on where any position is more than 0.05 px off the grid",
     )
     stages: tuple[Stage, ...] = knob(_default_stages, "run in order")
-    adam: Adam = knob(Adam, "optimiser moments")
-    prior: Prior = knob(Prior, "total variation of the object")
-    start: Start = knob(Start, "where the run begins")
-    clamp: Clamp = knob(Clamp, "limits of the object")
-    gauge: Gauge = knob(Gauge, "what is pinned after each epoch")
+    adam: AdamOptions = knob(AdamOptions, "optimiser moments")
+    prior: PriorOptions = knob(PriorOptions, "total variation of the object")
+    start: StartOptions = knob(StartOptions, "where the run begins")
+    clamp: ClampOptions = knob(ClampOptions, "limits of the object")
+    gauge: GaugeOptions = knob(GaugeOptions, "what is pinned after each epoch")
     intensity: IntensityOptions = knob(IntensityOptions, "part: the flux of each pattern")
     background: BackgroundOptions = knob(BackgroundOptions, "part: light beside the sample's")
-    epie: Epie = knob(Epie, "steps of algorithm epie; the others do not read them")
-    dm: DifferenceMap = knob(
-        DifferenceMap, "steps of algorithm dm, and of stages by the difference map"
+    epie: EpieOptions = knob(
+        EpieOptions, "steps of algorithm epie; the others do not read them"
     )
-    admm: Admm = knob(Admm, "steps of algorithm admm; likewise")
+    dm: DifferenceMapOptions = knob(
+        DifferenceMapOptions, "steps of algorithm dm, and of stages by the difference map"
+    )
+    admm: AdmmOptions = knob(AdmmOptions, "steps of algorithm admm; likewise")
 
     @property
     def plan(self) -> tuple[Stage, ...]:

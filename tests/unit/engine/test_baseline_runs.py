@@ -22,7 +22,7 @@ from exitwave.engine import (
 from exitwave.engine.forward import Views, model_counts, waves
 from exitwave.engine.forward.illuminate import split_positions
 from exitwave.quality import align
-from exitwave.schema.baselines import Epie as EpieKnobs
+from exitwave.schema.baselines import EpieOptions
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
 from exitwave.schema.recipe import Algorithm
 
@@ -163,7 +163,9 @@ def test_it_also_does_with_patterns_left_out(algorithm: Algorithm) -> None:
 def test_the_steps_of_epie_settle_over_the_last_quarter() -> None:
     runs = []
     for final_step in (1.0, 0.02):
-        recipe = replace(recipe_of("epie", 8), epie=EpieKnobs(epochs=8, final_step=final_step))
+        recipe = replace(
+            recipe_of("epie", 8), epie=EpieOptions(epochs=8, final_step=final_step)
+        )
         runs.append(list(reconstruct(small_dataset(), recipe, device="cpu")))
     assert [same(*pair) for pair in zip(*runs, strict=True)] == [True] * 6 + [False] * 2
     moved = [np.abs(run[7].object_MYX() - run[6].object_MYX()).max() for run in runs]

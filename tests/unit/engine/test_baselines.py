@@ -19,10 +19,8 @@ from exitwave.engine.baselines.shifter import Shifter
 from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.schedule import epochs
-from exitwave.schema.baselines import Admm as AdmmKnobs
-from exitwave.schema.baselines import DifferenceMap as DmKnobs
-from exitwave.schema.baselines import Epie as EpieKnobs
-from exitwave.schema.recipe import Gauge
+from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions, EpieOptions
+from exitwave.schema.recipe import GaugeOptions
 
 
 def all_views(scene: Scene) -> Views:
@@ -56,9 +54,9 @@ def test_an_epie_step_is_the_published_one() -> None:
     scene = make_scene(frames=1, shifted=False, masked=False, scaled=False)
     recipe = replace(
         recipe_of("epie", 1),
-        epie=EpieKnobs(object_step=0.7, probe_step=0.6, final_step=1, object_clip=0),
+        epie=EpieOptions(object_step=0.7, probe_step=0.6, final_step=1, object_clip=0),
     )
-    recipe = replace(recipe, gauge=Gauge(recentre=False, phase=False, scale=False))
+    recipe = replace(recipe, gauge=GaugeOptions(recentre=False, phase=False, scale=False))
     picture, probe = scene.object_MYX.numpy().copy(), scene.probe_NHW.numpy().copy()
     fit = Epie(scene.scan, recipe, scene.object_MYX, scene.probe_NHW)
     fit.epoch(next(epochs(recipe, 1, lambda: np.arange(1, dtype=np.intp))))
@@ -80,7 +78,7 @@ def test_epie_clips_the_object_after_an_epoch() -> None:
     largest = []
     for clip in (0.0, 0.8):
         scene = make_scene()
-        recipe = replace(recipe_of("epie", 1), epie=EpieKnobs(object_clip=clip))
+        recipe = replace(recipe_of("epie", 1), epie=EpieOptions(object_clip=clip))
         epoch = next(epochs(recipe, 7, lambda: np.arange(7, dtype=np.intp)))
         Epie(scene.scan, recipe, scene.object_MYX, scene.probe_NHW).epoch(epoch)
         largest.append(float(scene.object_MYX.abs().max()))
@@ -91,7 +89,7 @@ def test_epie_clips_the_object_after_an_epoch() -> None:
 def test_a_difference_map_step_is_the_published_one(relax: float) -> None:
     """Of one view and state, against numpy and the formula in the paper."""
     scene = make_scene(frames=1, states=1, shifted=False, masked=False, scaled=False)
-    recipe = replace(recipe_of("dm", 1), dm=DmKnobs(relax=relax))
+    recipe = replace(recipe_of("dm", 1), dm=DifferenceMapOptions(relax=relax))
     fit = DifferenceMap(scene.scan, recipe, scene.object_MYX, scene.probe_NHW)
     psi = random_waves(scene)
     fit.waves_VNHW.copy_(psi)
@@ -107,7 +105,7 @@ def test_a_difference_map_step_is_the_published_one(relax: float) -> None:
 def test_an_admm_step_is_the_saddle_point_of_the_lagrangian() -> None:
     """Z minimises the augmented Lagrangian, seen by autograd; multipliers add z - A."""
     scene = make_scene()
-    recipe = replace(recipe_of("admm", 1), admm=AdmmKnobs(penalty=0.7), probe_states=2)
+    recipe = replace(recipe_of("admm", 1), admm=AdmmOptions(penalty=0.7), probe_states=2)
     fit = Admm(scene.scan, recipe, scene.object_MYX, scene.probe_NHW)
     (multipliers,) = fit.multipliers
     u, exits = 0.2 * random_waves(scene), random_waves(scene, seed=10)

@@ -12,7 +12,7 @@ from tests.support.simulated import as_dataset
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.schema.errors import CheckpointError, EngineError
-from exitwave.schema.recipe import Clamp, Recipe, Stage
+from exitwave.schema.recipe import ClampOptions, Recipe, Stage
 
 RECIPE = Recipe(
     stages=(
@@ -21,7 +21,7 @@ RECIPE = Recipe(
     ),
     probe_after=1,
     probe_states=2,
-    clamp=Clamp(modulus=1.5),
+    clamp=ClampOptions(modulus=1.5),
     held_out=0.05,
 )
 CUTS = (1, 4, 7)
@@ -102,7 +102,7 @@ def test_another_dataset_or_recipe_is_refused(
     with pytest.raises(CheckpointError, match="another dataset"):
         next(reconstruct(moved, RECIPE, first))
     with pytest.raises(CheckpointError, match=r"recipe.clamp.modulus = 1.5; expected 3.0"):
-        next(reconstruct(dataset, replace(RECIPE, clamp=Clamp(modulus=3.0)), first))
+        next(reconstruct(dataset, replace(RECIPE, clamp=ClampOptions(modulus=3.0)), first))
     with pytest.raises(CheckpointError, match="no header"):
         Checkpoint.from_arrays({"object": np.zeros(3)})
     torn = replace(first, tensors={**first.tensors, "probe": np.zeros((1, 2, 3))})

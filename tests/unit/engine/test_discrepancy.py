@@ -14,13 +14,13 @@ from exitwave.engine.evidence import misfit
 from exitwave.engine.forward import waves
 from exitwave.engine.scan import load
 from exitwave.quality import align, rectangle_of_centres
-from exitwave.schema.recipe import Prior, Recipe, Stage
+from exitwave.schema.recipe import PriorOptions, Recipe, Stage
 
 FIRST = Stage(epochs=30, batches=(4.0,))
 LAST = Stage(
     epochs=30, batches=(6.0,), loss="poisson", background=0.1, object_rate=0.05, probe_rate=0.05
 )
-WEAK = Prior(ratio=0.15, low_dose=0.0, least_misfit=0.95)
+WEAK = PriorOptions(ratio=0.15, low_dose=0.0, least_misfit=0.95)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def dataset(scan: SimulatedScan, unit: float = 1.0) -> Dataset:
     return Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
 
 
-def states(scan: SimulatedScan, prior: Prior, unit: float = 1.0) -> list[EpochState]:
+def states(scan: SimulatedScan, prior: PriorOptions, unit: float = 1.0) -> list[EpochState]:
     recipe = Recipe(stages=(FIRST, LAST), prior=prior, held_out_pixels=0.0)
     start = StartingPoint(probe_NHW=scan.probe_HW[None] / np.float32(unit**0.5))
     return list(reconstruct(dataset(scan, unit), recipe, start, device="cpu"))

@@ -11,7 +11,7 @@ from exitwave.engine.forward import batch_loss
 from exitwave.engine.fused import FusedStep
 from exitwave.engine.gauge import pin_phase, pin_scale, recentre, scanned_box
 from exitwave.engine.parameters import Parameters
-from exitwave.schema.recipe import Adam
+from exitwave.schema.recipe import AdamOptions
 
 ALL = np.arange(4, dtype=np.intp)
 
@@ -23,7 +23,7 @@ def centred_scene() -> tuple[object, Parameters]:
     scan.corners_n2.clamp_(4, 10)
     probe = torch.zeros_like(scene.probe_NHW)
     probe[:, 5:8, 6:9] = 3 * scene.probe_NHW[:, 5:8, 6:9]
-    return scan, Parameters.of_waves(scene.object_MYX, probe, Adam())
+    return scan, Parameters.of_waves(scene.object_MYX, probe, AdamOptions())
 
 
 def loss_of(scan: object, variables: Parameters) -> float:

@@ -12,7 +12,7 @@ import pytest
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, StartingPoint, reconstruct
 from exitwave.schema.errors import CheckpointError, DataError, EngineError, RecipeError
-from exitwave.schema.recipe import Prior, Recipe, Stage
+from exitwave.schema.recipe import PriorOptions, Recipe, Stage
 
 SCAN = simulate(0.5, 1e5, 0, grid=6)
 COUNTS = np.fft.ifftshift(SCAN.patterns_nHW, axes=(1, 2))
@@ -40,7 +40,7 @@ def run(dataset: Any = None, recipe: Any = SHORT, start: Any = None, **more: Any
         (Recipe(stages=(Stage(batches=()),)), "stages[0].batches: found []"),
         (Recipe(stages=(Stage(epochs=0),)), "stages[0].epochs: found 0"),
         (Recipe(stages=(Stage(object_schedule="x"),)), "object_schedule: found x"),
-        (Recipe(prior=Prior(ratio=float("nan"))), "recipe.prior.ratio: found nan"),
+        (Recipe(prior=PriorOptions(ratio=float("nan"))), "recipe.prior.ratio: found nan"),
         (Recipe(probe_states=0), "recipe.probe_states: found 0"),
         (
             replace(

@@ -15,7 +15,7 @@ from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.memory import room_for
 from exitwave.engine.step import AutogradStep
 from exitwave.schema.errors import EngineError
-from exitwave.schema.recipe import Recipe, Stage, Start
+from exitwave.schema.recipe import Recipe, Stage, StartOptions
 
 CPU = torch.device("cpu")
 RANDOM = np.random.default_rng(6)
@@ -24,7 +24,7 @@ POSITIONS = RANDOM.uniform(0, 100, (200, 2))
 WHOLE = Recipe(
     stages=(Stage(epochs=1, batches=(0.5,)),),
     probe_states=2,
-    start=Start(kind="autocorrelation"),
+    start=StartOptions(kind="autocorrelation"),
 )
 """The search for a start takes memory of its own: one test asks for it."""
 
@@ -53,7 +53,7 @@ def run(memory_GB: float | None, *, streamed: bool = True, recipe: Recipe = WHOL
 
 @pytest.mark.parametrize(("subpixel", "start"), [("on", "auto"), ("off", "autocorrelation")])
 def test_a_run_keeps_to_its_bound(subpixel: str, start: str) -> None:
-    recipe = replace(WHOLE, subpixel=subpixel, start=Start(kind=start))
+    recipe = replace(WHOLE, subpixel=subpixel, start=StartOptions(kind=start))
     free = peak_bytes(lambda: run(None, recipe=recipe))
     for memory_GB in (0.8e-9 * free, 0.007):
         assert memory_GB * 1e9 < free, "the bound would mean nothing"

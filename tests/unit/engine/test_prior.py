@@ -7,7 +7,7 @@ import torch
 
 from exitwave.engine import prior
 from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
-from exitwave.schema.recipe import Prior
+from exitwave.schema.recipe import PriorOptions
 
 POWERS = [(2.0, 1.0), (2.0, 1.5), (2.0, 2.0), (1.0, 1.0), (3.0, 2.0)]
 
@@ -46,7 +46,7 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     data_loss = torch.tensor(0.7, dtype=torch.float64)
-    adaptive = AdaptivePrior(Prior(balance=balance, ratio=0.3, p=p, q=q), picture)
+    adaptive = AdaptivePrior(PriorOptions(balance=balance, ratio=0.3, p=p, q=q), picture)
     gradient = data_gradient.clone()
     weight = adaptive.add_to(gradient, data_loss, 1)
     added = gradient - data_gradient
@@ -69,7 +69,7 @@ def test_small_batches_have_the_prior_in_proportion(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     for balance, expected in (("gradient", share), ("loss", 1)):
-        prior = Prior(balance=balance, ratio=0.3)
+        prior = PriorOptions(balance=balance, ratio=0.3)
         weights = [
             float(adaptive.add_to(data_gradient.clone(), torch.ones(()), batch))
             for adaptive in (
@@ -83,7 +83,7 @@ def test_small_batches_have_the_prior_in_proportion(
 def test_a_flat_object_has_no_prior() -> None:
     picture = torch.full((1, 6, 5), 1 + 1j, dtype=torch.complex64)
     gradient = torch.full_like(picture, 3)
-    AdaptivePrior(Prior(), picture).add_to(gradient, torch.tensor(1.0), 1)
+    AdaptivePrior(PriorOptions(), picture).add_to(gradient, torch.tensor(1.0), 1)
     assert torch.equal(gradient, torch.full_like(picture, 3))
 
 

@@ -12,7 +12,7 @@ from tests.support.simulated import as_dataset
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import reconstruct
 from exitwave.engine.rates import Plateau, rate_share
-from exitwave.schema.recipe import Gauge, Recipe, Stage
+from exitwave.schema.recipe import GaugeOptions, Recipe, Stage
 
 STAGE = Stage(patience=2, plateau_factor=0.5, final_rate=0.2)
 
@@ -56,7 +56,7 @@ def test_the_probe_waits_for_so_many_epochs(probe_after: int) -> None:
     recipe = Recipe(
         stages=(Stage(epochs=4, batches=(8.0,)),),
         probe_after=probe_after,
-        gauge=Gauge(recentre=False, phase=False, scale=False),
+        gauge=GaugeOptions(recentre=False, phase=False, scale=False),
     )
     dataset = as_dataset(simulate(0.5, 1e4, 0, grid=4))
     states = list(reconstruct(dataset, recipe, device="cpu"))

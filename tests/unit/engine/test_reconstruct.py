@@ -12,7 +12,7 @@ from tests.support.simulated import as_dataset, similarity
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
 from exitwave.schema.errors import Diverged
-from exitwave.schema.recipe import Prior, Recipe, Stage
+from exitwave.schema.recipe import PriorOptions, Recipe, Stage
 
 SHORT = Recipe(
     stages=(
@@ -101,7 +101,7 @@ def test_subpixel_positions_are_used(small: SimulatedScan) -> None:
     )
     loss = {}
     for subpixel in ("auto", "off"):
-        recipe = Recipe(stages=(stage,), subpixel=subpixel, prior=Prior(ratio=0.0))
+        recipe = Recipe(stages=(stage,), subpixel=subpixel, prior=PriorOptions(ratio=0.0))
         loss[subpixel] = next(reconstruct(dataset, recipe, start, device="cpu")).loss.data
     assert loss["auto"] < 1e-6 * loss["off"]
 

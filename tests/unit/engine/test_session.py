@@ -13,7 +13,7 @@ from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, recons
 from exitwave.engine.start import Candidate, Search
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.errors import CheckpointError
-from exitwave.schema.recipe import Recipe, Stage, Start, StartKind
+from exitwave.schema.recipe import Recipe, Stage, StartKind, StartOptions
 
 RECIPE = Recipe(stages=(Stage(epochs=20, batches=(2.0, 4.0)), Stage(epochs=20, batches=(6.0,))))
 RIGHT = Candidate(kind="pupil", defocus_px2=(-80.0, -80.0), loss=0.2)
@@ -148,7 +148,8 @@ def test_of_a_beam_out_of_focus_the_difference_map_is_left_out(
 ) -> None:
     brief = Stage(epochs=2, batches=(9.0,))
     recipe = Recipe(
-        stages=(brief, Stage(method="difference_map", epochs=2), brief), start=Start(kind=start)
+        stages=(brief, Stage(method="difference_map", epochs=2), brief),
+        start=StartOptions(kind=start),
     )
     states = list(reconstruct(ring[0], recipe))
     assert {state.stage for state in states} == stages

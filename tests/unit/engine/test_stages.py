@@ -11,7 +11,7 @@ from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import Dataset, EpochState, StartingPoint, reconstruct
-from exitwave.schema.recipe import Gauge, Prior, Recipe, Stage
+from exitwave.schema.recipe import GaugeOptions, PriorOptions, Recipe, Stage
 
 ALL = Stage(epochs=2, batches=(16.0,))
 """One update an epoch: object and probe are moved by gradients of the same state."""
@@ -25,8 +25,8 @@ def dataset() -> Dataset:
 def run(
     dataset: Dataset, *stages: Stage, start: StartingPoint | None = None
 ) -> list[EpochState]:
-    free = Gauge(recentre=False, phase=False, scale=False)
-    recipe = Recipe(stages=stages, gauge=free, prior=Prior(balance="off"))
+    free = GaugeOptions(recentre=False, phase=False, scale=False)
+    recipe = Recipe(stages=stages, gauge=free, prior=PriorOptions(balance="off"))
     return list(reconstruct(dataset, recipe, start, device="cpu"))
 
 

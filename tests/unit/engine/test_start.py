@@ -15,10 +15,10 @@ from exitwave.engine.forward import Views, model_counts, waves
 from exitwave.engine.scan import Scan, load
 from exitwave.engine.start import begin
 from exitwave.schema.errors import DataError
-from exitwave.schema.recipe import Recipe, Start
+from exitwave.schema.recipe import Recipe, StartOptions
 
 SIMULATED = simulate(0.5, 1e5, 0, grid=4)
-QUIET = Start(object_noise=0.0, probe_noise=0.0)
+QUIET = StartOptions(object_noise=0.0, probe_noise=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_the_exponent_is_that_of_the_paper(scan: Scan) -> None:
 
 def test_noise_is_complex_of_the_size_asked_for_and_follows_the_seed(scan: Scan) -> None:
     quiet, quiet_probe = begun(scan)
-    noisy = Start(object_noise=0.1, probe_noise=0.2)
+    noisy = StartOptions(object_noise=0.1, probe_noise=0.2)
     runs = [begun(scan, start=noisy, seed=seed) for seed in (1, 1, 2)]
     assert torch.equal(runs[0][0], runs[1][0]) and torch.equal(runs[0][1], runs[1][1])
     assert not torch.equal(runs[0][0], runs[2][0]) and not torch.equal(runs[0][1], runs[2][1])

@@ -17,7 +17,7 @@ from exitwave.engine.prior import AdaptivePrior, total_variation
 from exitwave.engine.scan import Scan
 from exitwave.engine.step import AutogradStep
 from exitwave.engine.update import Update
-from exitwave.schema.recipe import Adam, Loss, Prior
+from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions
 
 CHOSEN = np.array([2, 0, 3], dtype=np.intp)
 
@@ -42,7 +42,7 @@ def make_variables(device: str) -> Parameters:
     random = torch.Generator().manual_seed(5)
     object_MYX = torch.randn(2, 24, 22, dtype=torch.complex64, generator=random)
     probe_NHW = torch.randn(2, 12, 10, dtype=torch.complex64, generator=random)
-    return Parameters.of_waves(object_MYX.to(device), probe_NHW.to(device), Adam())
+    return Parameters.of_waves(object_MYX.to(device), probe_NHW.to(device), AdamOptions())
 
 
 class _SkipFusedAdam(TorchDispatchMode):
@@ -64,7 +64,7 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
     with torch.no_grad(), _SkipFusedAdam():
         step = FusedStep(scan, variables.named())
         assert step.needs_no_host
-        prior = AdaptivePrior(Prior(balance=balance), variables.object_MYX)
+        prior = AdaptivePrior(PriorOptions(balance=balance), variables.object_MYX)
         update = Update(step, variables, prior)
         update.begin_epoch({"object": 0.1, "probe": 0.1})
         nowhere = np.full(3, -1, dtype=np.intp)
@@ -77,7 +77,7 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
 
 
 def run_once(
-    step_kind: type, prior: Prior | None, probe_rate: float
+    step_kind: type, prior: PriorOptions | None, probe_rate: float
 ) -> tuple[Update, Parameters]:
     scan, variables = make_scan("cpu"), make_variables("cpu")
     with torch.no_grad():
@@ -91,14 +91,16 @@ def run_once(
 
 
 def test_an_update_is_the_same_with_either_step() -> None:
-    fused, fused_variables = run_once(FusedStep, Prior(balance="loss"), 0.02)
-    plain, plain_variables = run_once(AutogradStep, Prior(balance="loss"), 0.02)
+    fused, fused_variables = run_once(FusedStep, PriorOptions(balance="loss"), 0.02)
+    plain, plain_variables = run_once(AutogradStep, PriorOptions(balance="loss"), 0.02)
     torch.testing.assert_close(fused_variables.object_MYX, plain_variables.object_MYX)
     torch.testing.assert_close(fused_variables.probe_NHW, plain_variables.probe_NHW)
     torch.testing.assert_close(fused.loss_sum, plain.loss_sum)
     start = make_variables("cpu").object_MYX
     value = float(fused.gamma * total_variation(start, p=2, q=1))
-    assert value == pytest.approx(Prior().ratio * float(fused.loss_sum) / len(CHOSEN), rel=1e-5)
+    assert value == pytest.approx(
+        PriorOptions().ratio * float(fused.loss_sum) / len(CHOSEN), rel=1e-5
+    )
 
 
 def test_the_first_step_of_adam_is_the_rate() -> None:

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from exitwave.schema.errors import RecipeError
-from exitwave.schema.recipe import Recipe, Start, recipe_from_mapping, recipe_to_mapping
+from exitwave.schema.recipe import Recipe, StartOptions, recipe_from_mapping, recipe_to_mapping
 from exitwave.settings.recipes import resolve_recipe
 
 
@@ -14,7 +14,7 @@ def test_a_recipe_survives_the_way_through_plain_values() -> None:
 
 def test_a_word_for_the_start_is_its_kind() -> None:
     assert recipe_from_mapping({"start": "pupil"}).start.kind == "pupil"
-    assert resolve_recipe("default", {"start": "autocorrelation"}).start == Start(
+    assert resolve_recipe("default", {"start": "autocorrelation"}).start == StartOptions(
         kind="autocorrelation"
     )
 

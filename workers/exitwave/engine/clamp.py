@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from exitwave.schema.recipe import Clamp
+from exitwave.schema.recipe import ClampOptions
 
 from .gauge import Box
 from .parameters import Parameters
@@ -15,7 +15,7 @@ from .parameters import Parameters
 WHOLE_CIRCLE = 2 * math.pi - 1e-9
 
 
-def clamp(variables: Parameters, limits: Clamp, scanned: Box) -> None:
+def clamp(variables: Parameters, limits: ClampOptions, scanned: Box) -> None:
     """Hold modulus and phase of the object within the recipe's limits."""
     if limits.modulus > 0:
         clip_modulus(variables.object_MYX, limits.modulus)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from exitwave.schema.recipe import Gauge
+from exitwave.schema.recipe import GaugeOptions
 
 Box = tuple[int, int, int, int]
 """(y0, y1, x0, x1), half-open."""
@@ -47,7 +47,7 @@ class Gauged(Protocol):
         ...
 
 
-def pin(variables: Gauged, gauge: Gauge, scanned: Box) -> None:
+def pin(variables: Gauged, gauge: GaugeOptions, scanned: Box) -> None:
     """Apply all gauges that the recipe asks for."""
     if gauge.recentre:
         recentre(variables)

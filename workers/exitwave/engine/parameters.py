@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from exitwave.schema.recipe import Adam as AdamOptions
-from exitwave.schema.recipe import Recipe
+from exitwave.schema.recipe import AdamOptions, Recipe
 
 from .adam import EPSILON, Adam
 from .forward import Change, Fitted, fitted_parts

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from exitwave.schema.recipe import Prior
+from exitwave.schema.recipe import PriorOptions
 
 from .compilers import has_triton
 
@@ -179,12 +179,12 @@ class _Slab:
         return torch.add(*self._halves, out=self._inside).add_(EPSILON)
 
 
-def for_dose(prior: Prior, dose_ph: float) -> Prior:
+def for_dose(prior: PriorOptions, dose_ph: float) -> PriorOptions:
     """The prior with the ratio for a dose (eq. 14): the fewer photons, the more it must say.
 
     Parameters
     ----------
-    prior : Prior
+    prior : PriorOptions
     dose_ph : float
         Photons that tell of one resolved pixel of the object.
     """
@@ -197,7 +197,7 @@ class AdaptivePrior:
 
     Parameters
     ----------
-    prior : Prior
+    prior : PriorOptions
     object_MYX : Tensor, complex (M, Y, X)
         It must only change in place.
     whole_from : float
@@ -205,7 +205,9 @@ class AdaptivePrior:
         noise, and of a few patches; the prior's, of the whole object, is made smaller with it.
     """
 
-    def __init__(self, prior: Prior, object_MYX: Tensor, whole_from: float = 0.0) -> None:
+    def __init__(
+        self, prior: PriorOptions, object_MYX: Tensor, whole_from: float = 0.0
+    ) -> None:
         self._prior, self._object_MYX, self._whole_from = prior, object_MYX, whole_from
         self._variation = TotalVariation(object_MYX, p=prior.p, q=prior.q)
         # On the device: a recorded update reads it anew.

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from exitwave.schema.baselines import Admm, DifferenceMap
+from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions
 from exitwave.schema.errors import OutOfMemory
 from exitwave.schema.recipe import Recipe
 
@@ -42,7 +42,7 @@ class Splitting(ABC):
     recipe : Recipe
     object_MYX, probe_NHW : Tensor, complex
         Where to begin; changed in place.
-    knobs : DifferenceMap or Admm
+    knobs : DifferenceMapOptions or AdmmOptions
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Splitting(ABC):
         recipe: Recipe,
         object_MYX: Tensor,
         probe_NHW: Tensor,
-        knobs: DifferenceMap | Admm,
+        knobs: DifferenceMapOptions | AdmmOptions,
     ) -> None:
         refuse_object_states(recipe)
         refuse_parts(recipe)
