@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.integration.test_results import final_arrays, node_of
+from tests.support.delivered import final_arrays, node_of
 
 from exitwave.results import AttemptRecord, FinalArrays, Snapshot, Spool
 from exitwave.results.history import History
