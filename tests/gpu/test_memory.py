@@ -8,8 +8,8 @@ import torch
 from tests.support.file_frames import FileFrames
 
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
-from exitwave.engine.feed import Resident, Streamed
-from exitwave.engine.scan import load
+from exitwave.engine.data.feed import Resident, Streamed
+from exitwave.engine.data.scan import load
 from exitwave.schema.recipe import Recipe, Stage
 
 CUDA = torch.device("cuda")

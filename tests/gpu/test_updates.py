@@ -15,17 +15,18 @@ from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct
-from exitwave.engine.feed import Batch, Resident
+from exitwave.engine.data.feed import Batch, Resident
+from exitwave.engine.data.scan import Scan
 from exitwave.engine.forward import waves
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.graphs import GraphedUpdate, recorded
-from exitwave.engine.parameters import Parameters
-from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
-from exitwave.engine.scan import Scan
-from exitwave.engine.step import Step, make_step
-from exitwave.engine.triton_prior import write_direction
-from exitwave.engine.triton_step import TritonStep
-from exitwave.engine.update import Update
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import Step, make_step
+from exitwave.engine.gradients.total_variation import EPSILON, TotalVariation, total_variation
+from exitwave.engine.gradients.triton_step import TritonStep
+from exitwave.engine.gradients.triton_total_variation import write_direction
+from exitwave.engine.optimise.graphs import GraphedUpdate, recorded
+from exitwave.engine.optimise.parameters import Parameters
+from exitwave.engine.optimise.regularisation import AdaptivePrior
+from exitwave.engine.optimise.update import Update
 from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions, Recipe, Stage
 
 DEVICE = torch.device("cuda")

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from exitwave.engine.feed import Resident
-from exitwave.engine.scan import Scan
+from exitwave.engine.data.feed import Resident
+from exitwave.engine.data.scan import Scan
 
 
 @dataclass(frozen=True)

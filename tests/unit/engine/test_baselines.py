@@ -12,10 +12,10 @@ from tests.support.baselines import recipe_of
 from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.engine.baselines import Admm, DifferenceMap, Epie
-from exitwave.engine.baselines.iterate import Iterate
 from exitwave.engine.baselines.modulus import gain, power
-from exitwave.engine.baselines.overlap import Overlap, Views
-from exitwave.engine.baselines.shifter import Shifter
+from exitwave.engine.baselines.overlap_projection import Overlap, Views
+from exitwave.engine.baselines.subpixel import Shifter
+from exitwave.engine.baselines.variables import Iterate
 from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.schedule import epochs

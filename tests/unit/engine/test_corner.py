@@ -12,8 +12,8 @@ from tests.bench.verdict_sets import PHOTO, RING, Scene, simulate_scene
 import exitwave.beamline
 from exitwave.beamline.beams import Pupil, defocused_beam
 from exitwave.engine import ArrayFrames, Dataset
-from exitwave.engine.corner import zero_is_in_the_middle
-from exitwave.engine.survey import look_over
+from exitwave.engine.data.validation import look_over
+from exitwave.engine.data.zero_frequency import zero_is_in_the_middle
 from exitwave.files.formats import read_measurement
 from exitwave.schema.errors import DataError
 

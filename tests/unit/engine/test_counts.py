@@ -11,7 +11,7 @@ from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
-from exitwave.engine.evaluate import modelled_patterns
+from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.engine.forward import Views, model_counts
 from exitwave.engine.loss import pattern_losses
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage

@@ -9,8 +9,8 @@ from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, EpochState, reconstruct
-from exitwave.engine.cover import light_of_others, linear_overlap
-from exitwave.engine.scan import load
+from exitwave.engine.assessment.coverage import light_of_others, linear_overlap
+from exitwave.engine.data.scan import load
 from exitwave.schema.recipe import Recipe, Stage
 
 RECIPE = Recipe(

@@ -10,9 +10,9 @@ import torch
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
-from exitwave.engine.evidence import misfit
+from exitwave.engine.assessment.fit_evidence import misfit
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
-from exitwave.engine.scan import load
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage
 

@@ -9,7 +9,7 @@ import pytest
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
-from exitwave.engine.prior import for_dose
+from exitwave.engine.optimise.regularisation import for_dose
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage
 
 PRIOR = PriorOptions(ratio=0.4, low_dose=10.0)

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-import exitwave.engine.session as session
+import exitwave.engine.session.session as session
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
-from exitwave.engine.evidence import gather_evidence, held_out_pixels, without_pixels
+from exitwave.engine.assessment.fit_evidence import (
+    gather_evidence,
+    held_out_pixels,
+    without_pixels,
+)
+from exitwave.engine.assessment.noise import PoissonNoise, half_deviance
+from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import waves
-from exitwave.engine.noise import PoissonNoise, half_deviance
-from exitwave.engine.scan import Scan, load
 from exitwave.schema.recipe import Recipe, Stage
 
 CPU = torch.device("cpu")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tests.support.file_frames import FileFrames, same
 
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
-from exitwave.engine.feed import Resident, Streamed
-from exitwave.engine.scan import Scan, load
+from exitwave.engine.data.feed import Resident, Streamed
+from exitwave.engine.data.scan import Scan, load
 from exitwave.schema.recipe import Recipe, Stage
 
 CPU = torch.device("cpu")

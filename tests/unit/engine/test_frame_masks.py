@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from exitwave.engine import ArrayFrames, Dataset, FrameMasks, reconstruct
-from exitwave.engine.feed import Batch
+from exitwave.engine.data.feed import Batch
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.scan import load
-from exitwave.engine.start import begin
-from exitwave.engine.step import AutogradStep
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import AutogradStep
+from exitwave.engine.initial_guess import begin
 from exitwave.schema.errors import DataError
 from exitwave.schema.recipe import Recipe, Stage, recipe_from_mapping
 

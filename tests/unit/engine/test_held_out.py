@@ -11,9 +11,9 @@ from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, reconstruct
+from exitwave.engine.assessment.held_out import judge, spared
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
-from exitwave.engine.held_out import judge, spared
-from exitwave.engine.scan import load
 from exitwave.schema.recipe import Recipe, Stage
 
 CPU = torch.device("cpu")

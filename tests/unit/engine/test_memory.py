@@ -12,8 +12,8 @@ from tests.support.file_frames import FileFrames, same
 from torch.profiler import ProfilerActivity, profile
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
-from exitwave.engine.memory import room_for
-from exitwave.engine.step import AutogradStep
+from exitwave.engine.data.memory import room_for
+from exitwave.engine.gradients.step import AutogradStep
 from exitwave.schema.errors import EngineError
 from exitwave.schema.recipe import Recipe, Stage, StartOptions
 
@@ -65,7 +65,7 @@ def test_the_reference_step_keeps_to_it_too(monkeypatch: pytest.MonkeyPatch) -> 
     def kind(scan, named, losses, **more):
         return AutogradStep(scan, named)
 
-    monkeypatch.setattr("exitwave.engine.descent.make_step", kind)
+    monkeypatch.setattr("exitwave.engine.optimise.adam_optimisation.make_step", kind)
     assert peak_bytes(lambda: run(None)) > 15e6
     assert peak_bytes(lambda: run(0.012)) < 12e6
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.unit.engine.told import raster
 
-from exitwave.engine.belong.order import suspected
-from exitwave.engine.evidence import MIXES, Evidence
+from exitwave.engine.assessment.fit_evidence import MIXES, Evidence
+from exitwave.engine.consistency.order import suspected
 
 POSITIONS_PX = raster(10, 12, 10)
 COUNT = len(POSITIONS_PX)

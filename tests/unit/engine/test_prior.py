@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from exitwave.engine import prior
-from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
+from exitwave.engine.gradients import total_variation as total_variation_module
+from exitwave.engine.gradients.total_variation import EPSILON, TotalVariation, total_variation
+from exitwave.engine.optimise.regularisation import AdaptivePrior
 from exitwave.schema.recipe import PriorOptions
 
 POWERS = [(2.0, 1.0), (2.0, 1.5), (2.0, 2.0), (1.0, 1.0), (3.0, 2.0)]
@@ -29,7 +30,7 @@ def gradient_by_autograd(picture: torch.Tensor, p: float, q: float) -> torch.Ten
 def test_gradient_equals_autograd(
     p: float, q: float, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prior, "SLAB", rows * 9)
+    monkeypatch.setattr(total_variation_module, "SLAB", rows * 9)
     picture = picture_with_a_flat_part()
     variation = TotalVariation(picture, p=p, q=q)
     for _ in range(2):  # the second call must not see what the first left behind

@@ -11,7 +11,7 @@ from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import reconstruct
-from exitwave.engine.rates import Plateau, rate_share
+from exitwave.engine.optimise.rates import Plateau, rate_share
 from exitwave.schema.recipe import GaugeOptions, Recipe, Stage
 
 STAGE = Stage(patience=2, plateau_factor=0.5, final_rate=0.2)

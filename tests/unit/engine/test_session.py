@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.support.pupils import RING, SIDE, scan_of
 
-import exitwave.engine.session as session
+import exitwave.engine.session.session as session
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
-from exitwave.engine.start import Candidate, Search
+from exitwave.engine.initial_guess import Candidate, Search
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.errors import CheckpointError
 from exitwave.schema.recipe import Recipe, Stage, StartKind, StartOptions

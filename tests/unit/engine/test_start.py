@@ -11,9 +11,9 @@ from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import StartingPoint
+from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import Views, model_counts, waves
-from exitwave.engine.scan import Scan, load
-from exitwave.engine.start import begin
+from exitwave.engine.initial_guess import begin
 from exitwave.schema.errors import DataError
 from exitwave.schema.recipe import Recipe, StartOptions
 

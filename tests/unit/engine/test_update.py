@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from exitwave.engine.feed import Resident
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.parameters import Parameters
-from exitwave.engine.prior import AdaptivePrior, total_variation
-from exitwave.engine.scan import Scan
-from exitwave.engine.step import AutogradStep
-from exitwave.engine.update import Update
+from exitwave.engine.data.feed import Resident
+from exitwave.engine.data.scan import Scan
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import AutogradStep
+from exitwave.engine.gradients.total_variation import total_variation
+from exitwave.engine.optimise.parameters import Parameters
+from exitwave.engine.optimise.regularisation import AdaptivePrior
+from exitwave.engine.optimise.update import Update
 from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions
 
 CHOSEN = np.array([2, 0, 3], dtype=np.intp)

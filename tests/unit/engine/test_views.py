@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitwave.engine.views import lonely_views
+from exitwave.engine.data.positions import lonely_views
 
 
 def test_lonely_views_are_those_without_a_neighbour_in_their_window() -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from tests.unit.engine.told import Told, raster, scan_at
 
-from exitwave.engine.belong import Bench, OutOfTimeError, Ways, try_ways, ways
-from exitwave.engine.belong.placing import liveliest_view
-from exitwave.engine.belong.ways import WAYS, on_a_line
+from exitwave.engine.consistency import Bench, OutOfTimeError, Ways, try_ways, ways
+from exitwave.engine.consistency.placing import liveliest_view
+from exitwave.engine.consistency.ways import WAYS, on_a_line
 from exitwave.prepare import ORIENTATIONS, inverse_of, oriented
 from exitwave.schema.data import Orientation
 from exitwave.schema.recipe import Recipe

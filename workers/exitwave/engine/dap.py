@@ -12,12 +12,12 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
+from .algorithm import LossTerms
 from .baselines import DifferenceMap
-from .baselines.iterate import refuse_object_states, refuse_parts
-from .descent import Descent
-from .scan import Scan
+from .baselines.variables import refuse_object_states, refuse_parts
+from .data.scan import Scan
+from .optimise.adam_optimisation import Descent
 from .schedule import Epoch
-from .state import LossTerms
 
 _WAVES = "waves_"
 _IN_DIFFERENCE_MAP = "in_difference_map"

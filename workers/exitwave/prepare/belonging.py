@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from exitwave.engine.belong import Ways, try_ways
-from exitwave.engine.scan import Interrupt
+from exitwave.engine.consistency import Ways, try_ways
+from exitwave.engine.data.scan import Interrupt
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions, Orientation
 from exitwave.schema.geometry import Geometry

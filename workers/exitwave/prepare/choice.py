@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.engine.views import STRAY_GROWTH, lonely_views
+from exitwave.engine.data.positions import STRAY_GROWTH, lonely_views
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions, frame_ranges
 from exitwave.schema.errors import DataError

@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from exitwave.engine import Dataset, EpochState
-from exitwave.engine.belong import Bench, OutOfTimeError, try_ways
-from exitwave.engine.belong.order import find_out_of_step
-from exitwave.engine.belong.scale import find_scale
-from exitwave.engine.belong.ways import on_a_line
-from exitwave.engine.scan import Interrupt
+from exitwave.engine.consistency import Bench, OutOfTimeError, try_ways
+from exitwave.engine.consistency.order import find_out_of_step
+from exitwave.engine.consistency.scale import find_scale
+from exitwave.engine.consistency.ways import on_a_line
+from exitwave.engine.data.scan import Interrupt
 from exitwave.prepare import ORIENTATIONS, Prepared, oriented
 from exitwave.schema.data import Orientation
 from exitwave.schema.errors import DataError, EngineError

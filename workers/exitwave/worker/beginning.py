@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tiled.client import from_uri
 
 from exitwave.engine import StartingPoint
-from exitwave.engine.checkpoint import fingerprint_of
+from exitwave.engine.session.checkpoint import fingerprint_of
 from exitwave.prepare import Prepared
 from exitwave.results.node import may_pass
 from exitwave.schema.errors import CheckpointError, DataError, TiledUnavailable

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
+from ..data.scan import Scan
 from ..forward.propagate import propagate_back
-from ..scan import Scan
 from .modulus import gain, power
-from .splitting import Splitting
+from .projection_algorithm import Splitting
 
 
 class Admm(Splitting):

@@ -16,18 +16,18 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
-from ..clamp import clip_modulus
-from ..feed import Batch
+from ..algorithm import LossTerms
+from ..data.feed import Batch
+from ..data.scan import Scan
 from ..forward import waves
 from ..forward.propagate import propagate, propagate_back
-from ..gauge import pin, scanned_box
 from ..loss import pattern_losses
-from ..scan import Scan
+from ..optimise.clamp import clip_modulus
+from ..optimise.gauge import pin, scanned_box
 from ..schedule import Epoch
-from ..state import LossTerms
-from .iterate import Iterate, refuse_object_states, refuse_parts
 from .modulus import gain, power, without_pedestal
-from .shifter import Shifter
+from .subpixel import Shifter
+from .variables import Iterate, refuse_object_states, refuse_parts
 
 SLAB = 64
 """Patterns fetched together; updates are one pattern at a time all the same."""
