@@ -15,7 +15,7 @@ from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct
-from exitwave.engine.data.feed import Batch, Resident
+from exitwave.engine.data.feed import Batch, DevicePatterns
 from exitwave.engine.data.scan import Scan
 from exitwave.engine.forward import waves
 from exitwave.engine.gradients.fused import FusedStep
@@ -25,9 +25,9 @@ from exitwave.engine.gradients.triton_step import TritonStep
 from exitwave.engine.gradients.triton_total_variation import write_direction
 from exitwave.engine.optimise.graphs import GraphedUpdate, recorded
 from exitwave.engine.optimise.parameters import Parameters
-from exitwave.engine.optimise.regularisation import AdaptivePrior
+from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
 from exitwave.engine.optimise.update import Update
-from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import AdamOptions, Loss, Recipe, RegularisationOptions, Stage
 
 DEVICE = torch.device("cuda")
 LOSSES: list[Loss] = ["amplitude", "poisson", "gaussian"]
@@ -39,7 +39,7 @@ def on_gpu(scene: Scene) -> Scene:
 
     scan = replace(
         scene.scan,
-        patterns=Resident(scene.scan.patterns.stored_nHW.to(DEVICE)),
+        patterns=DevicePatterns(scene.scan.patterns.stored_nHW.to(DEVICE)),
         corners_n2=moved(scene.scan.corners_n2),
         shifts_n2=moved(scene.scan.shifts_n2),
         scale_n=moved(scene.scan.scale_n),
@@ -106,7 +106,7 @@ def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Parameters, St
     step = make_step(scene.scan, variables.named(), LOSSES)
     shifted = scene.scan.shifts_n2 is not None
     assert isinstance(step, FusedStep if shifted else TritonStep)
-    prior = AdaptivePrior(PriorOptions(balance=balance), scene.object_MYX)
+    prior = AdaptiveRegularisation(RegularisationOptions(balance=balance), scene.object_MYX)
     return Update(step, variables, prior), variables, step, scene.scan
 
 

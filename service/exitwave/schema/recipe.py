@@ -123,7 +123,7 @@ class AdamOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriorOptions:
+class RegularisationOptions:
     """Adaptive total variation of the complex object, mean (|dx|^p + |dy|^p)^(q/p)."""
 
     balance: Literal["gradient", "loss", "off"] = knob(
@@ -263,7 +263,7 @@ class Recipe:
     )
     stages: tuple[Stage, ...] = knob(_default_stages, "run in order")
     adam: AdamOptions = knob(AdamOptions, "optimiser moments")
-    prior: PriorOptions = knob(PriorOptions, "total variation of the object")
+    prior: RegularisationOptions = knob(RegularisationOptions, "total variation of the object")
     start: StartOptions = knob(StartOptions, "where the run begins")
     clamp: ClampOptions = knob(ClampOptions, "limits of the object")
     gauge: GaugeOptions = knob(GaugeOptions, "what is pinned after each epoch")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from exitwave.beamline.simulate import simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
 from exitwave.schema.recipe import Recipe, Stage
 
 SCAN = simulate(0.5, 1e4, 0, grid=4)
@@ -24,7 +24,7 @@ def states(stages: tuple[Stage, ...], elsewhere: np.ndarray | None = None) -> li
         mask_HW=RADIUS_HW > 0.03,
     )
     y, x = dataset.object_shape_YX
-    start = StartingPoint(object_MYX=SCAN.object_YX[:y, :x], probe_NHW=SCAN.probe_HW)
+    start = InitialGuess(object_MYX=SCAN.object_YX[:y, :x], probe_NHW=SCAN.probe_HW)
     return list(reconstruct(dataset, Recipe(stages=stages), start, device="cpu"))
 
 

@@ -15,7 +15,7 @@ from exitwave.engine import (
     Checkpoint,
     Dataset,
     EpochState,
-    StartingPoint,
+    InitialGuess,
     object_shape_YX,
     reconstruct,
 )
@@ -29,13 +29,13 @@ from exitwave.schema.recipe import Algorithm
 ALGORITHMS: tuple[Algorithm, ...] = ("epie", "dm", "admm")
 
 
-def disk_start(scan: SimulatedScan) -> StartingPoint:
+def disk_start(scan: SimulatedScan) -> InitialGuess:
     """A flat disk somewhat wider than the beam, with its photons; an object of ones."""
     y, x = np.mgrid[:64, :64] - 32
     disk = 1 / (1 + np.exp((np.hypot(y, x) - 20) / 0.75))
     disk *= np.sqrt(scan.patterns_nHW.sum(axis=(1, 2)).max() / (disk**2).sum())
     shape_YX = object_shape_YX(scan.positions_px, (64, 64))
-    return StartingPoint(
+    return InitialGuess(
         object_MYX=np.ones(shape_YX, np.complex64), probe_NHW=disk.astype(complex)
     )
 
@@ -119,7 +119,7 @@ def test_the_truth_stays_between_pixels_and_in_changing_light(
     dataset = Dataset(frames=ArrayFrames(counts.numpy()), positions_px=positions, scale_n=scale)
     rows, columns = dataset.object_shape_YX
     truth = scan.object_YX[:rows, :columns]
-    start = StartingPoint(object_MYX=truth, probe_NHW=scan.probe_HW)
+    start = InitialGuess(object_MYX=truth, probe_NHW=scan.probe_HW)
     recipe = recipe_of(algorithm, 4)
     recipe = replace(recipe, start=replace(recipe.start, probe_noise=0.0))
     *_, state = reconstruct(dataset, recipe, start, device="cpu")
@@ -211,6 +211,6 @@ def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: Algorithm)
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_divergence_names_knobs_of_the_algorithm(algorithm: Algorithm) -> None:
-    start = StartingPoint(probe_NHW=np.full((12, 10), 1e30, np.complex64))
+    start = InitialGuess(probe_NHW=np.full((12, 10), 1e30, np.complex64))
     with pytest.raises(Diverged, match=rf"epoch 1: .* {algorithm}\."):
         next(reconstruct(small_dataset(), recipe_of(algorithm, 1), start, device="cpu"))

@@ -14,7 +14,7 @@ from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, recons
 from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.engine.forward import Views, model_counts
 from exitwave.engine.loss import pattern_losses
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
 
 FIND = Stage(epochs=1, batches=(4.0,))
 COUNT = Stage(epochs=2, batches=(16.0,), loss="poisson", background=0.1, whole_counts=True)
@@ -30,7 +30,7 @@ def dataset_of(
 
 
 def recipe_of(*stages: Stage) -> Recipe:
-    return Recipe(stages=stages, prior=PriorOptions(balance="off"), held_out_pixels=0)
+    return Recipe(stages=stages, prior=RegularisationOptions(balance="off"), held_out_pixels=0)
 
 
 def run(

@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
 from exitwave.engine.assessment.fit_evidence import misfit
 from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
 from exitwave.quality import align, rectangle_of_centres
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
 
 FIRST = Stage(epochs=30, batches=(4.0,))
 LAST = Stage(
     epochs=30, batches=(6.0,), loss="poisson", background=0.1, object_rate=0.05, probe_rate=0.05
 )
-WEAK = PriorOptions(ratio=0.15, low_dose=0.0, least_misfit=0.95)
+WEAK = RegularisationOptions(ratio=0.15, low_dose=0.0, least_misfit=0.95)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,11 @@ def dataset(scan: SimulatedScan, unit: float = 1.0) -> Dataset:
     return Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
 
 
-def states(scan: SimulatedScan, prior: PriorOptions, unit: float = 1.0) -> list[EpochState]:
+def states(
+    scan: SimulatedScan, prior: RegularisationOptions, unit: float = 1.0
+) -> list[EpochState]:
     recipe = Recipe(stages=(FIRST, LAST), prior=prior, held_out_pixels=0.0)
-    start = StartingPoint(probe_NHW=scan.probe_HW[None] / np.float32(unit**0.5))
+    start = InitialGuess(probe_NHW=scan.probe_HW[None] / np.float32(unit**0.5))
     return list(reconstruct(dataset(scan, unit), recipe, start, device="cpu"))
 
 

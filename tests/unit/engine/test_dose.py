@@ -10,9 +10,9 @@ import pytest
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.optimise.regularisation import for_dose
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
 
-PRIOR = PriorOptions(ratio=0.4, low_dose=10.0)
+PRIOR = RegularisationOptions(ratio=0.4, low_dose=10.0)
 STAGE = Stage(epochs=1, batches=(4.0,), probe_rate=0.0)
 
 
@@ -29,7 +29,9 @@ def picture(photons: float, unit: float, low_dose: float, band: float) -> np.nda
     scan = simulate(0.5, photons, 0, grid=4)
     counts_nHW = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)) / np.float32(unit)
     dataset = Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
-    recipe = Recipe(stages=(replace(STAGE, band=band),), prior=PriorOptions(low_dose=low_dose))
+    recipe = Recipe(
+        stages=(replace(STAGE, band=band),), prior=RegularisationOptions(low_dose=low_dose)
+    )
     *_, state = reconstruct(dataset, recipe, device="cpu")
     return state.object_MYX()
 

@@ -10,7 +10,7 @@ import torch
 
 import exitwave.engine.session.session as session
 from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
 from exitwave.engine.assessment.fit_evidence import (
     gather_evidence,
     held_out_pixels,
@@ -81,7 +81,7 @@ def test_pixels_left_out_are_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(session, "held_out_pixels", lambda scan, share, seed: held_HW)
     spoilt = frames.copy()
     spoilt[:, held_HW.numpy()] = spoilt[::-1][:, held_HW.numpy()]
-    start = StartingPoint(object_MYX=one.object_MYX(), probe_NHW=one.probe_NHW())
+    start = InitialGuess(object_MYX=one.object_MYX(), probe_NHW=one.probe_NHW())
     runs = []
     for counts in (frames, spoilt):
         given = replace(dataset, frames=ArrayFrames(counts))

@@ -10,7 +10,7 @@ import torch
 from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
 from exitwave.engine.assessment.fit_evidence import misfit
 from exitwave.engine.data.scan import load
 from exitwave.engine.forward import PARTS, fitted_parts, model_counts, waves
@@ -92,7 +92,7 @@ def disturbed(
 
 def run(truth: SimulatedScan, dataset: Dataset, **sections: object) -> EpochState:
     recipe = Recipe(stages=STAGES, **sections)
-    start = StartingPoint(probe_NHW=truth.probe_HW[None])
+    start = InitialGuess(probe_NHW=truth.probe_HW[None])
     *_, state = reconstruct(dataset, recipe, start, device="cpu")
     return state
 

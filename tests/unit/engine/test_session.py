@@ -119,7 +119,7 @@ def test_a_damaged_run_set_aside_is_refused_at_once(
     late(monkeypatch)
     state = next(s for s in reconstruct(ring[0], RECIPE) if s.epoch == 30)
     checkpoint = state.checkpoint()
-    torn = {name: kept for name, kept in checkpoint.tensors.items() if name != "aside/probe"}
+    torn = {name: kept for name, kept in checkpoint.tensors.items() if name != "deferred/probe"}
     with pytest.raises(CheckpointError, match=r"checkpoint.probe: found nothing"):
         next(reconstruct(ring[0], RECIPE, replace(checkpoint, tensors=torn)))
 

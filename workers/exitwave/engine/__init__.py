@@ -19,7 +19,7 @@ from .assessment.held_out import HeldOut
 from .data.dataset import ArrayFrames, Dataset, FrameSource
 from .data.frame_masks import FrameMasks
 from .data.positions import object_shape_YX
-from .initial_guess import StartingPoint
+from .initial_guess import InitialGuess
 from .reconstruction import reconstruct
 from .session.checkpoint import Checkpoint
 from .session.state import EpochState
@@ -33,8 +33,8 @@ __all__ = [
     "FrameMasks",
     "FrameSource",
     "HeldOut",
+    "InitialGuess",
     "LossTerms",
-    "StartingPoint",
     "object_shape_YX",
     "reconstruct",
 ]

@@ -9,7 +9,7 @@ from exitwave.schema.recipe import Recipe, checked_recipe
 
 from .data.dataset import Dataset
 from .data.scan import Interrupt, choose_device, load
-from .initial_guess import StartingPoint
+from .initial_guess import InitialGuess
 from .session.checkpoint import Checkpoint
 from .session.session import Session
 from .session.state import EpochState
@@ -18,7 +18,7 @@ from .session.state import EpochState
 def reconstruct(
     dataset: Dataset,
     recipe: Recipe,
-    start: StartingPoint | Checkpoint | None = None,
+    start: InitialGuess | Checkpoint | None = None,
     *,
     device: str = "auto",
     memory_GB: float | None = None,
@@ -34,7 +34,7 @@ def reconstruct(
     ----------
     dataset : Dataset
     recipe : Recipe
-    start : StartingPoint or Checkpoint, optional
+    start : InitialGuess or Checkpoint, optional
         A probe or an object to begin with, in place of the autocorrelation's; or a run of
         this dataset and recipe to go on with.
     device : str
@@ -67,7 +67,7 @@ def reconstruct(
     _check_kind("dataset", dataset, Dataset)
     recipe = checked_recipe(recipe)
     if start is not None:
-        _check_kind("start", start, StartingPoint, Checkpoint)
+        _check_kind("start", start, InitialGuess, Checkpoint)
     scan = load(dataset, recipe, choose_device(device), memory_GB, interrupt)
     yield from Session(scan, dataset, recipe, start).states()
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from ..data.scan import Scan
 from ..gradients.patches import make_patches
 from .modulus import power
-from .subpixel import Shifter
+from .subpixel import SubpixelShift
 
 CHUNK_CPU = 2**18
 """Complex numbers that a thread works on at a time, about a cache's worth."""
@@ -48,7 +48,7 @@ class Views:
             yield Views(self.chosen[part], self.index_B[part])
 
 
-class Overlap:
+class OverlapProjection:
     """Fits and exit waves for one scan.
 
     Parameters
@@ -73,7 +73,7 @@ class Overlap:
             )
             for target in (self._sum_MYX, self._light_MYX)
         )
-        self._shifter = Shifter(scan, probe_NHW.dtype)
+        self._shift = SubpixelShift(scan, probe_NHW.dtype)
         self._root_scale_n = None if scan.scale_n is None else scan.scale_n.sqrt()
         waves = probe_NHW.numel()
         on_cpu = scan.device.type == "cpu"
@@ -82,7 +82,7 @@ class Overlap:
 
     def exit_waves(self, views: Views) -> Tensor:
         """Exit waves (B, N, H, W) of object and probe as they are."""
-        probes_BNHW = self._shifter.to_views(self._probe_NHW, views.index_B)
+        probes_BNHW = self._shift.to_views(self._probe_NHW, views.index_B)
         return probes_BNHW * self._cut(views)
 
     def fit_object(self, waves_VNHW: Tensor, views: Views, inertia: float) -> None:
@@ -100,7 +100,7 @@ class Overlap:
         self._light_MYX.zero_()
         for part in views.parts(self.chunk):
             self._interrupt()
-            probes_BNHW = self._shifter.to_views(self._probe_NHW, part.index_B)
+            probes_BNHW = self._shift.to_views(self._probe_NHW, part.index_B)
             products_BNHW = waves_VNHW[part.index_B].mul_(probes_BNHW.conj())
             sums_BMHW = products_BNHW.sum(1, keepdim=True)
             lights_BMHW = power(probes_BNHW)[:, None].expand(sums_BMHW.shape)
@@ -128,12 +128,12 @@ class Overlap:
         for part in views.parts(self.chunk):
             self._interrupt()
             cut_BMHW = self._cut(part)
-            probes_BNHW = self._shifter.to_views(self._probe_NHW, part.index_B)
+            probes_BNHW = self._shift.to_views(self._probe_NHW, part.index_B)
             rests_BNHW = waves_VNHW[part.index_B].sub_(probes_BNHW * cut_BMHW)
             rests_BNHW.mul_(cut_BMHW.conj())
-            rest_NHW += self._shifter.from_views(rests_BNHW, part.index_B)
+            rest_NHW += self._shift.from_views(rests_BNHW, part.index_B)
             weight_HW += power(cut_BMHW).sum(0)
-        if self._shifter.shifts:
+        if self._shift.shifts:
             weight_HW = (weight_HW + weight_HW.max()) / 2
         weight_HW += inertia * weight_HW.max()
         self._probe_NHW.add_(rest_NHW / weight_HW.clamp_min(_least(weight_HW)))

@@ -29,11 +29,11 @@ from ..loss import pattern_losses
 from ..optimise.gauge import pin, scanned_box
 from ..schedule import Epoch
 from .modulus import power, without_pedestal
-from .overlap_projection import Overlap, Views
-from .variables import Iterate, refuse_object_states, refuse_parts
+from .overlap_projection import OverlapProjection, Views
+from .variables import VariablesWithoutMoments, refuse_object_states, refuse_parts
 
 
-class Splitting(ABC):
+class ProjectionAlgorithm(ABC):
     """An `Algorithm` over waves of all views; `object_MYX` is a running mean of the last ones.
 
     Parameters
@@ -80,15 +80,15 @@ class Splitting(ABC):
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{recipe.algorithm}: waves of all views: {error}") from error
         self.waves_VNHW, *self.multipliers = kept
-        self._iterate = Iterate(
+        self._variables = VariablesWithoutMoments(
             object_MYX.clone(),
             probe_NHW,
             pictures=[object_MYX],
             waves=[self.waves_VNHW],
             far_fields=self.multipliers,
         )
-        self._overlap = Overlap(
-            scan, self._iterate.object_MYX, probe_NHW, deterministic=recipe.deterministic
+        self._projection = OverlapProjection(
+            scan, self._variables.object_MYX, probe_NHW, deterministic=recipe.deterministic
         )
         self._seen_V = torch.zeros(len(scan), dtype=torch.bool)
         self._box = scanned_box(
@@ -128,20 +128,20 @@ class Splitting(ABC):
         views = Views(chosen, torch.from_numpy(chosen).to(self._scan.device))
         self._begin_views(views)
         for _ in range(self._knobs.overlap_fits):
-            self._overlap.fit_object(self.waves_VNHW, views, self._knobs.object_inertia)
+            self._projection.fit_object(self.waves_VNHW, views, self._knobs.object_inertia)
             if epoch.number > self._recipe.probe_after:
-                self._overlap.fit_probe(self.waves_VNHW, views, self._knobs.probe_inertia)
+                self._projection.fit_probe(self.waves_VNHW, views, self._knobs.probe_inertia)
         loss = self._measure_all(views)
         share = 1 / min(epoch.number, self._knobs.average)
-        self.object_MYX.lerp_(self._iterate.object_MYX, share)
-        pin(self._iterate, self._recipe.gauge, self._box)
+        self.object_MYX.lerp_(self._variables.object_MYX, share)
+        pin(self._variables, self._recipe.gauge, self._box)
         return LossTerms(total=loss, data=loss, prior=0.0)
 
     def tensors(self) -> dict[str, Tensor]:
         """Object (mean and last one), probe, waves, and which views have one."""
         return {
             "object": self.object_MYX,
-            "object_iterate": self._iterate.object_MYX,
+            "object_iterate": self._variables.object_MYX,
             "probe": self.probe_NHW,
             "waves": self.waves_VNHW,
             **{f"multipliers_{i}": kept for i, kept in enumerate(self.multipliers)},
@@ -159,21 +159,21 @@ class Splitting(ABC):
         """Views that are fitted for the first time begin with object times probe."""
         unseen = np.setdiff1d(views.chosen, np.flatnonzero(self._seen_V.numpy()))
         fresh = Views(unseen, torch.from_numpy(unseen).to(self._scan.device))
-        for part in fresh.parts(self._overlap.chunk):
-            self.waves_VNHW[part.index_B] = self._overlap.exit_waves(part)
+        for part in fresh.parts(self._projection.chunk):
+            self.waves_VNHW[part.index_B] = self._projection.exit_waves(part)
         self._seen_V[torch.from_numpy(unseen)] = True
 
     def _measure_all(self, views: Views) -> float:
         """`measure` every view; the mean amplitude loss of object times probe."""
         scan, total = self._scan, self.probe_NHW.real.new_zeros(())
         for batch in scan.feed([views.chosen]):
-            for begin in range(0, len(batch), self._overlap.chunk):
+            for begin in range(0, len(batch), self._projection.chunk):
                 scan.interrupt()
-                end = min(begin + self._overlap.chunk, len(batch))
+                end = min(begin + self._projection.chunk, len(batch))
                 part = Views(batch.chosen[begin:end], batch.index_B[begin:end])
                 valid = scan.valid(part.chosen)
                 counts_BHW = batch.counts(begin, end).to(total.dtype)
-                exits_BNHW = self._overlap.exit_waves(part)
+                exits_BNHW = self._projection.exit_waves(part)
                 far_BNHW = propagate(exits_BNHW)
                 total += pattern_losses(
                     power(far_BNHW),

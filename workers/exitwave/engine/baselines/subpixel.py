@@ -9,7 +9,7 @@ from ..data.scan import Scan
 from ..forward.illuminate import shift_ramps
 
 
-class Shifter:
+class SubpixelShift:
     """Fourier ramps of a scan's views, made once; does nothing on whole pixels.
 
     Parameters

@@ -18,7 +18,7 @@ SLAB = 16
 """Waves rolled at a time, so that no second copy of all of them is made."""
 
 
-class Iterate:
+class VariablesWithoutMoments:
     """A `Gauged` object and probe without moments; all change in place only.
 
     Turning or scaling object against probe leaves every exit wave as it is; rolling both

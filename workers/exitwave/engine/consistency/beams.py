@@ -8,7 +8,7 @@ from ..initial_guess.pupil import extent_cycles
 from ..initial_guess.search import defocus_bounds, from_shadows
 
 MOST_SHADOWS = 2
-"""Beams that shadows speak for, tried for each idea."""
+"""Beams that shadows speak for, tried for each hypothesis."""
 
 
 def beams_of(
@@ -19,7 +19,7 @@ def beams_of(
     Parameters
     ----------
     scan : Scan
-        With the positions of an idea.
+        With the positions of a hypothesis.
     known : tuple of Candidate
         Beams found before, whatever they are worth here; pupils among them are taken.
     most : int

@@ -1,4 +1,4 @@
-"""Whether one idea of a scan fits its patterns clearly better than others."""
+"""Whether one hypothesis of a scan fits its patterns clearly better than others."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..assessment.fit_evidence import Evidence
-from .bench import Tried
+from .trials import TrialResult
 
 LEAST_EXPLAINED = 0.1
-"""Of what there is to foretell: below it even the best idea has found no picture yet."""
+"""Of what there is to foretell: below it even the best hypothesis has found no picture yet."""
 
 LEAST_SIGMA_FIT = 4.0
 LEAST_SIGMA = 6.0
-"""Of an idea that foretells something: on fitted pixels, and with those left out together."""
+"""Of a hypothesis that predicts something: on fitted pixels, and with those left out, too."""
 
 LEAST_SIGMA_ALONE = 8.0
-"""Of another one, on fitted pixels. Among wrong ideas alone, chance gave up to 5."""
+"""Of another one, on fitted pixels. Among wrong hypotheses alone, chance gave up to 5."""
 
 
 Shared = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -28,7 +28,7 @@ Shared = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """How much better one idea fits than another.
+    """How much better one hypothesis fits than another.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Margin:
     sigma_held: float
 
 
-def ranked(tried: Sequence[Tried]) -> list[Tried]:
+def ranked(tried: Sequence[TrialResult]) -> list[TrialResult]:
     """The best one first; those without a second round last, by their losses."""
     judged = [one for one in tried if one.evidence is not None]
     rest = [one for one in tried if one.evidence is None]
@@ -55,12 +55,12 @@ def ranked(tried: Sequence[Tried]) -> list[Tried]:
     return [judged[i] for i in order] + sorted(rest, key=lambda one: one.loss)
 
 
-def margin(one: Tried, other: Tried, shared: Shared | None = None) -> Margin:
+def margin(one: TrialResult, other: TrialResult, shared: Shared | None = None) -> Margin:
     """Of the one over the other; the other may have been hopeless.
 
     Parameters
     ----------
-    one, other : Tried
+    one, other : TrialResult
     shared : (ndarray of int, ndarray of int), optional
         Places of the frames that are in both, in the one and in the other; none = they have
         the same frames.
@@ -78,8 +78,8 @@ def margin(one: Tried, other: Tried, shared: Shared | None = None) -> Margin:
     )
 
 
-def clearly_best(one: Tried, margins: Sequence[Margin]) -> bool:
-    """Whether an idea fits so much better than all others that it is no chance."""
+def clearly_best(one: TrialResult, margins: Sequence[Margin]) -> bool:
+    """Whether a hypothesis fits so much better than all others that it is no chance."""
     if one.evidence is None:
         return False
     foretells = one.evidence.explained() >= LEAST_EXPLAINED

@@ -1,9 +1,9 @@
 """The patterns of each update, on the device when the step asks for them.
 
-Patterns keep their type until they are used. `Resident` ones lie where the step computes;
-`Streamed` ones lie in host memory or in a file and come part by part: while the device works
-on one part, a thread gathers the next and, on CUDA, sends it off from pinned memory on a
-stream of its own. Two slots are all the room that takes.
+Patterns keep their type until they are used. `DevicePatterns` lie where the step computes;
+`StreamedPatterns` lie in host memory or in a file and come part by part: while the device
+works on one part, a thread gathers the next and, on CUDA, sends it off from pinned memory on
+a stream of its own. Two slots hold all that is on its way.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Patterns(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meaning:
+class PixelEncoding:
     """What stored numbers mean.
 
     Attributes
@@ -105,17 +105,17 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resident:
+class DevicePatterns:
     """Patterns that lie where the step computes.
 
     Attributes
     ----------
     stored_nHW : Tensor
-    meaning : Meaning
+    encoding : PixelEncoding
     """
 
     stored_nHW: Tensor
-    meaning: Meaning = Meaning()
+    encoding: PixelEncoding = PixelEncoding()
 
     @property
     def device(self) -> torch.device:
@@ -149,11 +149,11 @@ class Resident:
 
     def _gathered(self, index_B: Tensor) -> Tensor:
         chosen_BHW = torch.index_select(self.stored_nHW, 0, index_B)
-        return self.meaning.counts(chosen_BHW, own=True)
+        return self.encoding.counts(chosen_BHW, own=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chosen:
+class PatternSubset:
     """Some of a scan's patterns, numbered anew.
 
     Attributes
@@ -193,18 +193,20 @@ class Chosen:
         return self.patterns.feed([self.numbers[chosen] for chosen in batches])
 
 
-class Streamed:
+class StreamedPatterns:
     """Patterns that come to the device part by part.
 
     Parameters
     ----------
     host : HostPatterns
-    meaning : Meaning
+    encoding : PixelEncoding
     device : torch.device
     """
 
-    def __init__(self, host: HostPatterns, meaning: Meaning, device: torch.device) -> None:
-        self._host, self._meaning, self._device = host, meaning, device
+    def __init__(
+        self, host: HostPatterns, encoding: PixelEncoding, device: torch.device
+    ) -> None:
+        self._host, self._encoding, self._device = host, encoding, device
 
     @property
     def device(self) -> torch.device:
@@ -223,7 +225,7 @@ class Streamed:
         """Counts (B, H, W) of the chosen patterns, float32, invalid pixels zero."""
         stored_BHW = self._host.empty(len(chosen))
         self._host.gather(chosen, stored_BHW)
-        return self._meaning.counts(stored_BHW.to(self._device), own=True)
+        return self._encoding.counts(stored_BHW.to(self._device), own=True)
 
     def feed(self, batches: Sequence[Indices]) -> Iterator[Batch]:
         """The batches one after the other; the next part is under way meanwhile."""
@@ -238,7 +240,7 @@ class Streamed:
                     if stream.closed:
                         return self.counts(chosen[begin:end])
                     with stream.part(first + begin, first + end) as stored_BHW:
-                        return self._meaning.counts(stored_BHW, own=False)
+                        return self._encoding.counts(stored_BHW, own=False)
 
                 yield Batch(chosen, index_B, counts)
 

@@ -21,7 +21,7 @@ class HostPatterns:
     """Chosen patterns of a source, as tensors of one stored type.
 
     Unsigned integers of more than one byte are stored as the signed ones of their size
-    (see `feed.Meaning`); the bits stay as they are.
+    (see `feed.PixelEncoding`); the bits stay as they are.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ ROOMY_SHARE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class MemoryPlan:
     """What a run may take.
 
     Attributes
@@ -63,7 +63,7 @@ class Room:
     work_bytes: int | None
 
 
-def room_for(
+def plan_memory(
     dataset: Dataset,
     recipe: Recipe,
     frame_bytes: int,
@@ -71,7 +71,7 @@ def room_for(
     memory_GB: float | None,
     *,
     shifted: bool,
-) -> Room:
+) -> MemoryPlan:
     """Share out the memory of `device`.
 
     Parameters
@@ -118,12 +118,12 @@ def room_for(
             f"{LEAST_VIEWS} views need {(total - left + needed) / GIGABYTE:.3g} GB"
         )
     if not bounded:
-        return Room(streamed=False, work_bytes=None)
+        return MemoryPlan(streamed=False, work_bytes=None)
     frames = 0 if device.type == "cpu" else len(dataset.frames) * frame_bytes
     streamed = left - frames < max(needed, ROOMY_SHARE * total)
     if not streamed:
         left -= frames
-    return Room(streamed=streamed, work_bytes=int(WORK_SHARE * left))
+    return MemoryPlan(streamed=streamed, work_bytes=int(WORK_SHARE * left))
 
 
 def variable_bytes(dataset: Dataset, recipe: Recipe, *, shifted: bool) -> int:

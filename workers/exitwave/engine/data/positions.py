@@ -95,7 +95,7 @@ def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -
             f"{step_px:.2g} px",
             f"steps of more than {LEAST_STEP_PX:g} px: {_WRONG_SCALE} (too large a pixel)",
         )
-    alone = lonely_views(positions_px, window_HW)
+    alone = isolated_positions(positions_px, window_HW)
     if 2 * alone.sum() > count:
         raise DataError(
             "positions_px",
@@ -110,7 +110,7 @@ def check_views(positions_px: NDArray[np.float64], window_HW: tuple[int, int]) -
 def _check_strays(
     positions_px: NDArray[np.float64], window_HW: tuple[int, int], alone: NDArray[np.bool_]
 ) -> None:
-    """Refuse lonely views that are far away from all others."""
+    """Refuse isolated views that are far away from all others."""
     whole_YX = np.ptp(positions_px, axis=0) + window_HW
     others_YX = np.ptp(positions_px[~alone], axis=0) + window_HW
     if whole_YX.prod() > STRAY_GROWTH * others_YX.prod():
@@ -126,7 +126,7 @@ def _check_strays(
         )
 
 
-def lonely_views(
+def isolated_positions(
     positions_px: NDArray[np.float64], window_HW: tuple[int, int]
 ) -> NDArray[np.bool_]:
     """Which views (n,) share no pixel with any other.
@@ -137,13 +137,13 @@ def lonely_views(
     cells_n2 = np.floor(positions_px / window_HW).astype(np.int64)
     keys, cell_n, members = np.unique(cells_n2, axis=0, return_inverse=True, return_counts=True)
     cell_n = cell_n.reshape(-1)
-    lonely: NDArray[np.bool_] = members[cell_n] == 1
+    isolated: NDArray[np.bool_] = members[cell_n] == 1
     # The one view of a cell, where there is but one, else any: enough for those around it
     # only if they look at all of its members, so those are listed.
     order = np.argsort(cell_n, kind="stable")
     starts = np.concatenate([[0], np.cumsum(members)])
     where = {(int(y), int(x)): i for i, (y, x) in enumerate(keys)}
-    for i in np.flatnonzero(lonely):
+    for i in np.flatnonzero(isolated):
         y, x = (int(part) for part in cells_n2[i])
         around = [
             order[starts[cell] : starts[cell + 1]]
@@ -153,8 +153,8 @@ def lonely_views(
         ]
         if around:
             apart_px = np.abs(positions_px[np.concatenate(around)] - positions_px[i])
-            lonely[i] = not (apart_px < window_HW).all(axis=1).any()
-    return lonely
+            isolated[i] = not (apart_px < window_HW).all(axis=1).any()
+    return isolated
 
 
 def neighbour_distance_px(positions_px: NDArray[np.float64]) -> float:

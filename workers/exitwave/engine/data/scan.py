@@ -18,11 +18,18 @@ from ..forward.illuminate import split_positions
 from ..loss import EPSILON_SHARE
 from ..schedule import for_counts
 from .dataset import Dataset
-from .feed import Batch, Chosen, Meaning, Patterns, Resident, Streamed
+from .feed import (
+    Batch,
+    DevicePatterns,
+    Patterns,
+    PatternSubset,
+    PixelEncoding,
+    StreamedPatterns,
+)
 from .frame_masks import FrameMasks
 from .host import HostPatterns
-from .memory import Room, room_for
-from .validation import Survey, look_over
+from .memory import MemoryPlan, plan_memory
+from .validation import FrameStatistics, validate_frames
 
 Interrupt = Callable[[], None]
 """Asked before each batch; raises where the run is to end at once."""
@@ -148,7 +155,7 @@ class Scan:
         masks = self.frame_masks
         return replace(
             self,
-            patterns=Chosen(self.patterns, chosen),
+            patterns=PatternSubset(self.patterns, chosen),
             corners_n2=self.corners_n2[index],
             shifts_n2=None if self.shifts_n2 is None else self.shifts_n2[index],
             scale_n=None if self.scale_n is None else self.scale_n[index],
@@ -222,17 +229,17 @@ def load(
         `memory_GB` is too little for what must be on the device.
     """
     interrupt = interrupt or _go_on
-    survey = look_over(dataset, interrupt)
+    statistics = validate_frames(dataset, interrupt)
     corners_n2, shifts_n2 = split_positions(torch.from_numpy(dataset.positions_px))
     off_grid = float(shifts_n2.abs().max()) > SUBPIXEL_FROM_PX
     shifted = recipe.subpixel == "on" or (recipe.subpixel == "auto" and off_grid)
     scaled = dataset.scale_n is not None and not (dataset.scale_n == 1).all()
-    host = HostPatterns(dataset.frames, survey.dtype)
-    recipe = for_counts(recipe, whole=survey.whole)
-    room = room_for(dataset, recipe, host.frame_bytes, device, memory_GB, shifted=shifted)
+    host = HostPatterns(dataset.frames, statistics.dtype)
+    recipe = for_counts(recipe, whole=statistics.whole)
+    plan = plan_memory(dataset, recipe, host.frame_bytes, device, memory_GB, shifted=shifted)
     mask_HW = None if dataset.mask_HW is None else torch.from_numpy(dataset.mask_HW.copy())
     return Scan(
-        patterns=_placed(host, dataset, survey, device, room),
+        patterns=_placed(host, dataset, statistics, device, plan),
         corners_n2=corners_n2.to(device),
         shifts_n2=shifts_n2.float().to(device) if shifted else None,
         scale_n=torch.tensor(dataset.scale_n, dtype=torch.float32, device=device)
@@ -240,36 +247,40 @@ def load(
         else None,
         mask_HW=None if mask_HW is None else mask_HW.to(device),
         object_shape_YX=dataset.object_shape_YX,
-        mean_count=survey.mean_count,
+        mean_count=statistics.mean_count,
         frame_masks=dataset.frame_masks,
         pedestal=dataset.pedestal,
-        counted=survey.whole,
-        work_bytes=room.work_bytes,
+        counted=statistics.whole,
+        work_bytes=plan.work_bytes,
         interrupt=interrupt,
     )
 
 
 def _placed(
-    host: HostPatterns, dataset: Dataset, survey: Survey, device: torch.device, room: Room
+    host: HostPatterns,
+    dataset: Dataset,
+    statistics: FrameStatistics,
+    device: torch.device,
+    plan: MemoryPlan,
 ) -> Patterns:
     """Patterns where they lie, on the device, or to be streamed there."""
     invalid = None
     if dataset.mask_HW is not None and not dataset.mask_HW.all():
         invalid = torch.from_numpy(np.flatnonzero(~dataset.mask_HW)).to(device)
     # Pixels that only some frames lack may hold any number of their type.
-    unsigned = survey.largest > host.largest or dataset.frame_masks is not None
-    meaning = Meaning(unsigned=unsigned, invalid=invalid)
+    unsigned = statistics.largest > host.largest or dataset.frame_masks is not None
+    encoding = PixelEncoding(unsigned=unsigned, invalid=invalid)
     if device.type == "cpu" and host.lying_nHW is not None:
-        return Resident(host.lying_nHW, meaning)
-    if device.type == "cpu" or room.streamed:
-        return Streamed(host, meaning, device)
+        return DevicePatterns(host.lying_nHW, encoding)
+    if device.type == "cpu" or plan.streamed:
+        return StreamedPatterns(host, encoding, device)
     stored_nHW = torch.empty((len(host), *host.window_HW), dtype=host.dtype, device=device)
     for begin in range(0, len(host), SLAB):
         chosen = np.arange(begin, min(begin + SLAB, len(host)), dtype=np.intp)
         slab_BHW = host.empty(len(chosen))
         host.gather(chosen, slab_BHW)
         stored_nHW[begin : begin + len(chosen)] = slab_BHW.to(device)
-    return Resident(stored_nHW, meaning)
+    return DevicePatterns(stored_nHW, encoding)
 
 
 def choose_device(device: str) -> torch.device:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .feed import Resident
+from .feed import DevicePatterns
 from .scan import Scan
 
 
@@ -31,7 +31,7 @@ def part_of(scan: Scan, chosen: NDArray[np.intp]) -> Scan:
     rows, columns = corners_n2.max(0).values.tolist()
     return replace(
         part,
-        patterns=Resident(scan.light(chosen)),
+        patterns=DevicePatterns(scan.light(chosen)),
         corners_n2=corners_n2,
         object_shape_YX=(rows + height, columns + width),
         pedestal=0.0,

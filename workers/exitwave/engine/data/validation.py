@@ -41,7 +41,7 @@ MOST_HOT = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class FrameStatistics:
     """What all patterns together are like, in valid pixels.
 
     Attributes
@@ -62,7 +62,9 @@ class Survey:
     whole: bool
 
 
-def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) -> Survey:
+def validate_frames(
+    dataset: Dataset, interrupt: Callable[[], None] = lambda: None
+) -> FrameStatistics:
     """Read all patterns once, slab by slab, and check them; ask `interrupt` before each.
 
     Raises
@@ -118,7 +120,7 @@ def look_over(dataset: Dataset, interrupt: Callable[[], None] = lambda: None) ->
     mean_count = patterns_hold / valid_pixels
     if dataset.pedestal > 0:
         mean_count = _light(mean_count, dataset.pedestal)
-    return Survey(
+    return FrameStatistics(
         dtype=dtype,
         largest=float(highest_HW.max()),
         mean_count=mean_count,

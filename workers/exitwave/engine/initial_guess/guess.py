@@ -20,11 +20,11 @@ from .autocorrelation import (
 )
 from .candidates import Candidate
 from .pupil import defocused, pupil_modulus
-from .states import with_further_states
+from .states import with_extra_states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartingPoint:
+class InitialGuess:
     """A probe or an object, or both, known beforehand.
 
     Parameters
@@ -39,10 +39,10 @@ class StartingPoint:
     probe_NHW: NDArray[np.complexfloating] | None = None
 
 
-def begin(
+def initialise(
     scan: Scan,
     recipe: Recipe,
-    given: StartingPoint | None,
+    given: InitialGuess | None,
     candidate: Candidate | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Object (M, Y, X) and probe (N, H, W), complex64, on the scan's device.
@@ -51,7 +51,7 @@ def begin(
     ----------
     scan : Scan
     recipe : Recipe
-    given : StartingPoint, optional
+    given : InitialGuess, optional
         What is known beforehand; it comes before the candidate.
     candidate : Candidate, optional
         The kind of probe to begin with; none = the autocorrelation's.
@@ -62,7 +62,7 @@ def begin(
         A given object or probe has another shape than the dataset asks for.
     """
     random = np.random.default_rng([recipe.seed, 0])
-    given = given or StartingPoint()
+    given = given or InitialGuess()
     if given.object_MYX is None:
         object_MYX = object_from_autocorrelation(scan, recipe, random)
     else:
@@ -79,7 +79,7 @@ def begin(
         first_HW = defocused(pupil_modulus(scan.mean_light()), candidate.defocus_px2)
     else:
         first_HW = probe_from_autocorrelation(scan)
-    probe_NHW = with_further_states(first_HW, recipe, random)
+    probe_NHW = with_extra_states(first_HW, recipe, random)
     if known is None:
         probe_NHW *= amplitude_scale(scan, object_MYX, probe_NHW)
     else:

@@ -35,8 +35,8 @@ from .autocorrelation import (
 from .candidates import Candidate, Search, distinct, handicapped, ordered
 from .pupil import defocused, extent_cycles, pupil_modulus
 from .shadow import Bounds, line_peak, neighbour_pairs, shadow_peaks, usual_step
-from .states import with_further_states
-from .trial import Trials
+from .short_runs import ShortRuns
+from .states import with_extra_states
 
 SHADOW_PIXELS = 2**23
 SHADOW_VIEWS = (24, 240)
@@ -107,15 +107,15 @@ def search(scan: Scan, recipe: Recipe) -> Search:
     if bounds is None:
         chosen = Candidate(kind="pupil") if kind == "pupil" else autocorrelation
         return Search(candidates=(chosen,), seconds=time.perf_counter() - began_s)
-    bench = _Bench(scan, recipe, mean_HW)
+    comparison = _Comparison(scan, recipe, mean_HW)
     beams = [*from_shadows(scan, bounds), *line_foci(scan, bounds, extent)]
-    found = bench.tried(beams or grid(bounds))
+    found = comparison.tried(beams or grid(bounds))
     clearest = beams[0] if beams else None
     best = min(found, key=lambda one: handicapped(one, clearest))
-    if not bench.hurried:
-        found += bench.tried(_finer(best, bounds))
+    if not comparison.hurried:
+        found += comparison.tried(_finer(best, bounds))
     if kind == "auto":
-        found += bench.tried([autocorrelation])
+        found += comparison.tried([autocorrelation])
     in_order = ordered(found, clearest)
     return Search(
         candidates=in_order,
@@ -144,7 +144,7 @@ def may_be_out_of_focus(scan: Scan) -> bool:
     return defocus_bounds(scan, extent_cycles(scan.mean_light())) is not None
 
 
-class _Bench:
+class _Comparison:
     """Short runs on a connected part of a scan."""
 
     def __init__(self, scan: Scan, recipe: Recipe, mean_HW: Tensor) -> None:
@@ -158,7 +158,7 @@ class _Bench:
         allowed = MOST_SHARE * recipe.epochs * len(scan) / (len(chosen) * TRIED)
         self.hurried = allowed < least
         epochs = int(np.clip(allowed, least, most))
-        self._trials = Trials(self._part, recipe, epochs, per_update)
+        self._trials = ShortRuns(self._part, recipe, epochs, per_update)
         self._light = self._part.light(np.arange(len(chosen), dtype=np.intp)).mean()
         self._object_MYX = object_from_autocorrelation(
             self._part, recipe, np.random.default_rng([recipe.seed, 3])
@@ -181,7 +181,7 @@ class _Bench:
             else probe_from_autocorrelation(self._part)
         )
         random = np.random.default_rng([self._recipe.seed, 4])
-        probe_NHW = with_further_states(first_HW, self._recipe, random)
+        probe_NHW = with_extra_states(first_HW, self._recipe, random)
         probe_NHW *= amplitude_scale(self._part, self._object_MYX, probe_NHW)
         return self._trials.run(self._object_MYX.clone(), probe_NHW)
 

@@ -9,9 +9,7 @@ from torch import Tensor
 from exitwave.schema.recipe import Recipe
 
 
-def with_further_states(
-    first_HW: Tensor, recipe: Recipe, random: np.random.Generator
-) -> Tensor:
+def with_extra_states(first_HW: Tensor, recipe: Recipe, random: np.random.Generator) -> Tensor:
     """Noise on the first state; the others modulate it by x, y, xy, ..., orthogonally."""
     shape_HW = (first_HW.shape[0], first_HW.shape[1])
     rms = first_HW.abs().square().mean().sqrt()

@@ -25,11 +25,11 @@ from .gauge import pin, scanned_box
 from .graphs import recorded
 from .parameters import Parameters, part_parameters
 from .rates import Plateau, rate_share
-from .regularisation import AdaptivePrior, for_dose
+from .regularisation import AdaptiveRegularisation, for_dose
 from .update import Update
 
 
-class Descent:
+class AdamOptimisation:
     """Parameters, their moments and the buffers of the steps; an `Algorithm`.
 
     Parameters
@@ -145,7 +145,7 @@ class Descent:
         if self._prior.balance != "off" and self._prior.ratio > 0:
             prior = for_dose(self._prior, self._dose_ph(stage.band))
             whole_from = stage.prior_from * len(self._scan)
-            self._adaptive = AdaptivePrior(prior, self.object_MYX, whole_from)
+            self._adaptive = AdaptiveRegularisation(prior, self.object_MYX, whole_from)
             self._adaptive.strengthen(self._discrepancy.factor)
         self._update = Update(step, self.parameters, self._adaptive)
         self._run_update = recorded(self._update, step, scan)

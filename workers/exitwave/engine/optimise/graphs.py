@@ -15,7 +15,7 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Loss
 
-from ..data.feed import Batch, Resident
+from ..data.feed import Batch, DevicePatterns
 from ..data.scan import Scan
 from ..gradients.step import Step
 from .update import Update
@@ -30,7 +30,11 @@ Run = Callable[[Batch, Loss, float], None]
 def recorded(update: Update, step: Step, scan: Scan) -> Run:
     """`update.run`, or on a GPU where nothing of it needs the host its recorded form."""
     patterns = scan.patterns
-    if scan.device.type == "cuda" and isinstance(patterns, Resident) and step.needs_no_host:
+    if (
+        scan.device.type == "cuda"
+        and isinstance(patterns, DevicePatterns)
+        and step.needs_no_host
+    ):
         return GraphedUpdate(update, patterns, LARGEST // step.waves_per_view).run
     return update.run
 
@@ -45,13 +49,13 @@ class GraphedUpdate:
     ----------
     update : Update
         It must read nothing back to the host and allocate nothing that outlives it.
-    patterns : Resident
+    patterns : DevicePatterns
         Patterns on the GPU.
     largest : int
         Batches of more patterns run as they are.
     """
 
-    def __init__(self, update: Update, patterns: Resident, largest: int) -> None:
+    def __init__(self, update: Update, patterns: DevicePatterns, largest: int) -> None:
         self._update, self._patterns, self._largest = update, patterns, largest
         # Recording needs a stream of its own, and so does what comes before it.
         self._stream = torch.cuda.Stream(patterns.device)  # type: ignore[no-untyped-call]  # torch's

@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from exitwave.schema.recipe import PriorOptions
+from exitwave.schema.recipe import RegularisationOptions
 
 from ..gradients.total_variation import TotalVariation, as_pairs
 
@@ -23,12 +23,12 @@ FLOOR = 1e-30
 """Of the norm of the regularisation's gradient, which a flat object makes zero."""
 
 
-def for_dose(prior: PriorOptions, dose_ph: float) -> PriorOptions:
+def for_dose(prior: RegularisationOptions, dose_ph: float) -> RegularisationOptions:
     """The prior with the ratio for a dose (eq. 14): the fewer photons, the more it must say.
 
     Parameters
     ----------
-    prior : PriorOptions
+    prior : RegularisationOptions
     dose_ph : float
         Photons that tell of one resolved pixel of the object.
     """
@@ -36,12 +36,12 @@ def for_dose(prior: PriorOptions, dose_ph: float) -> PriorOptions:
     return replace(prior, ratio=prior.ratio * min(lack**0.25, MOST_MORE))
 
 
-class AdaptivePrior:
+class AdaptiveRegularisation:
     """ATV of the object with the weight that a recipe asks for.
 
     Parameters
     ----------
-    prior : PriorOptions
+    prior : RegularisationOptions
     object_MYX : Tensor, complex (M, Y, X)
         It must only change in place.
     whole_from : float
@@ -50,7 +50,7 @@ class AdaptivePrior:
     """
 
     def __init__(
-        self, prior: PriorOptions, object_MYX: Tensor, whole_from: float = 0.0
+        self, prior: RegularisationOptions, object_MYX: Tensor, whole_from: float = 0.0
     ) -> None:
         self._prior, self._object_MYX, self._whole_from = prior, object_MYX, whole_from
         self._variation = TotalVariation(object_MYX, p=prior.p, q=prior.q)

@@ -15,7 +15,7 @@ from exitwave.schema.recipe import Loss
 from ..data.feed import Batch
 from ..gradients.step import Step
 from .parameters import Parameters
-from .regularisation import AdaptivePrior
+from .regularisation import AdaptiveRegularisation
 
 
 class Update:
@@ -26,7 +26,7 @@ class Update:
     step : Step
         Gradients of the data term.
     parameters : Parameters
-    adaptive : AdaptivePrior, optional
+    adaptive : AdaptiveRegularisation, optional
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Update:
         self,
         step: Step,
         parameters: Parameters,
-        adaptive: AdaptivePrior | None,
+        adaptive: AdaptiveRegularisation | None,
     ) -> None:
         self._step, self._parameters, self._adaptive = step, parameters, adaptive
         device = parameters.object_MYX.device

@@ -57,7 +57,7 @@ class Checkpoint:
     @property
     def left_out(self) -> NDArray[np.intp]:
         """Frames that are held out of the fit to test it."""
-        return np.array(self.session["course"]["left_out"], dtype=np.intp)
+        return np.array(self.session["progress"]["left_out"], dtype=np.intp)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as named arrays without objects: ready for ``numpy.savez``."""

@@ -23,16 +23,23 @@ from ..assessment.placement import Placement, gather_placement
 from ..data.dataset import Dataset
 from ..data.scan import Scan
 from ..forward import Named
-from ..initial_guess import Candidate, Search, StartingPoint, begin, may_be_out_of_focus, search
+from ..initial_guess import (
+    Candidate,
+    InitialGuess,
+    Search,
+    initialise,
+    may_be_out_of_focus,
+    search,
+)
 from ..schedule import Epoch, epochs, for_counts, held_out_frames
 from .checkpoint import Checkpoint, copied, fingerprint_of, take_checkpoint
-from .course import Aside, Course
 from .divergence import check_progress
+from .progress import DeferredRun, RunProgress
 from .stages import stage_enabled
 from .state import EpochState
 
 MOST_RUNS = 3
-"""From a start of their own; one that was set aside may go on after them."""
+"""From a start of their own; one that was deferred may go on after them."""
 
 LEAST_EPOCHS = 15
 """A shorter run has not come far enough to say that its start was wrong."""
@@ -46,7 +53,7 @@ class Session:
     scan : Scan
     dataset : Dataset
     recipe : Recipe
-    start : StartingPoint or Checkpoint, optional
+    start : InitialGuess or Checkpoint, optional
     """
 
     def __init__(
@@ -54,17 +61,17 @@ class Session:
         scan: Scan,
         dataset: Dataset,
         recipe: Recipe,
-        start: StartingPoint | Checkpoint | None,
+        start: InitialGuess | Checkpoint | None,
     ) -> None:
         self._held_HW = held_out_pixels(scan, recipe.held_out_pixels, recipe.seed)
         self._whole, self._scan = scan, without_pixels(scan, self._held_HW)
         self._dataset, self._asked = dataset, recipe
         self._recipe = for_counts(recipe, whole=scan.counted)
         self._held_out: HeldOut | None = None
-        self._best: dict[str, Tensor] | None = None  # of the start `course.best`
-        self._aside: Aside | None = None
-        self._given = start if isinstance(start, StartingPoint) else None
-        self._course = Course(
+        self._best: dict[str, Tensor] | None = None  # of the start `progress.best`
+        self._deferred: DeferredRun | None = None
+        self._given = start if isinstance(start, InitialGuess) else None
+        self._progress = RunProgress(
             left_out=held_out_frames(self._recipe, len(scan)),
             wild=np.empty(0, dtype=np.intp),
             stages_run={},
@@ -79,13 +86,13 @@ class Session:
     def states(self) -> Iterator[EpochState]:
         """The states of all runs, one an epoch."""
         while True:
-            course = self._course
+            progress = self._progress
             for epoch in epochs(
-                self._recipe, len(self._scan), self._fitted, self._runs, after=course.done
+                self._recipe, len(self._scan), self._fitted, self._runs, after=progress.done
             ):
                 state = self._advance(epoch)
                 yield state
-                if self._course is not course:
+                if self._progress is not progress:
                     break
             else:
                 return
@@ -98,27 +105,27 @@ class Session:
 
     def _seen(self) -> Scan:
         """The scan without frames that lie: what a start is made from."""
-        wild = self._course.wild
+        wild = self._progress.wild
         if not len(wild):
             return self._scan
         return self._scan.only(np.setdiff1d(np.arange(len(self._scan), dtype=np.intp), wild))
 
     def _begin_run(self) -> None:
-        candidate = self._search.candidates[self._course.candidate - 1]
-        variables = begin(self._seen(), self._recipe, self._given, candidate)
+        candidate = self._search.candidates[self._progress.candidate - 1]
+        variables = initialise(self._seen(), self._recipe, self._given, candidate)
         self._algorithm = make_algorithm(self._scan, self._recipe, *variables)
 
     def _fitted(self) -> NDArray[np.intp]:
         """Frames that the next epoch fits."""
-        course = self._course
+        progress = self._progress
         every = np.arange(len(self._scan), dtype=np.intp)
-        return np.setdiff1d(every, np.union1d(course.left_out, course.wild))
+        return np.setdiff1d(every, np.union1d(progress.left_out, progress.wild))
 
     def _runs(self, number: int, stage: Stage) -> bool:
         """Whether the stage of this number is run; decided once, as it begins."""
         if number in {1, len(self._recipe.plan)}:
             return True
-        decided = self._course.stages_run
+        decided = self._progress.stages_run
         if number not in decided:
             decided[number] = stage_enabled(
                 stage,
@@ -130,35 +137,35 @@ class Session:
 
     def _out_of_focus(self) -> bool:
         """Whether the run's beam is a pupil out of focus; a given one: whether it may be."""
-        kind = self._search.candidates[self._course.candidate - 1].kind
+        kind = self._search.candidates[self._progress.candidate - 1].kind
         return kind == "pupil" or (kind == "given" and may_be_out_of_focus(self._seen()))
 
     def _epochs(self) -> int:
         """Of all stages, without those that were not run, and of the runs before."""
-        plan, course = self._recipe.plan, self._course
-        skipped = [plan[n - 1].epochs for n, run in course.stages_run.items() if not run]
-        return course.before + self._recipe.epochs - sum(skipped)
+        plan, progress = self._recipe.plan, self._progress
+        skipped = [plan[n - 1].epochs for n, run in progress.stages_run.items() if not run]
+        return progress.before + self._recipe.epochs - sum(skipped)
 
     def _advance(self, epoch: Epoch) -> EpochState:
-        """One epoch further; a picture that foretells nothing makes a new course."""
+        """One epoch further; a picture that foretells nothing makes a new progress."""
         began_s = time.perf_counter()
-        algorithm, course = self._algorithm, self._course
+        algorithm, progress = self._algorithm, self._progress
         with torch.no_grad():
             loss = algorithm.epoch(epoch)
             check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
             named = {name: values.clone() for name, values in algorithm.named().items()}
-            course.done = epoch.number
+            progress.done = epoch.number
             if epoch.number == self._probe_known_after():
-                course.left_out = spared(self._scan, named["probe"], course.left_out)
+                progress.left_out = spared(self._scan, named["probe"], progress.left_out)
             gather = self._gathering(named)
             if epoch.last or self._first_stage_ends(epoch):
                 named, gather = self._judge(epoch, named, gather)
-            if epoch.last and len(course.left_out):
-                self._held_out = judge(self._scan, named, course.left_out, course.epoch)
-        now = self._course
+            if epoch.last and len(progress.left_out):
+                self._held_out = judge(self._scan, named, progress.left_out, progress.epoch)
+        now = self._progress
         kept = named is self._best
         return EpochState(
-            epoch=course.epoch,
+            epoch=progress.epoch,
             epochs=self._epochs(),
             stage=epoch.stage_number,
             loss=loss,
@@ -169,11 +176,11 @@ class Session:
             evidence=gather,
             placement=self._placing(named),
             search=self._search,
-            run=now.best if kept and now is course else course.candidate,
+            run=now.best if kept and now is progress else progress.candidate,
             runs=now.run,
             wild_frames=now.wild.copy(),
             on_device=named,
-            checkpoint=partial(self._checkpoint, course.epoch),
+            checkpoint=partial(self._checkpoint, progress.epoch),
             checkpoint_bytes=self._checkpoint_bytes(),
         )
 
@@ -183,19 +190,19 @@ class Session:
 
     def _gathering(self, named: Named) -> Callable[[], Evidence]:
         """What gathers the evidence on these parameters when it is asked for."""
-        course = self._course
-        out = np.union1d(course.left_out, course.wild).astype(np.intp)
+        progress = self._progress
+        out = np.union1d(progress.left_out, progress.wild).astype(np.intp)
 
         @cache
         def gather() -> Evidence:
             with torch.no_grad():
-                return gather_evidence(self._whole, self._held_HW, named, out, course.epoch)
+                return gather_evidence(self._whole, self._held_HW, named, out, progress.epoch)
 
         return gather
 
     def _placing(self, named: Named) -> Callable[[], Placement]:
         """Likewise for how patterns pull at their views."""
-        out = np.union1d(self._course.left_out, self._course.wild)
+        out = np.union1d(self._progress.left_out, self._progress.wild)
         fitted = np.setdiff1d(np.arange(len(self._whole)), out).astype(np.intp)
 
         @cache
@@ -212,70 +219,70 @@ class Session:
         gather: Callable[[], Evidence],
     ) -> tuple[dict[str, Tensor], Callable[[], Evidence]]:
         """Begin again where frames lie or there is no picture; at the end keep the best one."""
-        course, evidence = self._course, gather()
-        may_begin = course.run < MOST_RUNS and course.done >= LEAST_EPOCHS
+        progress, evidence = self._progress, gather()
+        may_begin = progress.run < MOST_RUNS and progress.done >= LEAST_EPOCHS
         wild = wild_frames(evidence) if may_begin and epoch.last else _NONE
         evidence = evidence.less(wild)
         merit, wrong = evidence.merit(), finds_no_picture(evidence)
-        another = may_begin and wrong and course.candidate < self._search.worth
-        aside = None
+        another = may_begin and wrong and progress.candidate < self._search.worth
+        deferred = None
         if wrong and not another and not len(wild):
-            aside = self._aside_that_beats(-1.0 if epoch.last else merit)
-        goes_on = not (len(wild) or another or aside)
-        if epoch.last and not goes_on and merit > course.merit:
+            deferred = self._deferred_that_beats(-1.0 if epoch.last else merit)
+        goes_on = not (len(wild) or another or deferred)
+        if epoch.last and not goes_on and merit > progress.merit:
             self._best = named
-            course.best, course.merit = course.candidate, merit
+            progress.best, progress.merit = progress.candidate, merit
         if len(wild):
-            self._aside = None
-            self._begin_again(1, np.union1d(course.wild, wild))
+            self._deferred = None
+            self._begin_again(1, np.union1d(progress.wild, wild))
         elif another:
             if not epoch.last:
-                self._set_aside(merit)
-            self._begin_again(course.candidate + 1, course.wild)
-        elif aside is not None:
-            self._go_back(aside)
-        elif epoch.last and self._best is not None and merit < course.merit:
+                self._defer(merit)
+            self._begin_again(progress.candidate + 1, progress.wild)
+        elif deferred is not None:
+            self._go_back(deferred)
+        elif epoch.last and self._best is not None and merit < progress.merit:
             return self._best, self._gathering(self._best)
         return named, gather
 
-    def _set_aside(self, merit: float) -> None:
+    def _defer(self, merit: float) -> None:
         """Keep this run if it is the best of those that looked wrong so soon."""
-        if self._aside is None or merit > self._aside.merit:
-            self._aside = Aside.of(replace(self._course), merit, self._algorithm)
+        if self._deferred is None or merit > self._deferred.merit:
+            self._deferred = DeferredRun.of(replace(self._progress), merit, self._algorithm)
 
-    def _aside_that_beats(self, merit: float) -> Aside | None:
-        aside = self._aside
-        return aside if aside is not None and aside.merit > merit else None
+    def _deferred_that_beats(self, merit: float) -> DeferredRun | None:
+        deferred = self._deferred
+        return deferred if deferred is not None and deferred.merit > merit else None
 
     def _begin_again(self, candidate: int, wild: NDArray[np.intp]) -> None:
-        course = self._course
-        self._course = Course(
-            run=course.run + 1,
+        progress = self._progress
+        self._progress = RunProgress(
+            run=progress.run + 1,
             candidate=candidate,
-            before=course.epoch,
+            before=progress.epoch,
             left_out=held_out_frames(self._recipe, len(self._scan)),
             wild=wild.astype(np.intp),
             stages_run={},
-            best=course.best,
-            merit=course.merit,
+            best=progress.best,
+            merit=progress.merit,
         )
-        if len(self._course.wild) > len(course.wild):
+        if len(self._progress.wild) > len(progress.wild):
             self._search = self._find_start()
         self._begin_run()
 
-    def _go_back(self, aside: Aside) -> None:
-        """Let a run that was set aside go on: no other start did better."""
-        course = self._course
-        self._course = replace(
-            aside.course,
-            run=course.run + 1,
-            before=course.epoch - aside.course.done,
-            best=course.best,
-            merit=course.merit,
+    def _go_back(self, deferred: DeferredRun) -> None:
+        """Let a run that was deferred go on: no other start did better."""
+        progress = self._progress
+        self._progress = replace(
+            deferred.progress,
+            run=progress.run + 1,
+            before=progress.epoch - deferred.progress.done,
+            best=progress.best,
+            merit=progress.merit,
         )
         self._algorithm = empty_algorithm(self._scan, self._recipe)
-        aside.restore(self._algorithm)
-        self._aside = None
+        deferred.restore(self._algorithm)
+        self._deferred = None
 
     def _probe_known_after(self) -> int:
         """Epoch after which the probe tells which patterns can be spared."""
@@ -283,42 +290,42 @@ class Session:
         return plan[0].epochs if len(plan) > 1 else max(1, plan[0].epochs // 4)
 
     def _checkpoint(self, epoch: int) -> Checkpoint:
-        if epoch != self._course.epoch:
+        if epoch != self._progress.epoch:
             raise EngineError(
-                f"checkpoint of epoch {epoch}: the run is at epoch {self._course.epoch}; take "
-                "it before asking for the next state"
+                f"checkpoint of epoch {epoch}: the run is at epoch {self._progress.epoch}; "
+                "take it before asking for the next state"
             )
-        session = {"course": self._course.plain(), "search": self._search.plain()}
+        session = {"progress": self._progress.plain(), "search": self._search.plain()}
         best = self._best or {}
         further = copied({f"{_BEST}{name}": values for name, values in best.items()})
-        if self._aside is not None:
-            session["aside"] = self._aside.plain()
-            further |= self._aside.named_tensors()
+        if self._deferred is not None:
+            session["deferred"] = self._deferred.plain()
+            further |= self._deferred.named_tensors()
         return take_checkpoint(
             self._algorithm, self._asked, self._dataset, epoch, session, further
         )
 
     def _checkpoint_bytes(self) -> int:
-        aside = {} if self._aside is None else self._aside.tensors
+        deferred = {} if self._deferred is None else self._deferred.tensors
         kept = [*self._algorithm.tensors().values(), *(self._best or {}).values()]
-        return sum(one.nbytes for one in kept) + sum(one.nbytes for one in aside.values())
+        return sum(one.nbytes for one in kept) + sum(one.nbytes for one in deferred.values())
 
     def _restore(self, start: Checkpoint) -> None:
         start.check(self._asked, fingerprint_of(self._dataset))
-        course = Course.from_plain(start.session["course"])
-        if not np.isin(course.left_out, self._course.left_out).all():
+        progress = RunProgress.from_plain(start.session["progress"])
+        if not np.isin(progress.left_out, self._progress.left_out).all():
             raise CheckpointError(
-                "checkpoint.left_out", course.left_out.tolist(), "held-out frames"
+                "checkpoint.left_out", progress.left_out.tolist(), "held-out frames"
             )
-        self._course, self._search = course, Search.from_plain(start.session["search"])
+        self._progress, self._search = progress, Search.from_plain(start.session["search"])
         self._algorithm = empty_algorithm(self._scan, self._recipe)
         start.restore(self._algorithm)
-        if course.best:
+        if progress.best:
             self._best = self._restored_best(start)
-        if "aside" in start.session:
-            self._aside = Aside.from_plain(start.session["aside"], start.tensors)
+        if "deferred" in start.session:
+            self._deferred = DeferredRun.from_plain(start.session["deferred"], start.tensors)
             # A damaged one is refused now, not when it is to go on.
-            self._aside.restore(empty_algorithm(self._scan, self._recipe))
+            self._deferred.restore(empty_algorithm(self._scan, self._recipe))
 
     def _restored_best(self, start: Checkpoint) -> dict[str, Tensor]:
         best = {}

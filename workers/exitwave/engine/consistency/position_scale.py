@@ -22,9 +22,9 @@ from ..data.dataset import Dataset
 from ..data.scan import Interrupt, Scan
 from ..initial_guess.candidates import Candidate
 from .beams import beams_of
-from .bench import Bench, Idea, Tried, views_for
 from .margin import clearly_best, foretold_n, margin
-from .placing import liveliest_view, placed, positions_of, some_of, views_around
+from .subsets import liveliest_view, placed, positions_of, some_of, views_around
+from .trials import Hypothesis, HypothesisTrials, TrialResult, views_for
 
 COARSE = (0.72, 0.85, 1.0, 1.18, 1.39)
 HALVINGS = 2
@@ -67,7 +67,7 @@ def find_scale(
     dataset: Dataset,
     recipe: Recipe,
     device: torch.device,
-    bench: Bench,
+    trials: HypothesisTrials,
     *,
     known: tuple[Candidate, ...] = (),
     interrupt: Interrupt | None = None,
@@ -79,7 +79,7 @@ def find_scale(
     dataset : Dataset
     recipe : Recipe
     device : torch.device
-    bench : Bench
+    trials : HypothesisTrials
     known : tuple of Candidate
         Beams that a run has tried, the best first.
     interrupt : callable, optional
@@ -94,13 +94,13 @@ def find_scale(
     told_px = dataset.positions_px[chosen]
     wide = some_of(dataset, chosen, told_px, recipe, device, interrupt)
     beams = beams_of(wide, known)
-    factor = _searched(_middle(dataset, chosen, recipe, device, interrupt), beams, bench)
+    factor = _searched(_middle(dataset, chosen, recipe, device, interrupt), beams, trials)
     if abs(math.log(factor)) < LEAST_OFF:
         return None
     around = [_spread(beam, share) for beam in beams for share in BESIDE]
-    best = bench.run(_idea(wide, around, factor))
+    best = trials.run(_hypothesis(wide, around, factor))
     told, *beside = (
-        bench.run(_idea(wide, around, by)) for by in (1.0, factor * NEXT, factor / NEXT)
+        trials.run(_hypothesis(wide, around, by)) for by in (1.0, factor * NEXT, factor / NEXT)
     )
     # Views too far apart to overlap fit anywhere: then those still farther apart fit as well.
     if not clearly_best(best, [margin(best, other) for other in (told, *beside)]):
@@ -121,14 +121,14 @@ def _middle(
     return some_of(dataset, chosen[inner], positions_px[inner], recipe, device, interrupt)
 
 
-def _searched(part: Scan, beams: Sequence[Candidate], bench: Bench) -> float:
+def _searched(part: Scan, beams: Sequence[Candidate], trials: HypothesisTrials) -> float:
     """The factor whose run fits best; 1 where none fits.
 
     Near focus brief runs would find no picture with any factor.
     """
 
     def figure(factor: float) -> float:
-        return _figure(bench.run(_idea(part, beams, factor), brief=bool(beams)))
+        return _figure(trials.run(_hypothesis(part, beams, factor), brief=bool(beams)))
 
     found = {by: figure(by) for by in COARSE}
     if not min(found.values()) < STANDS_OUT * float(np.median(list(found.values()))):
@@ -142,8 +142,8 @@ def _searched(part: Scan, beams: Sequence[Candidate], bench: Bench) -> float:
     return min(found, key=lambda by: found[by])
 
 
-def _idea(part: Scan, beams: Sequence[Candidate], factor: float) -> Idea:
-    return Idea(
+def _hypothesis(part: Scan, beams: Sequence[Candidate], factor: float) -> Hypothesis:
+    return Hypothesis(
         name=f"{factor:.3g}",
         scan=placed(part, factor * positions_of(part)),
         candidates=tuple(_spread(beam, factor) for beam in beams),
@@ -155,7 +155,7 @@ def _spread(beam: Candidate, factor: float) -> Candidate:
     return replace(beam, defocus_px2=(factor * c_y, factor * c_x))
 
 
-def _figure(tried: Tried) -> float:
+def _figure(tried: TrialResult) -> float:
     """Deviance over that of the mean pattern, on pixels fitted and on those left out.
 
     On the fitted ones alone views far apart would win, which have little to agree upon.

@@ -1,8 +1,8 @@
-"""Short runs of a few patterns, one for each idea of where they were taken.
+"""Short runs of a few patterns, one for each hypothesis of where they were taken.
 
-In a first round every beam that an idea could have makes a very short run; in a second one the
-best of them makes a longer one with a few pixels left out, and all patterns are compared with
-their models.
+In a first round every beam that a hypothesis could have makes a very short run; in a second
+one the best of them makes a longer one with a few pixels left out, and all patterns are
+compared with their models.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..assessment.fit_evidence import Evidence, gather_evidence, held_out_pixels
 from ..data.scan import Scan
 from ..data.subset import connected_views, part_of
 from ..initial_guess.candidates import CLEARLY, Candidate
-from ..initial_guess.guess import begin
-from ..initial_guess.trial import Trials
+from ..initial_guess.guess import initialise
+from ..initial_guess.short_runs import ShortRuns
 from ..schedule import epochs
 
 PART_VIEWS = 64
-"""Of an idea, at most."""
+"""Of a hypothesis, at most."""
 
 PART_PIXELS = 2**23
 """Of its patterns together, at most, but for the fewest views."""
@@ -40,7 +40,7 @@ FIRST_BATCH = 4.0
 """Views per update."""
 
 HOPELESS = 1.25
-"""Times the lowest loss of the first round: such an idea has no second round."""
+"""Times the lowest loss of the first round: such a hypothesis has no second round."""
 
 HELD_SHARE = 0.05
 """Of the lit pixels that are left out in the second round."""
@@ -53,7 +53,7 @@ NEAR_FOCUS = (
     Stage(method="difference_map", epochs=30),
     Stage(epochs=8, batches=(4.0, 8.0), object_rate=0.1, final_rate=0.1),
 )
-"""The second round: descent alone would stay in wrong minima, and so in all ideas alike."""
+"""The second round: descent alone would stay in wrong minima, whatever is true."""
 
 OUT_OF_FOCUS = (Stage(epochs=24, batches=(4.0,), final_rate=0.1),)
 """Likewise for a pupil, which begins near the truth."""
@@ -69,14 +69,14 @@ class OutOfTimeError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Idea:
+class Hypothesis:
     """Where patterns may have been taken.
 
     Attributes
     ----------
     name : str
     scan : Scan
-        A connected part of the patterns, with the positions that the idea gives them.
+        A connected part of the patterns, with the positions that the hypothesis gives them.
     candidates : tuple of Candidate
         Beams it may have; the autocorrelation's is always tried.
     """
@@ -87,8 +87,8 @@ class Idea:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """How well an idea fits.
+class TrialResult:
+    """How well a hypothesis fits.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class Tried:
     evidence: Evidence | None = None
 
 
-class Bench:
+class HypothesisTrials:
     """Makes the runs.
 
     Parameters
@@ -128,62 +128,77 @@ class Bench:
         )
         self._until_s = until_s
 
-    def compare(self, ideas: Sequence[Idea]) -> list[Tried]:
-        """Both rounds, in the order of the ideas; the hopeless ones end after the first."""
-        tried = self.first_round(ideas)
+    def compare(self, hypotheses: Sequence[Hypothesis]) -> list[TrialResult]:
+        """Both rounds, in the given order; hopeless hypotheses end after the first."""
+        tried = self.first_round(hypotheses)
         lowest = min(one.loss for one in tried)
         return [
-            self.second_round(idea, one.candidate) if one.loss <= HOPELESS * lowest else one
-            for idea, one in zip(ideas, tried, strict=True)
+            self.second_round(hypothesis, one.candidate)
+            if one.loss <= HOPELESS * lowest
+            else one
+            for hypothesis, one in zip(hypotheses, tried, strict=True)
         ]
 
-    def run(self, idea: Idea, *, brief: bool = False) -> Tried:
-        """Both rounds of one idea; it has no first one where it can have but one beam."""
-        beam = self.first_round([idea])[0].candidate if idea.candidates else AUTOCORRELATION
-        return self.second_round(idea, beam, brief=brief)
+    def run(self, hypothesis: Hypothesis, *, brief: bool = False) -> TrialResult:
+        """Both rounds of one hypothesis; it has no first one where it can have but one beam."""
+        beam = (
+            self.first_round([hypothesis])[0].candidate
+            if hypothesis.candidates
+            else AUTOCORRELATION
+        )
+        return self.second_round(hypothesis, beam, brief=brief)
 
-    def first_round(self, ideas: Sequence[Idea]) -> list[Tried]:
-        """Each idea with its best beam, by very short runs; the device is read once."""
+    def first_round(self, hypotheses: Sequence[Hypothesis]) -> list[TrialResult]:
+        """Each hypothesis with its best beam, by very short runs; the device is read once."""
         runs = [
-            (idea.name, candidate, self._first_loss(part, candidate))
-            for idea, part in ((idea, _middle_of(idea.scan)) for idea in ideas)
-            for candidate in (AUTOCORRELATION, *idea.candidates)
+            (hypothesis.name, candidate, self._first_loss(part, candidate))
+            for hypothesis, part in (
+                (hypothesis, _middle_of(hypothesis.scan)) for hypothesis in hypotheses
+            )
+            for candidate in (AUTOCORRELATION, *hypothesis.candidates)
         ]
         losses = torch.stack([loss for _, _, loss in runs]).tolist()
-        best: dict[str, Tried] = {}
+        best: dict[str, TrialResult] = {}
         for (name, candidate, _), loss in zip(runs, losses, strict=True):
-            one = Tried(name=name, candidate=candidate, loss=_finite(loss))
+            one = TrialResult(name=name, candidate=candidate, loss=_finite(loss))
             if name not in best or _handicapped(one) < _handicapped(best[name]):
                 best[name] = one
-        return [best[idea.name] for idea in ideas]
+        return [best[hypothesis.name] for hypothesis in hypotheses]
 
-    def second_round(self, idea: Idea, candidate: Candidate, *, brief: bool = False) -> Tried:
-        """A longer run of an idea with one beam."""
+    def second_round(
+        self, hypothesis: Hypothesis, candidate: Candidate, *, brief: bool = False
+    ) -> TrialResult:
+        """A longer run of a hypothesis with one beam."""
         self._check_time()
         stages = NEAR_FOCUS if candidate.kind == "autocorrelation" else OUT_OF_FOCUS
         recipe = replace(self._recipe, stages=_shorter(stages) if brief else stages)
-        held_HW = held_out_pixels(idea.scan, HELD_SHARE, recipe.seed)
-        fitted = without_pixels(idea.scan, held_HW)
+        held_HW = held_out_pixels(hypothesis.scan, HELD_SHARE, recipe.seed)
+        fitted = without_pixels(hypothesis.scan, held_HW)
         every = np.arange(len(fitted), dtype=np.intp)
         loss = 0.0
         with torch.no_grad():
-            algorithm = make_algorithm(fitted, recipe, *begin(fitted, recipe, None, candidate))
+            algorithm = make_algorithm(
+                fitted, recipe, *initialise(fitted, recipe, None, candidate)
+            )
             for epoch in epochs(recipe, len(fitted), lambda: every):
                 loss = algorithm.epoch(epoch).data
             evidence = gather_evidence(
-                idea.scan, held_HW, algorithm.named(), every[:0], recipe.epochs
+                hypothesis.scan, held_HW, algorithm.named(), every[:0], recipe.epochs
             )
         light = max(float(fitted.light(every).mean()), 1e-30)
-        return Tried(
-            name=idea.name, candidate=candidate, loss=_finite(loss / light), evidence=evidence
+        return TrialResult(
+            name=hypothesis.name,
+            candidate=candidate,
+            loss=_finite(loss / light),
+            evidence=evidence,
         )
 
     def _first_loss(self, part: Scan, candidate: Candidate) -> Tensor:
         """Relative to the light; 0-dim, on the device."""
         self._check_time()
         with torch.no_grad():
-            variables = begin(part, self._recipe, None, candidate)
-            loss = Trials(part, self._recipe, FIRST_EPOCHS, FIRST_BATCH).run(*variables)
+            variables = initialise(part, self._recipe, None, candidate)
+            loss = ShortRuns(part, self._recipe, FIRST_EPOCHS, FIRST_BATCH).run(*variables)
             light = part.light(np.arange(len(part), dtype=np.intp)).mean()
             return loss / light.clamp_min(1e-30)
 
@@ -193,7 +208,7 @@ class Bench:
 
 
 def views_for(window_HW: tuple[int, int]) -> int:
-    """How many views an idea has."""
+    """How many views a hypothesis has."""
     return max(FEWEST_VIEWS, min(PART_VIEWS, PART_PIXELS // (window_HW[0] * window_HW[1])))
 
 
@@ -211,5 +226,5 @@ def _finite(loss: float) -> float:
     return loss if np.isfinite(loss) else float("inf")
 
 
-def _handicapped(tried: Tried) -> float:
+def _handicapped(tried: TrialResult) -> float:
     return tried.loss * (CLEARLY if tried.candidate.kind == "autocorrelation" else 1.0)

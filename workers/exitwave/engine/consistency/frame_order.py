@@ -22,9 +22,9 @@ from ..data.dataset import Dataset
 from ..data.scan import Interrupt
 from ..initial_guess.candidates import Candidate
 from .beams import beams_of
-from .bench import Bench, Idea, Tried, views_for
 from .margin import clearly_best, margin
-from .placing import some_of, views_around
+from .subsets import some_of, views_around
+from .trials import Hypothesis, HypothesisTrials, TrialResult, views_for
 
 VIEWS = 36
 """Of the short runs that search, at most; those that decide have more."""
@@ -93,7 +93,7 @@ def find_out_of_step(
     evidence: Evidence,
     recipe: Recipe,
     device: torch.device,
-    bench: Bench,
+    trials: HypothesisTrials,
     *,
     numbers: Numbers | None = None,
     known: tuple[Candidate, ...] = (),
@@ -109,7 +109,7 @@ def find_out_of_step(
         Of a run over it that has found no good picture.
     recipe : Recipe
     device : torch.device
-    bench : Bench
+    trials : HypothesisTrials
     numbers : ndarray of int (n,), optional
         Of the frames in the scan, rising, where some were left out.
     known : tuple of Candidate
@@ -125,7 +125,7 @@ def find_out_of_step(
     interval = suspected(evidence, dataset.positions_px)
     if interval is None:
         return None
-    steps = _Steps(dataset, numbers, recipe, device, bench, known, interrupt)
+    steps = _Steps(dataset, numbers, recipe, device, trials, known, interrupt)
     return steps.search(*interval)
 
 
@@ -196,14 +196,14 @@ class _Steps:
         numbers: Numbers,
         recipe: Recipe,
         device: torch.device,
-        bench: Bench,
+        trials: HypothesisTrials,
         known: tuple[Candidate, ...],
         interrupt: Interrupt | None,
     ) -> None:
         self._dataset, self._numbers, self._recipe = dataset, numbers, recipe
-        self._device, self._bench, self._known = device, bench, known
+        self._device, self._trials, self._known = device, trials, known
         self._interrupt = interrupt
-        self._tried: dict[bytes, tuple[Tried, Numbers]] = {}
+        self._tried: dict[bytes, tuple[TrialResult, Numbers]] = {}
         self._slots = np.empty(0, np.intp)
         self._beam: Candidate | None = None
 
@@ -270,7 +270,7 @@ class _Steps:
         figure = float(evidence.fit_n.sum() / max(evidence.fit_mean_n.sum(), 1e-30))
         return figure if np.isfinite(figure) else np.inf
 
-    def _run(self, first: int, by: int, *, brief: bool = True) -> tuple[Tried, Numbers]:
+    def _run(self, first: int, by: int, *, brief: bool = True) -> tuple[TrialResult, Numbers]:
         """Frames from one on moved by so many positions: how they fit, and which they are."""
         frames, slots = self._moved(first, by)
         key = frames.tobytes() + slots.tobytes() + bytes([brief])
@@ -284,16 +284,16 @@ class _Steps:
                 self._interrupt,
             )
             self._tried[key] = (
-                self._fitted(Idea(name=f"{first} by {by}", scan=part), brief),
+                self._fitted(Hypothesis(name=f"{first} by {by}", scan=part), brief),
                 frames,
             )
         return self._tried[key]
 
-    def _fitted(self, idea: Idea, brief: bool) -> Tried:
+    def _fitted(self, hypothesis: Hypothesis, brief: bool) -> TrialResult:
         if self._beam is not None:
-            return self._bench.second_round(idea, self._beam, brief=brief)
-        idea = replace(idea, candidates=beams_of(idea.scan, self._known))
-        return self._bench.run(idea, brief=brief)
+            return self._trials.second_round(hypothesis, self._beam, brief=brief)
+        hypothesis = replace(hypothesis, candidates=beams_of(hypothesis.scan, self._known))
+        return self._trials.run(hypothesis, brief=brief)
 
     def _moved(self, first: int, by: int) -> tuple[Numbers, Numbers]:
         """Indices of frames and of the positions that they are given, within the part."""
@@ -307,7 +307,7 @@ class _Steps:
         return frames[kept].astype(np.intp), slots.astype(np.intp)
 
 
-def _uneven(tried: Tried) -> float:
+def _uneven(tried: TrialResult) -> float:
     """How much worse some frames in sequence are explained than the usual one."""
     if tried.evidence is None:
         return np.inf

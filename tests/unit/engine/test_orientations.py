@@ -9,9 +9,14 @@ import pytest
 import torch
 from tests.unit.engine.told import Told, raster, scan_at
 
-from exitwave.engine.consistency import Bench, OutOfTimeError, Ways, try_ways, ways
-from exitwave.engine.consistency.placing import liveliest_view
-from exitwave.engine.consistency.ways import WAYS, on_a_line
+from exitwave.engine.consistency import (
+    HypothesisTrials,
+    OrientationSearch,
+    OutOfTimeError,
+    try_orientations,
+)
+from exitwave.engine.consistency.orientations import DISTINCT_ORIENTATIONS, on_a_line
+from exitwave.engine.consistency.subsets import liveliest_view
 from exitwave.prepare import ORIENTATIONS, inverse_of, oriented
 from exitwave.schema.data import Orientation
 from exitwave.schema.recipe import Recipe
@@ -29,20 +34,20 @@ def out_of_focus() -> Told:
     return scan_at(raster(6, 6, 14), "ring-80")
 
 
-def tried(told: Told, way: Orientation) -> Ways:
-    return try_ways(told.turned(way), Recipe(), CPU)
+def tried(told: Told, way: Orientation) -> OrientationSearch:
+    return try_orientations(told.turned(way), Recipe(), CPU)
 
 
 def belongs(found: str, told: Orientation) -> bool:
     """Whether the way found undoes the way told, or does up to both signs."""
     asymmetric = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [5.0, 5.0]])
-    back = WAYS[found](oriented(asymmetric, told))
+    back = DISTINCT_ORIENTATIONS[found](oriented(asymmetric, told))
     both = (back - back[0], back[0] - back)
     return any(np.allclose(one, asymmetric - asymmetric[0]) for one in both)
 
 
 @pytest.mark.parametrize("way", ["none", "flip_x", "transpose", "transpose_flip_y"])
-def test_ways_are_told_near_focus(near_focus: Told, way: Orientation) -> None:
+def test_orientations_are_told_near_focus(near_focus: Told, way: Orientation) -> None:
     found = tried(near_focus, way)
     assert found.clear
     assert belongs(found.tried[0].name, way)
@@ -81,7 +86,7 @@ def test_nothing_is_said_where_patterns_are_noise() -> None:
 def test_nothing_is_said_where_frames_are_in_no_order() -> None:
     told = scan_at(raster(5, 5, 12), photons=1e4)
     mixed = np.random.default_rng(3).permutation(len(told.counts_nHW))
-    assert not try_ways(told.dataset(frames=mixed), Recipe(), CPU).clear
+    assert not try_orientations(told.dataset(frames=mixed), Recipe(), CPU).clear
 
 
 def test_the_part_lies_where_there_is_something_to_see() -> None:
@@ -92,14 +97,14 @@ def test_the_part_lies_where_there_is_something_to_see() -> None:
 
 
 def test_no_run_begins_once_the_time_is_over(near_focus: Told) -> None:
-    bench = Bench(Recipe(), until_s=time.perf_counter() - 1)
+    trials = HypothesisTrials(Recipe(), until_s=time.perf_counter() - 1)
     with pytest.raises(OutOfTimeError):
-        try_ways(near_focus.turned("none"), Recipe(), CPU, bench=bench)
+        try_orientations(near_focus.turned("none"), Recipe(), CPU, trials=trials)
 
 
 def test_each_pair_of_twins_is_tried_once() -> None:
     asymmetric = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [5.0, 5.0]])
     for way in ORIENTATIONS:
-        assert sum(belongs(name, inverse_of(way)) for name in ways.WAYS) == 1
+        assert sum(belongs(name, inverse_of(way)) for name in DISTINCT_ORIENTATIONS) == 1
         turned = oriented(oriented(asymmetric, way), inverse_of(way))
         assert np.allclose(turned - turned[0], asymmetric - asymmetric[0])

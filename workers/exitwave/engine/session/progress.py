@@ -1,4 +1,4 @@
-"""How far a session is, beside its algorithm; and a run that was set aside on the way."""
+"""How far a session is, beside its algorithm; and a run that was deferred on the way."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from exitwave.schema.errors import CheckpointError
 from ..algorithm import Algorithm
 from .checkpoint import copied, restore
 
-_PREFIX = "aside/"
+_PREFIX = "deferred/"
 """Of the names of its tensors in a checkpoint."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Course:
+class RunProgress:
     """How far a session is: plain values for a checkpoint.
 
     Attributes
@@ -73,7 +73,7 @@ class Course:
         }
 
     @classmethod
-    def from_plain(cls, values: dict[str, Any]) -> Course:
+    def from_plain(cls, values: dict[str, Any]) -> RunProgress:
         """What `plain` gave.
 
         Raises
@@ -97,15 +97,15 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aside:
+class DeferredRun:
     """A run that looked wrong after its first stage, ready to go on after all.
 
     A start that is right can need longer than one stage to show it. If no other start does
-    better, the best of those set aside goes on from where it was.
+    better, the best of those deferred goes on from where it was.
 
     Attributes
     ----------
-    course : Course
+    progress : RunProgress
         As it was.
     merit : float
         By its picture.
@@ -113,16 +113,16 @@ class Aside:
         Of its algorithm, in the host's memory.
     """
 
-    course: Course
+    progress: RunProgress
     merit: float
     tensors: dict[str, NDArray[Any]]
     numbers: dict[str, float]
 
     @classmethod
-    def of(cls, course: Course, merit: float, algorithm: Algorithm) -> Aside:
-        """Set the present state of a run aside."""
+    def of(cls, progress: RunProgress, merit: float, algorithm: Algorithm) -> DeferredRun:
+        """Keep the present state of a run for later."""
         return cls(
-            course=course,
+            progress=progress,
             merit=merit,
             tensors=copied(algorithm.tensors()),
             numbers=algorithm.numbers(),
@@ -135,7 +135,7 @@ class Aside:
     def plain(self) -> dict[str, Any]:
         """All but its tensors, for JSON."""
         return {
-            "course": self.course.plain(),
+            "progress": self.progress.plain(),
             "merit": self.merit,
             "numbers": self.numbers,
         }
@@ -145,7 +145,9 @@ class Aside:
         return {_PREFIX + name: kept for name, kept in self.tensors.items()}
 
     @classmethod
-    def from_plain(cls, values: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Aside:
+    def from_plain(
+        cls, values: dict[str, Any], tensors: dict[str, NDArray[Any]]
+    ) -> DeferredRun:
         """What `plain` and `named_tensors` gave, among other tensors.
 
         Raises
@@ -154,7 +156,7 @@ class Aside:
         """
         try:
             return cls(
-                course=Course.from_plain(values["course"]),
+                progress=RunProgress.from_plain(values["progress"]),
                 merit=float(values["merit"]),
                 tensors={
                     name.removeprefix(_PREFIX): kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitwave.engine.data.positions import lonely_views
+from exitwave.engine.data.positions import isolated_positions
 
 
 def test_lonely_views_are_those_without_a_neighbour_in_their_window() -> None:
@@ -15,5 +15,5 @@ def test_lonely_views_are_those_without_a_neighbour_in_their_window() -> None:
         shared = (apart < (8, 10)).all(axis=-1)
         np.fill_diagonal(shared, False)
         expected = ~shared.any(axis=1)
-        np.testing.assert_array_equal(lonely_views(positions, (8, 10)), expected)
+        np.testing.assert_array_equal(isolated_positions(positions, (8, 10)), expected)
     assert 0 < expected.sum() < 60

@@ -20,7 +20,7 @@ FINAL_RATE = 0.3
 """Share of the rate in a short run's last epoch."""
 
 
-class Trials:
+class ShortRuns:
     """Short descents on one scan; nothing is read back from the device.
 
     Parameters

@@ -7,7 +7,7 @@ import pytest
 from tests.unit.engine.told import raster
 
 from exitwave.engine.assessment.fit_evidence import MIXES, Evidence
-from exitwave.engine.consistency.order import suspected
+from exitwave.engine.consistency.frame_order import suspected
 
 POSITIONS_PX = raster(10, 12, 10)
 COUNT = len(POSITIONS_PX)

@@ -25,13 +25,13 @@ from ..data.subset import part_of
 from ..initial_guess.candidates import Candidate
 from ..initial_guess.search import SHADOW_PIXELS
 from .beams import beams_of
-from .bench import Bench, Idea, Tried, views_for
 from .margin import Margin, clearly_best, margin, ranked
-from .placing import liveliest_view, placed, positions_of, some_of, views_around
+from .subsets import liveliest_view, placed, positions_of, some_of, views_around
+from .trials import Hypothesis, HypothesisTrials, TrialResult, views_for
 
 Positions = NDArray[np.float64]
 
-WAYS: dict[str, Callable[[Positions], Positions]] = {
+DISTINCT_ORIENTATIONS: dict[str, Callable[[Positions], Positions]] = {
     "none": lambda positions: positions,
     "flip_y": lambda positions: positions * (-1, 1),
     "transpose": lambda positions: positions[:, ::-1],
@@ -47,12 +47,12 @@ LINE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ways:
+class OrientationSearch:
     """What was found.
 
     Attributes
     ----------
-    tried : tuple of Tried
+    tried : tuple of TrialResult
         The best way first; none where positions cannot tell.
     clear : bool
         The first one fits clearly better than all others.
@@ -62,20 +62,20 @@ class Ways:
         All views lie on a line, which looks alike from both sides.
     """
 
-    tried: tuple[Tried, ...] = ()
+    tried: tuple[TrialResult, ...] = ()
     clear: bool = False
     margin: Margin | None = None
     line: bool = False
 
 
-def try_ways(
+def try_orientations(
     dataset: Dataset,
     recipe: Recipe,
     device: torch.device,
     *,
-    bench: Bench | None = None,
+    trials: HypothesisTrials | None = None,
     interrupt: Interrupt | None = None,
-) -> Ways:
+) -> OrientationSearch:
     """Try the four ways that can be told apart.
 
     Parameters
@@ -84,7 +84,7 @@ def try_ways(
         With positions as they were told.
     recipe : Recipe
     device : torch.device
-    bench : Bench, optional
+    trials : HypothesisTrials, optional
         With a bound of time.
     interrupt : callable, optional
         As in `Scan`.
@@ -92,18 +92,20 @@ def try_ways(
     Raises
     ------
     OutOfTimeError
-        The bench's time is over.
+        The time of `trials` is over.
     """
     if on_a_line(dataset.positions_px):
-        return Ways(line=True)
-    bench = bench or Bench(recipe)
+        return OrientationSearch(line=True)
+    trials = trials or HypothesisTrials(recipe)
     first = liveliest_view(dataset)
     chosen = views_around(dataset.positions_px, first, _views_wanted(dataset))
     there_px = dataset.positions_px[chosen]
     wide = some_of(dataset, chosen, there_px, recipe, device, interrupt)
-    tried = ranked(bench.compare(_ideas(wide, int(np.searchsorted(chosen, first)))))
+    tried = ranked(trials.compare(_hypotheses(wide, int(np.searchsorted(chosen, first)))))
     margins = [margin(tried[0], other) for other in tried[1:]]
-    return Ways(tried=tuple(tried), clear=clearly_best(tried[0], margins), margin=margins[0])
+    return OrientationSearch(
+        tried=tuple(tried), clear=clearly_best(tried[0], margins), margin=margins[0]
+    )
 
 
 def on_a_line(positions_px: Positions) -> bool:
@@ -120,19 +122,19 @@ def _views_wanted(dataset: Dataset) -> int:
     return int(np.clip(SHADOW_PIXELS // math.prod(shape_HW), views_for(shape_HW), MOST_VIEWS))
 
 
-def _ideas(wide: Scan, first: int) -> list[Idea]:
+def _hypotheses(wide: Scan, first: int) -> list[Hypothesis]:
     """The views around the first one, each way, with the beams that all views speak for."""
     told_px = positions_of(wide)
     chosen = views_around(told_px, first, views_for(wide.window_HW))
     part = part_of(wide, chosen)
     beams: dict[str, tuple[Candidate, ...]] = {}
     for name, mirrored in (("none", "flip_y"), ("transpose", "transpose_flip_y")):
-        beams[name] = beams_of(placed(wide, WAYS[name](told_px)))
+        beams[name] = beams_of(placed(wide, DISTINCT_ORIENTATIONS[name](told_px)))
         # Shadows that move the other way along y are those of a beam with the other sign.
         beams[mirrored] = tuple(_mirrored(candidate) for candidate in beams[name])
     return [
-        Idea(name=name, scan=placed(part, turn(told_px[chosen])), candidates=beams[name])
-        for name, turn in WAYS.items()
+        Hypothesis(name=name, scan=placed(part, turn(told_px[chosen])), candidates=beams[name])
+        for name, turn in DISTINCT_ORIENTATIONS.items()
     ]
 
 

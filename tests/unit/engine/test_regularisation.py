@@ -7,8 +7,8 @@ import torch
 
 from exitwave.engine.gradients import total_variation as total_variation_module
 from exitwave.engine.gradients.total_variation import EPSILON, TotalVariation, total_variation
-from exitwave.engine.optimise.regularisation import AdaptivePrior
-from exitwave.schema.recipe import PriorOptions
+from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
+from exitwave.schema.recipe import RegularisationOptions
 
 POWERS = [(2.0, 1.0), (2.0, 1.5), (2.0, 2.0), (1.0, 1.0), (3.0, 2.0)]
 
@@ -47,7 +47,9 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     data_loss = torch.tensor(0.7, dtype=torch.float64)
-    adaptive = AdaptivePrior(PriorOptions(balance=balance, ratio=0.3, p=p, q=q), picture)
+    adaptive = AdaptiveRegularisation(
+        RegularisationOptions(balance=balance, ratio=0.3, p=p, q=q), picture
+    )
     gradient = data_gradient.clone()
     weight = adaptive.add_to(gradient, data_loss, 1)
     added = gradient - data_gradient
@@ -70,12 +72,12 @@ def test_small_batches_have_the_prior_in_proportion(
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     for balance, expected in (("gradient", share), ("loss", 1)):
-        prior = PriorOptions(balance=balance, ratio=0.3)
+        prior = RegularisationOptions(balance=balance, ratio=0.3)
         weights = [
             float(adaptive.add_to(data_gradient.clone(), torch.ones(()), batch))
             for adaptive in (
-                AdaptivePrior(prior, picture, whole_from),
-                AdaptivePrior(prior, picture),
+                AdaptiveRegularisation(prior, picture, whole_from),
+                AdaptiveRegularisation(prior, picture),
             )
         ]
         assert weights[0] == pytest.approx(expected * weights[1])
@@ -84,7 +86,9 @@ def test_small_batches_have_the_prior_in_proportion(
 def test_a_flat_object_has_no_prior() -> None:
     picture = torch.full((1, 6, 5), 1 + 1j, dtype=torch.complex64)
     gradient = torch.full_like(picture, 3)
-    AdaptivePrior(PriorOptions(), picture).add_to(gradient, torch.tensor(1.0), 1)
+    AdaptiveRegularisation(RegularisationOptions(), picture).add_to(
+        gradient, torch.tensor(1.0), 1
+    )
     assert torch.equal(gradient, torch.full_like(picture, 3))
 
 
