@@ -106,8 +106,8 @@ def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Parameters, St
     step = make_step(scene.scan, variables.named(), LOSSES)
     shifted = scene.scan.shifts_n2 is not None
     assert isinstance(step, FusedStep if shifted else TritonStep)
-    prior = AdaptiveRegularisation(RegularisationOptions(balance=balance), scene.object_MYX)
-    return Update(step, variables, prior), variables, step, scene.scan
+    adaptive = AdaptiveRegularisation(RegularisationOptions(balance=balance), scene.object_MYX)
+    return Update(step, variables, adaptive), variables, step, scene.scan
 
 
 def epoch_of_batches(scan: Scan, number: int) -> list[Batch]:

@@ -54,7 +54,7 @@ def test_an_epie_step_is_the_published_one() -> None:
     scene = make_scene(frames=1, shifted=False, masked=False, scaled=False)
     recipe = replace(
         recipe_of("epie", 1),
-        epie=EpieOptions(object_step=0.7, probe_step=0.6, final_step=1, object_clip=0),
+        epie=EpieOptions(object_step=0.7, probe_step=0.6, step_decay=1, object_clip=0),
     )
     recipe = replace(recipe, gauge=GaugeOptions(recentre=False, phase=False, scale=False))
     picture, probe = scene.object_MYX.numpy().copy(), scene.probe_NHW.numpy().copy()

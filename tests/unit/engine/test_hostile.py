@@ -41,8 +41,8 @@ def run(dataset: Any = None, recipe: Any = SHORT, start: Any = None, **more: Any
         (Recipe(stages=(Stage(epochs=0),)), "stages[0].epochs: found 0"),
         (Recipe(stages=(Stage(object_schedule="x"),)), "object_schedule: found x"),
         (
-            Recipe(prior=RegularisationOptions(ratio=float("nan"))),
-            "recipe.prior.ratio: found nan",
+            Recipe(regularisation=RegularisationOptions(ratio=float("nan"))),
+            "recipe.regularisation.ratio: found nan",
         ),
         (Recipe(probe_states=0), "recipe.probe_states: found 0"),
         (

@@ -31,13 +31,13 @@ def test_known_solution_is_found_without_noise(small: SimulatedScan) -> None:
     recipe = Recipe(
         stages=(
             Stage(epochs=50, batches=(2.0, 4.0), final_rate=0.3),
-            Stage(epochs=130, batches=(2.0, 4.0, 12.0), fresh_moments=True),
+            Stage(epochs=130, batches=(2.0, 4.0, 12.0), reset_moments=True),
         )
     )
     *_, state = reconstruct(as_dataset(small), recipe, device="cpu")
     assert similarity(state, small) > 0.99
     assert state.epoch == state.epochs == 180 and state.stage == 2
-    assert state.loss.total == state.loss.data + state.loss.prior
+    assert state.loss.total == state.loss.data + state.loss.regularisation
     box = state.illuminated_box()
     y0, y1, x0, x1 = small.region
     assert box[0] <= y0 and box[1] >= y1 and box[2] <= x0 and box[3] >= x1
@@ -102,7 +102,7 @@ def test_subpixel_positions_are_used(small: SimulatedScan) -> None:
     loss = {}
     for subpixel in ("auto", "off"):
         recipe = Recipe(
-            stages=(stage,), subpixel=subpixel, prior=RegularisationOptions(ratio=0.0)
+            stages=(stage,), subpixel=subpixel, regularisation=RegularisationOptions(ratio=0.0)
         )
         loss[subpixel] = next(reconstruct(dataset, recipe, start, device="cpu")).loss.data
     assert loss["auto"] < 1e-6 * loss["off"]

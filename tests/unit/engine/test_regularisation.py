@@ -66,24 +66,24 @@ def test_weight_keeps_its_share_and_is_a_constant_to_the_gradient(
 @pytest.mark.parametrize(
     ("batch", "whole_from", "share"), [(1, 2, 0.5), (2, 2, 1), (30, 2, 1), (1, 0, 1)]
 )
-def test_small_batches_have_the_prior_in_proportion(
+def test_small_batches_have_the_regularisation_in_proportion(
     batch: int, whole_from: float, share: float
 ) -> None:
     picture = picture_with_a_flat_part()
     data_gradient = torch.randn_like(picture)
     for balance, expected in (("gradient", share), ("loss", 1)):
-        prior = RegularisationOptions(balance=balance, ratio=0.3)
+        options = RegularisationOptions(balance=balance, ratio=0.3)
         weights = [
             float(adaptive.add_to(data_gradient.clone(), torch.ones(()), batch))
             for adaptive in (
-                AdaptiveRegularisation(prior, picture, whole_from),
-                AdaptiveRegularisation(prior, picture),
+                AdaptiveRegularisation(options, picture, whole_from),
+                AdaptiveRegularisation(options, picture),
             )
         ]
         assert weights[0] == pytest.approx(expected * weights[1])
 
 
-def test_a_flat_object_has_no_prior() -> None:
+def test_a_flat_object_has_no_regularisation() -> None:
     picture = torch.full((1, 6, 5), 1 + 1j, dtype=torch.complex64)
     gradient = torch.full_like(picture, 3)
     AdaptiveRegularisation(RegularisationOptions(), picture).add_to(

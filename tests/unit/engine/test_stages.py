@@ -26,7 +26,9 @@ def run(
     dataset: Dataset, *stages: Stage, start: InitialGuess | None = None
 ) -> list[EpochState]:
     free = GaugeOptions(recentre=False, phase=False, scale=False)
-    recipe = Recipe(stages=stages, gauge=free, prior=RegularisationOptions(balance="off"))
+    recipe = Recipe(
+        stages=stages, gauge=free, regularisation=RegularisationOptions(balance="off")
+    )
     return list(reconstruct(dataset, recipe, start, device="cpu"))
 
 
@@ -45,7 +47,7 @@ def test_each_variable_has_its_own_schedule(dataset: Dataset, variable: str) -> 
 
 @pytest.mark.parametrize(("fresh", "steps"), [(True, 8), (False, 10)])
 def test_moments_begin_anew_where_asked_for(dataset: Dataset, fresh: bool, steps: int) -> None:
-    later = Stage(epochs=2, batches=(4.0,), fresh_moments=fresh)
+    later = Stage(epochs=2, batches=(4.0,), reset_moments=fresh)
     recipe = Recipe(stages=(ALL, later))
     for state in reconstruct(dataset, recipe, device="cpu"):
         kept = state.checkpoint().tensors

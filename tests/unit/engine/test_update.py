@@ -65,10 +65,10 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
     with torch.no_grad(), _SkipFusedAdam():
         step = FusedStep(scan, variables.named())
         assert step.needs_no_host
-        prior = AdaptiveRegularisation(
+        options = AdaptiveRegularisation(
             RegularisationOptions(balance=balance), variables.object_MYX
         )
-        update = Update(step, variables, prior)
+        update = Update(step, variables, options)
         update.begin_epoch({"object": 0.1, "probe": 0.1})
         nowhere = np.full(3, -1, dtype=np.intp)
         index_B = torch.empty(3, dtype=torch.int64, device="meta")
@@ -80,12 +80,12 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
 
 
 def run_once(
-    step_kind: type, prior: RegularisationOptions | None, probe_rate: float
+    step_kind: type, options: RegularisationOptions | None, probe_rate: float
 ) -> tuple[Update, Parameters]:
     scan, variables = make_scan("cpu"), make_variables("cpu")
     with torch.no_grad():
         step = step_kind(scan, variables.named())
-        adaptive = prior and AdaptiveRegularisation(prior, variables.object_MYX)
+        adaptive = options and AdaptiveRegularisation(options, variables.object_MYX)
         update = Update(step, variables, adaptive)
         update.begin_epoch({"object": 0.01, "probe": probe_rate})
         (batch,) = scan.feed([CHOSEN])

@@ -13,15 +13,15 @@ from .schedule import Epoch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossTerms:
-    """Loss of an epoch, mean over its updates: ``total = data + prior``.
+    """Loss of an epoch, mean over its updates: ``total = data + regularisation``.
 
-    `data` is the recipe's loss per pixel and pattern, times the stage's factor; `prior`
-    is gamma x ATV at the epoch's last update.
+    `data` is the recipe's loss per pixel and pattern, times the stage's factor;
+    `regularisation` is gamma x ATV at the epoch's last update.
     """
 
     total: float
     data: float
-    prior: float
+    regularisation: float
 
 
 class Algorithm(Protocol):

@@ -60,7 +60,7 @@ class Dap:
             return self._adam.epoch(epoch)
         loss = self._waves.epoch(epoch)
         return LossTerms(
-            total=epoch.factor * loss.total, data=epoch.factor * loss.data, prior=0.0
+            total=epoch.factor * loss.total, data=epoch.factor * loss.data, regularisation=0.0
         )
 
     def named(self) -> dict[str, Tensor]:

@@ -103,7 +103,7 @@ def for_counts(recipe: Recipe, *, whole: bool) -> Recipe:
     if whole:
         return recipe
     first, *others = recipe.stages
-    return replace(recipe, stages=(first, *(s for s in others if not s.whole_counts)))
+    return replace(recipe, stages=(first, *(s for s in others if not s.integer_counts_only)))
 
 
 def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
@@ -114,7 +114,7 @@ def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
     """
     if frames < HELD_OUT_FROM or recipe.intensity.fit:
         return np.empty(0, dtype=np.intp)
-    count = round(recipe.held_out * frames)
+    count = round(recipe.held_out_fraction * frames)
     random = np.random.default_rng([recipe.seed, 0, 1])
     return np.sort(random.choice(frames, count, replace=False)).astype(np.intp)
 

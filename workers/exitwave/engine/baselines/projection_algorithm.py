@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions
+from exitwave.schema.baselines import ProjectionOptions
 from exitwave.schema.errors import OutOfMemory
 from exitwave.schema.recipe import Recipe
 
 from ..algorithm import LossTerms
-from ..data.memory import GIGABYTE, WAVES_KEPT
+from ..data.memory import GIGABYTE
 from ..data.scan import Scan
 from ..forward import waves
 from ..forward.propagate import propagate
@@ -42,7 +42,7 @@ class ProjectionAlgorithm(ABC):
     recipe : Recipe
     object_MYX, probe_NHW : Tensor, complex
         Where to begin; changed in place.
-    knobs : DifferenceMapOptions or AdmmOptions
+    options : ProjectionOptions
 
     Attributes
     ----------
@@ -65,18 +65,16 @@ class ProjectionAlgorithm(ABC):
         recipe: Recipe,
         object_MYX: Tensor,
         probe_NHW: Tensor,
-        knobs: DifferenceMapOptions | AdmmOptions,
+        options: ProjectionOptions,
     ) -> None:
         refuse_object_states(recipe)
         refuse_parts(recipe)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self._scan, self._recipe, self._knobs = scan, recipe, knobs
+        self._scan, self._recipe, self._options = scan, recipe, options
         shape_VNHW = (len(scan), *probe_NHW.shape)
-        _check_host_memory(recipe, shape_VNHW, scan.device)
+        _check_host_memory(recipe.algorithm, options.waves_kept, shape_VNHW, scan.device)
         try:
-            kept = [
-                probe_NHW.new_zeros(shape_VNHW) for _ in range(WAVES_KEPT[recipe.algorithm])
-            ]
+            kept = [probe_NHW.new_zeros(shape_VNHW) for _ in range(options.waves_kept)]
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(f"{recipe.algorithm}: waves of all views: {error}") from error
         self.waves_VNHW, *self.multipliers = kept
@@ -127,15 +125,19 @@ class ProjectionAlgorithm(ABC):
         chosen = np.sort(np.concatenate(epoch.batches))
         views = Views(chosen, torch.from_numpy(chosen).to(self._scan.device))
         self._begin_views(views)
-        for _ in range(self._knobs.overlap_fits):
-            self._projection.fit_object(self.waves_VNHW, views, self._knobs.object_inertia)
-            if epoch.number > self._recipe.probe_after:
-                self._projection.fit_probe(self.waves_VNHW, views, self._knobs.probe_inertia)
+        for _ in range(self._options.overlap_fits):
+            self._projection.fit_object(
+                self.waves_VNHW, views, self._options.object_regularisation
+            )
+            if epoch.number > self._recipe.probe_update_start:
+                self._projection.fit_probe(
+                    self.waves_VNHW, views, self._options.probe_regularisation
+                )
         loss = self._measure_all(views)
-        share = 1 / min(epoch.number, self._knobs.average)
+        share = 1 / min(epoch.number, self._options.averaging_window)
         self.object_MYX.lerp_(self._variables.object_MYX, share)
         pin(self._variables, self._recipe.gauge, self._box)
-        return LossTerms(total=loss, data=loss, prior=0.0)
+        return LossTerms(total=loss, data=loss, regularisation=0.0)
 
     def tensors(self) -> dict[str, Tensor]:
         """Object (mean and last one), probe, waves, and which views have one."""
@@ -190,15 +192,15 @@ class ProjectionAlgorithm(ABC):
 
 
 def _check_host_memory(
-    recipe: Recipe, shape_VNHW: tuple[int, ...], device: torch.device
+    algorithm: str, waves_kept: int, shape_VNHW: tuple[int, ...], device: torch.device
 ) -> None:
     """On a CPU, where memory is promised freely and missed later."""
     if device.type != "cpu":
         return
-    needed = 8 * WAVES_KEPT[recipe.algorithm] * math.prod(shape_VNHW)
+    needed = 8 * waves_kept * math.prod(shape_VNHW)
     there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > there:
         raise OutOfMemory(
-            f"{recipe.algorithm}: waves of {shape_VNHW[0]} views need {needed / GIGABYTE:.3g} "
+            f"{algorithm}: waves of {shape_VNHW[0]} views need {needed / GIGABYTE:.3g} "
             f"GB; this machine has {there / GIGABYTE:.3g} GB; dap and epie keep no waves"
         )

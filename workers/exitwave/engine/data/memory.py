@@ -25,7 +25,7 @@ FREE_SHARE = 0.8
 """Of what is free on a GPU, taken where no bound is given."""
 
 OBJECT_COPIES = 16
-"""Arrays of the object's size: itself, gradient, moments, prior, states, the start's FFTs."""
+"""Arrays of the object's size: itself, gradient, moments, total variation, states, FFTs."""
 PROBE_COPIES = 16
 PART_COPIES = 6
 """Arrays of a further parameter's size: itself, gradient, moments, states."""
@@ -33,9 +33,6 @@ VIEW_BYTES = 64
 """Positions, indices and flux of a view."""
 LEAST_VIEWS = 4
 """A step that works on fewer views together would only wait."""
-
-WAVES_KEPT = {"dap": 0, "epie": 0, "dm": 1, "admm": 2}
-"""Of every view and probe state, from epoch to epoch."""
 
 HOST_SHARE = 0.25
 """Of a machine's memory, for what a run could do without."""
@@ -138,17 +135,13 @@ def variable_bytes(dataset: Dataset, recipe: Recipe, *, shifted: bool) -> int:
         if part.fitted
     ]
     parts = 4 * PART_COPIES * sum(math.prod(shape) for shape in shapes)
-    waves = 8 * _waves_kept(recipe) * recipe.probe_states * height * width
+    # A stage that may be left out asks `waves_fit` instead.
+    waves = 8 * recipe.waves_kept * recipe.probe_states * height * width
     return 8 * pixels + len(dataset.frames) * (VIEW_BYTES + ramps + waves) + parts
 
 
-def _waves_kept(recipe: Recipe) -> int:
-    """Of every view and probe state; a stage that may be left out asks `waves_fit`."""
-    return 1 if recipe.surely_in_difference_map else WAVES_KEPT[recipe.algorithm]
-
-
 def _kept(recipe: Recipe) -> str:
-    if _waves_kept(recipe):
+    if recipe.waves_kept:
         return f"object, probe, the waves of all views ({recipe.algorithm} keeps them)"
     return "object, probe"
 

@@ -46,12 +46,14 @@ def object_from_autocorrelation(
             expected_YX[here] += mean_spot_HW
     # Off the scan both are nearly zero: there the object starts at 1.
     floor = 1e-2 * expected_YX.max()
-    ratio_YX = _smoothed((measured_YX + floor) / (expected_YX + floor), start.object_blur_px)
+    ratio_YX = _smoothed(
+        (measured_YX + floor) / (expected_YX + floor), start.initial_object_sigma_px
+    )
     object_YX = ratio_YX * torch.exp(start.object_exponent * ratio_YX)
     shape_MYX = (recipe.object_states, *scan.object_shape_YX)
     noise_MYX = complex_noise(random, shape_MYX, scan.device)
     noise_MYX[0] *= start.object_noise
-    noise_MYX[1:] *= start.further_states
+    noise_MYX[1:] *= start.extra_states_amplitude
     object_MYX = object_YX.to(torch.complex64) + noise_MYX
     return object_MYX / object_MYX.abs().mean()
 

@@ -22,7 +22,7 @@ def with_extra_states(first_HW: Tensor, recipe: Recipe, random: np.random.Genera
             share = torch.vdot(other_HW.flatten(), state_HW.flatten())
             state_HW = state_HW - other_HW * share / other_HW.abs().square().sum()
         if n > 0:
-            wanted = recipe.start.further_states * rms
+            wanted = recipe.start.extra_states_amplitude * rms
             state_HW = state_HW * (
                 wanted / state_HW.abs().square().mean().sqrt().clamp_min(1e-30)
             )

@@ -25,7 +25,7 @@ from .gauge import pin, scanned_box
 from .graphs import recorded
 from .parameters import Parameters, part_parameters
 from .rates import Plateau, rate_share
-from .regularisation import AdaptiveRegularisation, for_dose
+from .regularisation import AdaptiveRegularisation, with_dose_ratio
 from .update import Update
 
 
@@ -44,7 +44,7 @@ class AdamOptimisation:
         self, scan: Scan, recipe: Recipe, object_MYX: Tensor, probe_NHW: Tensor
     ) -> None:
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self._scan, self._recipe, self._prior = scan, recipe, recipe.prior
+        self._scan, self._recipe = scan, recipe
         epsilon = epsilon_for(scan.mean_count, len(scan))
         parts = part_parameters(scan, recipe, object_MYX)
         self.parameters = Parameters.of_waves(
@@ -53,14 +53,16 @@ class AdamOptimisation:
         self._box = scanned_box(
             scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
         )
-        self._discrepancy = Discrepancy(scan, recipe.prior.least_misfit, len(recipe.plan))
+        self._discrepancy = Discrepancy(
+            scan, recipe.regularisation.least_misfit, len(recipe.plan)
+        )
         self._fit(recipe.stages[0])
         self._object_plateau, self._probe_plateau = Plateau(), Plateau()
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """All updates of an epoch, then gauges and clamps."""
         stage = epoch.stage
-        if (stage.band, stage.background, stage.prior_from) != self._fitted:
+        if _fit_of(stage) != self._fitted:
             self._fit(stage)
         if epoch.begins_stage:
             self._begin_stage(epoch)
@@ -70,18 +72,18 @@ class AdamOptimisation:
             self._run_update(batch, stage.loss, epoch.factor)
         frames = sum(len(chosen) for chosen in epoch.batches)
         data = float(update.loss_sum) / frames * self._share
-        prior = 0.0
+        regularisation = 0.0
         if self._adaptive is not None:
-            prior = float(update.gamma * self._adaptive.value()) * self._share
+            regularisation = float(update.gamma * self._adaptive.value()) * self._share
         for plateau in (self._object_plateau, self._probe_plateau):
-            plateau.hear(data + prior, stage)
+            plateau.hear(data + regularisation, stage)
         # Clamps come last: gauges turn and scale the object.
         self.parameters.pin_parts()
         pin(self.parameters, self._recipe.gauge, self._box)
         clamp(self.parameters, self._recipe.clamp, self._box)
         if self._adaptive is not None and self._discrepancy.look(epoch, self.named()):
             self._adaptive.strengthen(self._discrepancy.factor)
-        return LossTerms(total=data + prior, data=data, prior=prior)
+        return LossTerms(total=data + regularisation, data=data, regularisation=regularisation)
 
     def named(self) -> dict[str, Tensor]:
         """The parameters by name; they change in place."""
@@ -100,7 +102,7 @@ class AdamOptimisation:
         probe_rate = stage.probe_rate * rate_share(
             stage.probe_schedule, epoch.decay, self._probe_plateau
         )
-        if epoch.number <= self._recipe.probe_after:
+        if epoch.number <= self._recipe.probe_update_start:
             probe_rate = 0.0
         rates = {"object": object_rate, "probe": probe_rate}
         stages = len(self._recipe.plan)
@@ -131,8 +133,10 @@ class AdamOptimisation:
 
     def _fit(self, stage: Stage) -> None:
         """Make the updates that fit a stage's share of the patterns over its background."""
-        self._fitted = stage.band, stage.background, stage.prior_from
-        scan = replace(inner_band(self._scan, stage.band), background=stage.background)
+        self._fitted = _fit_of(stage)
+        scan = replace(
+            inner_band(self._scan, stage.frequency_band), background=stage.background
+        )
         # Losses are told per pixel of the whole pattern.
         self._share = scan.valid_pixels / self._scan.valid_pixels
         step = make_step(
@@ -142,10 +146,11 @@ class AdamOptimisation:
             deterministic=self._recipe.deterministic,
         )
         self._adaptive = None
-        if self._prior.balance != "off" and self._prior.ratio > 0:
-            prior = for_dose(self._prior, self._dose_ph(stage.band))
-            whole_from = stage.prior_from * len(self._scan)
-            self._adaptive = AdaptiveRegularisation(prior, self.object_MYX, whole_from)
+        options = self._recipe.regularisation
+        if options.balance != "off" and options.ratio > 0:
+            options = with_dose_ratio(options, self._dose_ph(stage.frequency_band))
+            whole_from = stage.full_regularisation_from * len(self._scan)
+            self._adaptive = AdaptiveRegularisation(options, self.object_MYX, whole_from)
             self._adaptive.strengthen(self._discrepancy.factor)
         self._update = Update(step, self.parameters, self._adaptive)
         self._run_update = recorded(self._update, step, scan)
@@ -163,9 +168,14 @@ class AdamOptimisation:
             plateau.begin_stage()
         if epoch.stage.object_clip > 0:
             clip_modulus(self.object_MYX, epoch.stage.object_clip)
-        if epoch.stage.fresh_moments:
+        if epoch.stage.reset_moments:
             self.forget()
 
     def forget(self) -> None:
         """Moments back to zero."""
         self.parameters.forget()
+
+
+def _fit_of(stage: Stage) -> tuple[float, float, float]:
+    """What updates are made for."""
+    return stage.frequency_band, stage.background, stage.full_regularisation_from

@@ -1,4 +1,4 @@
-"""The prior's say grows where a run fits its patterns better than their noise allows.
+"""The regularisation grows where a run fits its patterns better than their noise allows.
 
 A right picture leaves as much as noise does; one that leaves less has fitted the noise. This
 is the discrepancy principle (Morozov, Soviet Mathematics Doklady 7, 1966, 414-417). It binds
@@ -28,7 +28,7 @@ GROWTH, MOST = 1.25, 8.0
 
 
 class Discrepancy:
-    """How much more than the recipe's ratio the prior says in a run's last stage.
+    """How many times the recipe's ratio the regularisation has in a run's last stage.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ class Discrepancy:
 
     def numbers(self) -> dict[str, float]:
         """What a checkpoint keeps."""
-        return {"prior_factor": self.factor}
+        return {"regularisation_factor": self.factor}
 
     def restore(self, numbers: Mapping[str, float]) -> None:
         """Take back what `numbers` gave."""
-        self.factor = numbers["prior_factor"]
+        self.factor = numbers["regularisation_factor"]

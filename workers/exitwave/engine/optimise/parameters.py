@@ -35,7 +35,7 @@ class Parameter:
         Parameters
         ----------
         gradient : Tensor
-            As `Step` has it, and the prior's.
+            As `Step` has it, and the regularisation's.
         rate : Tensor, 0-dim
         index_B : Tensor
             The batch's patterns.

@@ -23,17 +23,17 @@ FLOOR = 1e-30
 """Of the norm of the regularisation's gradient, which a flat object makes zero."""
 
 
-def for_dose(prior: RegularisationOptions, dose_ph: float) -> RegularisationOptions:
-    """The prior with the ratio for a dose (eq. 14): the fewer photons, the more it must say.
+def with_dose_ratio(options: RegularisationOptions, dose_ph: float) -> RegularisationOptions:
+    """The options with the ratio for a dose (eq. 14): the fewer photons, the greater it is.
 
     Parameters
     ----------
-    prior : RegularisationOptions
+    options : RegularisationOptions
     dose_ph : float
         Photons that tell of one resolved pixel of the object.
     """
-    lack = max(prior.low_dose / max(dose_ph, FLOOR), 1.0)
-    return replace(prior, ratio=prior.ratio * min(lack**0.25, MOST_MORE))
+    lack = max(options.low_dose_threshold / max(dose_ph, FLOOR), 1.0)
+    return replace(options, ratio=options.ratio * min(lack**0.25, MOST_MORE))
 
 
 class AdaptiveRegularisation:
@@ -41,19 +41,20 @@ class AdaptiveRegularisation:
 
     Parameters
     ----------
-    prior : RegularisationOptions
+    options : RegularisationOptions
     object_MYX : Tensor, complex (M, Y, X)
         It must only change in place.
     whole_from : float
         Patterns in an update from which the ratio holds. A smaller batch's gradient is mostly
-        noise, and of a few patches; the prior's, of the whole object, is made smaller with it.
+        noise, and of a few patches; that of the total variation, of the whole object, is made
+        smaller with it.
     """
 
     def __init__(
-        self, prior: RegularisationOptions, object_MYX: Tensor, whole_from: float = 0.0
+        self, options: RegularisationOptions, object_MYX: Tensor, whole_from: float = 0.0
     ) -> None:
-        self._prior, self._object_MYX, self._whole_from = prior, object_MYX, whole_from
-        self._variation = TotalVariation(object_MYX, p=prior.p, q=prior.q)
+        self._options, self._object_MYX, self._whole_from = options, object_MYX, whole_from
+        self._variation = TotalVariation(object_MYX, p=options.p, q=options.q)
         # On the device: a recorded update reads it anew.
         self._strength = torch.ones((), device=object_MYX.device)
 
@@ -78,8 +79,8 @@ class AdaptiveRegularisation:
         Tensor
             gamma, 0-dim, on the device.
         """
-        ratio, variation = self._prior.ratio, self._variation
-        if self._prior.balance == "loss":
+        ratio, variation = self._options.ratio, self._variation
+        if self._options.balance == "loss":
             weight = ratio * data_loss / variation.value()
             direction_MYX = variation.direction()
         else:
@@ -96,10 +97,10 @@ class AdaptiveRegularisation:
         return self._variation.value()
 
 
-def balanced_weight(data_gradient: Tensor, prior_gradient: Tensor, ratio: float) -> Tensor:
-    """Weight gamma = ratio ||data gradient|| / ||prior gradient|| (eq. 13), a 0-dim tensor."""
-    data, prior = (
-        torch.linalg.vector_norm(as_pairs(part)) for part in (data_gradient, prior_gradient)
+def balanced_weight(data_gradient: Tensor, variation_gradient: Tensor, ratio: float) -> Tensor:
+    """Weight gamma = ratio ||data gradient|| / ||ATV gradient|| (eq. 13), a 0-dim tensor."""
+    data, variation = (
+        torch.linalg.vector_norm(as_pairs(part)) for part in (data_gradient, variation_gradient)
     )
-    weight: Tensor = ratio * data / prior.clamp_min(FLOOR)
+    weight: Tensor = ratio * data / variation.clamp_min(FLOOR)
     return weight

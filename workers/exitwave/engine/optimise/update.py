@@ -1,4 +1,4 @@
-"""One update of all parameters: gradients, prior, a step of Adam for each.
+"""One update of all parameters: gradients, regularisation, a step of Adam for each.
 
 Everything stays on the device. The host reads nothing, so that it can run ahead of a GPU,
 and so that an update can be recorded once and replayed (`graphs`).
@@ -33,7 +33,7 @@ class Update:
     loss_sum : Tensor, 0-dim
         Sum over the patterns of the epoch so far of factor x loss.
     gamma : Tensor, 0-dim
-        Weight of the prior in the last update.
+        Weight of the regularisation in the last update.
     moving : frozenset of str
         Parameters that the epoch's updates change.
     """

@@ -8,23 +8,16 @@ import torch
 from torch import Tensor
 
 from exitwave.schema.errors import Diverged
-from exitwave.schema.recipe import Algorithm as Name
+from exitwave.schema.recipe import Recipe
 
 from ..algorithm import Algorithm, LossTerms
 from ..data.scan import Scan
 from ..loss import LOSSES
 from ..schedule import Epoch
 
-_CURE: dict[Name, str] = {
-    "dap": "lower object_rate or probe_rate of stage {stage}",
-    "epie": "lower epie.object_step or epie.probe_step",
-    "dm": "raise dm.object_inertia or dm.probe_inertia",
-    "admm": "raise admm.penalty, admm.object_inertia or admm.probe_inertia",
-}
-
 
 def check_progress(
-    algorithm: Algorithm, name: Name, scan: Scan, epoch: Epoch, loss: LossTerms
+    algorithm: Algorithm, recipe: Recipe, scan: Scan, epoch: Epoch, loss: LossTerms
 ) -> None:
     """Raise when an epoch has left no picture to go on with.
 
@@ -48,9 +41,15 @@ def check_progress(
     else:
         return
     raise Diverged(
-        f"epoch {epoch.number}: {found}; {_CURE[name].format(stage=epoch.stage_number)}, "
-        "or check frames and positions"
+        f"epoch {epoch.number}: {found}; {_remedy(recipe, epoch)}, or check frames and "
+        "positions"
     )
+
+
+def _remedy(recipe: Recipe, epoch: Epoch) -> str:
+    if (options := recipe.baseline) is not None:
+        return options.remedy
+    return f"lower object_rate or probe_rate of stage {epoch.stage_number}"
 
 
 def _sum(values: Tensor) -> Tensor:

@@ -152,7 +152,7 @@ class Session:
         algorithm, progress = self._algorithm, self._progress
         with torch.no_grad():
             loss = algorithm.epoch(epoch)
-            check_progress(algorithm, self._recipe.algorithm, self._scan, epoch, loss)
+            check_progress(algorithm, self._recipe, self._scan, epoch, loss)
             named = {name: values.clone() for name, values in algorithm.named().items()}
             progress.done = epoch.number
             if epoch.number == self._probe_known_after():
