@@ -14,6 +14,7 @@ detector and of the probe, Y X pixels of the object. Order is (y, x). The far fi
 """
 
 from .algorithm import LossTerms
+from .assessment.coverage import overlap
 from .assessment.fit_evidence import Evidence
 from .assessment.held_out import HeldOut
 from .data.dataset import ArrayFrames, Dataset, FrameSource
@@ -36,5 +37,6 @@ __all__ = [
     "InitialGuess",
     "LossTerms",
     "object_shape_YX",
+    "overlap",
     "reconstruct",
 ]

@@ -43,7 +43,9 @@ MOST_LEFT_IN_FRAMES, TOLD_FROM = 0.52, 3.0
 """Share left unexplained in the frame that 90 % are better than, from this signal on."""
 
 LEAST_DOSE, LEAST_PHOTONS, MOST_ROUGH = 3.3, 1.2e4, 0.024
-LEAST_OVERLAP = 0.12
+LEAST_OVERLAP = 0.17
+"""As light is shared: of a raster of even disks it is 1 - step / diameter = 0.12."""
+
 MOST_PULL = 2.0
 """Squared slopes of the usual view over what noise makes of them."""
 

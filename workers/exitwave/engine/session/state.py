@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..algorithm import LossTerms
+from ..assessment.coverage import illumination, probe_power
 from ..assessment.fit_evidence import Evidence
 from ..assessment.held_out import HeldOut
 from ..assessment.placement import Placement
@@ -96,18 +97,15 @@ class EpochState:
 
     def illumination_YX(self) -> NDArray[np.float32]:
         """Photons per pixel that all views brought to the object, (Y, X) float32."""
-        probe_NHW = self.probe_NHW()
-        power_HW = (probe_NHW.real**2 + probe_NHW.imag**2).sum(axis=0)
-        height, width = power_HW.shape
-        lit_YX = np.zeros(self.on_device["object"].shape[1:], dtype=np.float32)
-        for y, x in np.rint(self.positions_px).astype(int):
-            lit_YX[y : y + height, x : x + width] += power_HW
-        return lit_YX
+        corners_n2 = np.rint(self.positions_px).astype(np.int64)
+        rows, columns = self.on_device["object"].shape[1:]
+        power_HW = probe_power(self.on_device["probe"].to(torch.complex64))
+        return illumination(corners_n2, power_HW, (rows, columns))
 
     def illuminated_YX(self) -> NDArray[np.bool_]:
         """Where the object is known: at least 5 % of the greatest illumination, (Y, X)."""
-        lit_YX = self.illumination_YX()
-        known_YX: NDArray[np.bool_] = lit_YX >= ILLUMINATED_SHARE * lit_YX.max()
+        light_YX = self.illumination_YX()
+        known_YX: NDArray[np.bool_] = light_YX >= ILLUMINATED_SHARE * light_YX.max()
         return known_YX
 
     def illuminated_box(self) -> Box:
