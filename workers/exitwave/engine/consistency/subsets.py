@@ -84,9 +84,9 @@ def liveliest_view(dataset: Dataset) -> int:
     chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(np.intp))
     counts_nHW = dataset.read_valid(chosen).astype(np.float64) - dataset.pedestal
     mean_HW = counts_nHW.mean(axis=0).clip(min=0)
-    lit_HW = mean_HW > 0.02 * mean_HW.mean()
-    mean = mean_HW[lit_HW]
-    counts_nK = counts_nHW[:, lit_HW]
+    illuminated_HW = mean_HW > 0.02 * mean_HW.mean()
+    mean = mean_HW[illuminated_HW]
+    counts_nK = counts_nHW[:, illuminated_HW]
     flux_n = counts_nK.sum(axis=1) / mean.sum()
     off_n = (np.square(counts_nK - flux_n[:, None] * mean) / mean).sum(axis=1)
     # A few bright patterns must not speak for all.

@@ -115,7 +115,7 @@ class FusedStep:
         self._squares_BHW2 = real.new_empty((chunk, height, width, 2))
         self._model_BHW = real.new_empty((chunk, height, width))
         valid = height * width if self._scan.mask_HW is None else int(self._scan.mask_HW.sum())
-        self._terms_of_pattern = valid * self._pairs
+        self._pixels_times_pairs = valid * self._pairs
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
         """Gradients of factor x the mean loss of a batch.
@@ -128,7 +128,7 @@ class FusedStep:
         slope = LOSSES[loss].d_loss_d_model
         if slope is None:
             raise ValueError(f"loss {loss!r} has no slope; AutogradStep does without")
-        per_pattern = factor / self._terms_of_pattern
+        per_pattern = factor / self._pixels_times_pairs
         parts = [
             _Part(
                 batch,
@@ -207,20 +207,20 @@ class FusedStep:
         self._patches.add(part.chosen, part.index_B, patches_BMHW)
 
     def _back(self, psi_BMNHW: Tensor, part: _Part) -> tuple[Tensor, Tensor]:
-        """Psi times w carried back to the sample, and the sum of the loss terms."""
+        """Psi times w carried back to the sample, and the sum of the loss."""
         far_BMNHW = propagate(psi_BMNHW)
         model_BHW = self._model(far_BMNHW)
         counts_BHW = part.counts().to(model_BHW.dtype)
-        slope_BHW, terms_BHW = part.slope(model_BHW, counts_BHW)
+        slope_BHW, per_pixel_BHW = part.slope(model_BHW, counts_BHW)
         if self._mask_HW is not None:
             slope_BHW.mul_(self._mask_HW)
-            terms_BHW.mul_(self._mask_HW)
+            per_pixel_BHW.mul_(self._mask_HW)
         if (bad := self._scan.bad_pixels(part.chosen)) is not None:
             slope_BHW.view(-1).index_fill_(0, bad, 0.0)
-            terms_BHW.view(-1).index_fill_(0, bad, 0.0)
+            per_pixel_BHW.view(-1).index_fill_(0, bad, 0.0)
         slope_BHW.mul_(part.factor)
         far_BMNHW.mul_(slope_BHW[:, None, None])
-        total = terms_BHW.sum()
+        total = per_pixel_BHW.sum()
         if self._has_parts:
             self._add_to_parts(part, model_BHW, counts_BHW)
         return propagate_back(far_BMNHW), total
