@@ -29,7 +29,7 @@ KEY = "k" * 32
 HASTY = """
 from exitwave.client import Client
 from tests.ledger_client import Ledger
-from exitwave.settings.logs import configure_logging
+from exitwave.runtime.logs import configure_logging
 from exitwave.settings.service import load_settings
 from exitwave.triggers.runs import Runs
 from exitwave.triggers.tiled import TiledTrigger

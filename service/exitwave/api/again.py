@@ -7,7 +7,7 @@ from typing import Any
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import Job, JobSpec, ScanRef
-from exitwave.schema.knobs import plain
+from exitwave.schema.parameters import plain
 from exitwave.schema.requests import RerunRequest
 
 from .scan_desk import ScanDesk

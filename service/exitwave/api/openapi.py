@@ -8,12 +8,12 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.routing import compile_path
 
+from exitwave.recipes.parameter_schema import recipe_schema
 from exitwave.schema.job import Problem
-from exitwave.settings.knob_schema import recipe_schema
 
 
 def add_description(app: FastAPI) -> None:
-    """Complete what the framework tells of `app`: errors are problems, a recipe has knobs."""
+    """Complete the framework's description of `app`: problems, and a recipe's parameters."""
     make = app.openapi
 
     def described() -> dict[str, Any]:
@@ -25,7 +25,7 @@ def add_description(app: FastAPI) -> None:
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             schemas[Problem.__name__] = Problem.model_json_schema()
-            # A plain mapping in Python, for knobs are checked where recipes are built.
+            # A plain mapping in Python, for parameters are checked where recipes are built.
             schemas["Recipe"] = recipe_schema()
             recipe = schemas["RecipeInfo"]["properties"]["recipe"]
             recipe.pop("additionalProperties")

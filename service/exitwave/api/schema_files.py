@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from exitwave.recipes.parameter_schema import recipe_schema
 from exitwave.scans.profile import Profile
-from exitwave.settings.knob_schema import recipe_schema
 from exitwave.settings.service import Settings
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -11,14 +11,14 @@ from typing import Any
 import structlog
 
 from exitwave.ledger import ServiceLedger
+from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.data import DataOptions, GeometryOverrides, data_from_mapping
 from exitwave.schema.data import geometry_from_mapping as geometry_of
 from exitwave.schema.errors import InvalidInput, TransitionNotAllowed
 from exitwave.schema.job import Job, JobRequest, JobSpec, JobState, StartRef
-from exitwave.schema.knobs import plain
 from exitwave.schema.overrides import split_sections
+from exitwave.schema.parameters import plain
 from exitwave.schema.recipe import recipe_to_mapping
-from exitwave.settings.recipes import resolve_recipe
 
 from .auth import Principal, own
 from .scan_desk import ScanDesk

@@ -129,7 +129,7 @@ class JobSpec(Strict):
 
     scan: ScanRef
     recipe: dict[str, Any] = Field(description="The whole recipe, overrides applied.")
-    data: dict[str, Any] = Field(default_factory=dict, description="`data.*` knobs.")
+    data: dict[str, Any] = Field(default_factory=dict, description="`data.*` parameters.")
     geometry: dict[str, Any] = Field(
         default_factory=dict, description="`geometry.*` overrides as asked for."
     )

@@ -12,13 +12,13 @@ import structlog
 
 from exitwave.client import Client
 from exitwave.ledger import BlockingServiceLedger
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.errors import (
     AccessDenied,
     ExitwaveError,
     LedgerUnavailable,
     Unavailable,
 )
-from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
 from .point import Point

@@ -83,7 +83,7 @@ def test_every_value_says_what_it_is() -> None:
             assert schema.get("description"), f"{name}: {path}"
 
 
-def test_a_knob_has_its_range_unit_and_default() -> None:
+def test_a_parameter_has_its_range_unit_and_default() -> None:
     start = json.loads(schema_files()["recipe.json"])["properties"]["start"]
     blur = start["anyOf"][0]["properties"]["object_blur_px"]
     assert blur.pop("description")

@@ -59,7 +59,7 @@ def test_recipes_put_together_by_hand_are_checked(recipe: Any, says: str) -> Non
     assert says in str(caught.value)
 
 
-def test_knobs_may_be_numbers_of_numpy() -> None:
+def test_parameters_may_be_numbers_of_numpy() -> None:
     stage = Stage(epochs=np.int64(2), batches=(np.float32(6),))
     assert run(recipe=replace(SHORT, seed=np.int64(0), stages=(stage,))) == run()
 

@@ -1,4 +1,4 @@
-"""What a stage's knobs do as it begins and from epoch to epoch."""
+"""What a stage's parameters do as it begins and from epoch to epoch."""
 
 from __future__ import annotations
 

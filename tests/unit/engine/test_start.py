@@ -26,8 +26,8 @@ def scan() -> Scan:
     return load(as_dataset(SIMULATED), Recipe(), torch.device("cpu"))
 
 
-def begun(scan: Scan, given: StartingPoint | None = None, **knobs: object):
-    return begin(scan, Recipe(**{"start": QUIET, **knobs}), given)
+def begun(scan: Scan, given: StartingPoint | None = None, **options: object):
+    return begin(scan, Recipe(**{"start": QUIET, **options}), given)
 
 
 def test_the_object_has_mean_modulus_one_and_is_real_without_noise(scan: Scan) -> None:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from exitwave.api.answers import answers
 from exitwave.api.auth import Access
+from exitwave.recipes.loading import recipe_names, resolve_recipe
 from exitwave.schema.recipe import recipe_to_mapping
-from exitwave.settings.recipes import recipe_names, resolve_recipe
 
 router = APIRouter(prefix="/api/v1/recipes", tags=["recipes"])
 
@@ -20,7 +20,7 @@ class RecipeInfo(BaseModel):
 
     name: str
     description: str
-    recipe: dict[str, Any] = Field(description="All its knobs, defaults included.")
+    recipe: dict[str, Any] = Field(description="All its parameters, defaults included.")
 
 
 class RecipeList(BaseModel):

@@ -66,7 +66,7 @@ class Epie:
         refuse_object_states(recipe)
         refuse_parts(recipe)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self._scan, self._recipe, self._knobs = scan, recipe, recipe.epie
+        self._scan, self._recipe, self._options = scan, recipe, recipe.epie
         self._iterate = Iterate(object_MYX, probe_NHW)
         self._shifter = Shifter(scan, probe_NHW.dtype)
         height, width = scan.window_HW
@@ -85,16 +85,16 @@ class Epie:
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """Visit every view once, then pin the gauges and clip the object."""
-        done = epoch.number / self._knobs.epochs
-        share = self._knobs.final_step ** max(0.0, (done - SETTLES_AT) / (1 - SETTLES_AT))
+        done = epoch.number / self._options.epochs
+        share = self._options.final_step ** max(0.0, (done - SETTLES_AT) / (1 - SETTLES_AT))
         moves = epoch.number > self._recipe.probe_after
-        steps = (share * self._knobs.object_step, share * self._knobs.probe_step * moves)
+        steps = (share * self._options.object_step, share * self._options.probe_step * moves)
         order = np.concatenate(epoch.batches)
         slabs = np.array_split(order, math.ceil(len(order) / self._slab))
         sums = [self._visit(batch, steps) for batch in self._scan.feed(slabs)]
         pin(self._iterate, self._recipe.gauge, self._box)
-        if self._knobs.object_clip > 0:
-            clip_modulus(self.object_MYX, self._knobs.object_clip)
+        if self._options.object_clip > 0:
+            clip_modulus(self.object_MYX, self._options.object_clip)
         loss = float(torch.stack(sums).sum()) / len(order)
         return LossTerms(total=loss, data=loss, prior=0.0)
 

@@ -42,7 +42,7 @@ class Splitting(ABC):
     recipe : Recipe
     object_MYX, probe_NHW : Tensor, complex
         Where to begin; changed in place.
-    knobs : DifferenceMapOptions or AdmmOptions
+    options : DifferenceMapOptions or AdmmOptions
 
     Attributes
     ----------
@@ -65,12 +65,12 @@ class Splitting(ABC):
         recipe: Recipe,
         object_MYX: Tensor,
         probe_NHW: Tensor,
-        knobs: DifferenceMapOptions | AdmmOptions,
+        options: DifferenceMapOptions | AdmmOptions,
     ) -> None:
         refuse_object_states(recipe)
         refuse_parts(recipe)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self._scan, self._recipe, self._knobs = scan, recipe, knobs
+        self._scan, self._recipe, self._options = scan, recipe, options
         shape_VNHW = (len(scan), *probe_NHW.shape)
         _check_host_memory(recipe, shape_VNHW, scan.device)
         try:
@@ -127,12 +127,12 @@ class Splitting(ABC):
         chosen = np.sort(np.concatenate(epoch.batches))
         views = Views(chosen, torch.from_numpy(chosen).to(self._scan.device))
         self._begin_views(views)
-        for _ in range(self._knobs.overlap_fits):
-            self._overlap.fit_object(self.waves_VNHW, views, self._knobs.object_inertia)
+        for _ in range(self._options.overlap_fits):
+            self._overlap.fit_object(self.waves_VNHW, views, self._options.object_inertia)
             if epoch.number > self._recipe.probe_after:
-                self._overlap.fit_probe(self.waves_VNHW, views, self._knobs.probe_inertia)
+                self._overlap.fit_probe(self.waves_VNHW, views, self._options.probe_inertia)
         loss = self._measure_all(views)
-        share = 1 / min(epoch.number, self._knobs.average)
+        share = 1 / min(epoch.number, self._options.average)
         self.object_MYX.lerp_(self._iterate.object_MYX, share)
         pin(self._iterate, self._recipe.gauge, self._box)
         return LossTerms(total=loss, data=loss, prior=0.0)

@@ -1,7 +1,7 @@
-"""JSON schema of a dataclass of knobs, by the same walk that makes the page of knobs.
+"""Make the JSON schema of a dataclass of parameters, by the walk that makes their page.
 
-pydantic would read the types and the defaults, but not what `knob` keeps beside them: range,
-unit and reason.
+pydantic would read the types and the defaults, but not what `parameter` keeps beside them:
+range, unit and reason.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from exitwave.schema.knobs import plain
+from exitwave.schema.parameters import plain
 from exitwave.schema.recipe import Recipe
 
-from .knob_page import section_of
+from .parameter_page import section_of
 
 _TYPES = {bool: "boolean", str: "string", int: "integer", float: "number"}
 
 
-def knob_schema(cls: type[Any]) -> dict[str, Any]:
-    """JSON schema of what `build` takes for `cls`: missing knobs take their defaults.
+def parameter_schema(cls: type[Any]) -> dict[str, Any]:
+    """JSON schema of what `build` takes for `cls`: missing parameters take their defaults.
 
     Sections stand where they are used, so that the schema holds no references and fits into
-    any document. A knob's unit is its `x-unit`, as none of the standard's words means that.
+    any document. A parameter's unit is its `x-unit`: none of the standard's keywords means it.
 
     Parameters
     ----------
     cls : type
-        A dataclass whose fields are made by `knob`.
+        A dataclass whose fields are made by `parameter`.
     """
     hints = typing.get_type_hints(cls)
     made = cls()
@@ -51,7 +51,7 @@ def knob_schema(cls: type[Any]) -> dict[str, Any]:
 
 def recipe_schema() -> dict[str, Any]:
     """JSON schema of a recipe, as `recipe_from_mapping` takes it."""
-    schema = knob_schema(Recipe)
+    schema = parameter_schema(Recipe)
     start = schema["properties"]["start"]
     whole = {key: start.pop(key) for key in ("title", "type", "properties")}
     whole["additionalProperties"] = start.pop("additionalProperties")
@@ -61,14 +61,14 @@ def recipe_schema() -> dict[str, Any]:
 
 
 def _value(hint: Any, meta: Mapping[str, Any]) -> dict[str, Any]:
-    """Type and range of a knob."""
+    """Type and range of a parameter."""
     if typing.get_origin(hint) is tuple:
         item = _value(typing.get_args(hint)[0], meta)
         return {"type": "array", "items": item, "minItems": 1}
     if typing.get_origin(hint) is Literal:
         return {"enum": list(typing.get_args(hint))}
     if (section := section_of(hint)) is not None:
-        return knob_schema(section)
+        return parameter_schema(section)
     schema: dict[str, Any] = {"type": _TYPES[hint]}
     if meta["low"] is not None:
         schema |= {"minimum": meta["low"], "maximum": meta["high"]}

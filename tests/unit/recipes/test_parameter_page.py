@@ -1,17 +1,17 @@
-"""The page of knobs that is checked in is that of the schema there is."""
+"""The page of parameters that is checked in is that of the schema there is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from exitwave.recipes.parameter_page import page, sections
 from exitwave.schema.recipe import Recipe
-from exitwave.settings.knob_page import page, sections
 
-CHECKED_IN = Path(__file__).parents[3] / "docs" / "knobs.md"
+CHECKED_IN = Path(__file__).parents[3] / "docs" / "parameters.md"
 
 
 def test_what_is_checked_in_is_up_to_date() -> None:
-    assert page() == CHECKED_IN.read_text(encoding="utf-8"), "run `make knobs`"
+    assert page() == CHECKED_IN.read_text(encoding="utf-8"), "run `make parameters`"
 
 
 def test_every_section_and_what_a_line_holds() -> None:

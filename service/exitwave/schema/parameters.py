@@ -1,4 +1,4 @@
-"""Knobs: dataclass fields that carry their unit, inclusive range and reason.
+"""Parameters: dataclass fields that carry their unit, inclusive range and reason.
 
 `build` turns plain nested values into a frozen dataclass and refuses unknown keys,
 wrong types and values out of range; `plain` is its inverse. Standard library only.
@@ -16,10 +16,10 @@ from typing import Any, Literal, TypeVar
 
 from .errors import InvalidInput
 
-Knobs = TypeVar("Knobs")
+Options = TypeVar("Options")
 
 
-def knob(
+def parameter(
     default: Any,
     why: str,
     *,
@@ -35,14 +35,14 @@ def knob(
 
 
 def build(
-    cls: type[Knobs], values: object, path: str, error: type[InvalidInput] = InvalidInput
-) -> Knobs:
+    cls: type[Options], values: object, path: str, error: type[InvalidInput] = InvalidInput
+) -> Options:
     """Build the frozen dataclass `cls` from plain nested values.
 
     Parameters
     ----------
     cls : type
-        A dataclass whose fields are made by `knob`.
+        A dataclass whose fields are made by `parameter`.
     values : mapping
         Plain values as YAML or JSON give them; missing keys take defaults.
     path : str
@@ -51,7 +51,7 @@ def build(
         What to raise.
     """
     if not isinstance(values, Mapping):
-        raise error(path, values, "a mapping of knobs to values")
+        raise error(path, values, "a mapping of parameters to values")
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass
     hints = typing.get_type_hints(cls)
     for key in values:

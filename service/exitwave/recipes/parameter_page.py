@@ -1,4 +1,4 @@
-"""The recipe's knobs as a page: ``python -m exitwave.settings.knob_page FILE``."""
+"""Write the page of recipe parameters: ``python -m exitwave.recipes.parameter_page FILE``."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exitwave.schema.data import DataOptions
-from exitwave.schema.knobs import plain
+from exitwave.schema.parameters import plain
 from exitwave.schema.recipe import Recipe
 
-HEAD = """# Knobs of a recipe
+HEAD = """# Recipe parameters
 
-Made by `make knobs` from `service/exitwave/schema/recipe.py`. A recipe in `configs/recipes/`
-names those that differ from the defaults below; a job overrides single ones by their dotted
-names (`--set recipe.prior.ratio=0.3`, `--set recipe.stages.0.epochs=50`). Values out of range
-are refused. The defaults are the recipe `default`, those of `stages` the values of a stage that
-names nothing else. What a job does with its scan, `data.*`, comes last; a recipe has nothing
-to do with it.
+Made by `make parameters` from `service/exitwave/schema/recipe.py`. A recipe in
+`configs/recipes/` names those that differ from the defaults below; a job overrides single ones
+by their dotted names (`--set recipe.prior.ratio=0.3`, `--set recipe.stages.0.epochs=50`).
+Values out of range are refused. The defaults are the recipe `default`, those of `stages` the
+values of a stage that names nothing else. What a job does with its scan, `data.*`, comes last
+and is no part of a recipe.
 """
 
 
 def page() -> str:
-    """Tables of all knobs, section by section."""
+    """Tables of all parameters, section by section."""
     parts = [HEAD]
     every: list[tuple[str, type[Any]]] = [*sections(Recipe), ("data", DataOptions)]
     for name, cls in every:
         title = f"`{name}`" if name else "The whole run"
         about = "" if not name else f"{(cls.__doc__ or '').strip().splitlines()[0]}\n\n"
-        head = "| knob | default | range | unit | why |\n|---|---|---|---|---|\n"
+        head = "| parameter | default | range | unit | why |\n|---|---|---|---|---|\n"
         parts.append(f"## {title}\n\n{about}{head}" + "\n".join(lines(cls)) + "\n")
     return "\n".join(parts)
 
 
 def sections(cls: type[Any], path: str = "") -> Iterator[tuple[str, type[Any]]]:
-    """A dataclass of knobs and those in it, by dotted name."""
+    """A dataclass of parameters and those in it, by dotted name."""
     yield path, cls
     for name, hint in typing.get_type_hints(cls).items():
         inner = section_of(hint)
@@ -46,7 +46,7 @@ def sections(cls: type[Any], path: str = "") -> Iterator[tuple[str, type[Any]]]:
 
 
 def lines(cls: type[Any]) -> Iterator[str]:
-    """A line for every knob that is a value, not a section."""
+    """A line for every parameter that is a value, not a section."""
     hints = typing.get_type_hints(cls)
     made = cls()
     for field in dataclasses.fields(cls):
@@ -60,7 +60,7 @@ def lines(cls: type[Any]) -> Iterator[str]:
 
 
 def section_of(hint: Any) -> type[Any] | None:
-    """The dataclass that a knob holds, alone or in a tuple."""
+    """The dataclass that a parameter holds, alone or in a tuple."""
     inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
     return inner if dataclasses.is_dataclass(inner) and isinstance(inner, type) else None
 

@@ -1,24 +1,14 @@
-"""Finding recipes and beamline profiles, and resolving a recipe with its overrides."""
+"""Finding the shipped recipes, and resolving one with its overrides."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from exitwave import schema
-from exitwave.schema.errors import InvalidInput, RecipeError, RecipeNotFound
+from exitwave.schema.errors import RecipeNotFound
 from exitwave.schema.overrides import apply_overrides
 from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
-
-
-def configs_dir() -> Path:
-    """Folder of the shipped configuration: inside the wheel, or the checkout's ``configs``."""
-    package = Path(schema.__file__).parent.parent
-    installed = package / "configs"
-    return installed if installed.is_dir() else package.parents[1] / "configs"
+from exitwave.settings.yaml_files import configs_dir, read_mapping
 
 
 def recipe_names() -> list[str]:
@@ -42,17 +32,6 @@ def load_recipe(name: str) -> dict[str, Any]:
 
 def resolve_recipe(name: str, overrides: Mapping[str, Any]) -> Recipe:
     """The named recipe with dotted overrides (without the leading ``recipe.``), checked."""
-    # All knobs, so that a default can be overridden by its path, too (stages.0.epochs).
+    # All parameters, so that a default can be overridden by its path, too (stages.0.epochs).
     values = recipe_to_mapping(recipe_from_mapping(load_recipe(name)))
     return recipe_from_mapping({**apply_overrides(values, overrides, "recipe"), "name": name})
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise RecipeError(str(path), str(error), "readable YAML") from None
-    if not isinstance(values, dict):
-        raise InvalidInput(str(path), values, "a mapping")
-    return values
