@@ -83,7 +83,7 @@ parameters: .venv/installed-test
 	@$(BIN)/python -m exitwave.recipes.parameter_page docs/parameters.md
 
 schemas: .venv/installed-test
-	@$(BIN)/python -m exitwave.api.schema_files docs/schemas
+	@$(BIN)/python -m exitwave.api.documentation.schema_files docs/schemas
 
 .venv/installed-bench: .venv/bin/python pyproject.toml deploy/constraints.txt
 	@echo "installing exitwave[bench] into .venv (a few minutes, once)"

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from exitwave.api.schema_files import main, schema_files
+from exitwave.api.documentation.schema_files import main, schema_files
 from exitwave.schema.errors import RecipeError
 from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
 

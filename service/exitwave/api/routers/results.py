@@ -11,11 +11,17 @@ from fastapi import APIRouter, Depends, FastAPI, Query
 from fastapi.responses import StreamingResponse
 from starlette.requests import HTTPConnection
 
-from exitwave.api.answers import answers
-from exitwave.api.auth import ReadJobs, own
-from exitwave.api.deps import LedgerDep
+from exitwave.api.access.dependencies import ReadJobs, require_visible
+from exitwave.api.dependencies import LedgerDep
+from exitwave.api.http.responses import error_responses
+from exitwave.api.jobs.result_files import (
+    MEDIA_TYPES,
+    Format,
+    ResultFile,
+    read_result,
+    write_result,
+)
 from exitwave.api.live.nodes import ResultNodes
-from exitwave.api.results import MEDIA_TYPES, Format, ResultFile, read_result, write_result
 from exitwave.schema.result import Plane
 
 CHUNK_BYTES = 1 << 18
@@ -43,7 +49,7 @@ def _nodes(connection: HTTPConnection) -> ResultNodes:
     "/{job_id}/result",
     response_class=StreamingResponse,
     responses={
-        **answers(404, 409, 500),
+        **error_responses(404, 409, 500),
         200: {
             "description": "The file.",
             "content": {
@@ -55,7 +61,7 @@ def _nodes(connection: HTTPConnection) -> ResultNodes:
 )
 async def result(
     job_id: str,
-    access: ReadJobs,
+    caller: ReadJobs,
     ledger: LedgerDep,
     nodes: Annotated[ResultNodes, Depends(_nodes)],
     format: Annotated[
@@ -68,7 +74,7 @@ async def result(
     plane: Annotated[Plane, Query(description="What a png or tiff shows.")] = "phase",
 ) -> StreamingResponse:
     """The final object and probe as a file. 409 until the job has ended."""
-    job = own(await ledger.get(job_id), access)
+    job = require_visible(await ledger.get(job_id), caller)
     found = await read_result(nodes, job)
     made = await asyncio.to_thread(write_result, found, job, format, plane)
     return StreamingResponse(

@@ -56,7 +56,7 @@ class CheckedScans:
             self._found.popitem(last=False)
 
 
-class ScanDesk:
+class ScanLookup:
     """Finds and checks scans in threads.
 
     Parameters

@@ -10,7 +10,7 @@ from exitwave.schema.job import Job, JobSpec, ScanRef
 from exitwave.schema.parameters import plain
 from exitwave.schema.requests import RerunRequest
 
-from .scan_desk import ScanDesk
+from .scan_lookup import ScanLookup
 from .submission import Submissions, Work, digest_of
 
 
@@ -39,7 +39,7 @@ async def rerun(
     idempotency_key: str | None,
     *,
     ledger: ServiceLedger,
-    scans: ScanDesk,
+    scans: ScanLookup,
     submissions: Submissions,
 ) -> Job:
     """The same scan with changes, resolved anew with what recipes and profiles say now.
@@ -79,7 +79,7 @@ def scan_of(job: Job) -> ScanRef:
 
 
 async def _changed(
-    job: Job, request: RerunRequest, scans: ScanDesk, submissions: Submissions
+    job: Job, request: RerunRequest, scans: ScanLookup, submissions: Submissions
 ) -> JobSpec:
     earlier = job.spec
     overrides = _laid_over(earlier.overrides, request.overrides)

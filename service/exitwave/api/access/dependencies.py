@@ -1,7 +1,7 @@
 """What routes ask of their callers, in their signatures.
 
-A route under ``/api`` names a scope: ``access: ReadJobs``. The caller is then known to have
-it, and OpenAPI says so. Whose jobs it may know of is a second question: `own`,
+A route under ``/api`` names a scope: ``caller: ReadJobs``. The caller is then known to have
+it, and OpenAPI says so. Whose jobs it may know of is a second question: `require_visible`,
 `owner_filter` and `Principal.sees` answer it.
 """
 
@@ -19,25 +19,25 @@ from starlette.requests import HTTPConnection
 from exitwave.schema.access import Scope
 from exitwave.schema.errors import AccessDenied, Forbidden
 
-from .access.desk import AccessDesk
-from .access.principal import Principal, own, owner_filter
-from .access.streams import Stream
+from .control import AccessControl
+from .principal import Principal, owner_filter, require_visible
+from .streams import OpenStream
 
 __all__ = [
-    "Access",
+    "AccessDep",
     "Admin",
     "AdminKey",
+    "AnyCaller",
     "ControlJobs",
     "ControlWorkers",
-    "DeskDep",
     "JobStream",
     "Needs",
     "Principal",
     "ReadJobs",
     "ReadWorkers",
     "WriteJobs",
-    "own",
     "owner_filter",
+    "require_visible",
 ]
 
 
@@ -72,14 +72,14 @@ class Needs(params.Security):
 
     Examples
     --------
-    >>> async def cancel(access: Annotated[Principal, Needs(Scope.WRITE_JOBS)]): ...
+    >>> async def cancel(caller: Annotated[Principal, Needs(Scope.WRITE_JOBS)]): ...
     """
 
     def __init__(self, *scopes: Scope) -> None:
         super().__init__(_key_or_session, scopes=[scope.value for scope in scopes])
 
 
-Access = Annotated[Principal, Needs()]
+AnyCaller = Annotated[Principal, Needs()]
 ReadJobs = Annotated[Principal, Needs(Scope.READ_JOBS)]
 WriteJobs = Annotated[Principal, Needs(Scope.WRITE_JOBS)]
 ControlJobs = Annotated[Principal, Needs(Scope.CONTROL_JOBS)]
@@ -98,18 +98,18 @@ AdminKey = Annotated[Principal, Depends(_require_key)]
 """An administrator with a key: what a session makes could outlive the session."""
 
 
-def _desk(connection: HTTPConnection) -> AccessDesk:
-    desk: AccessDesk = connection.app.state.access
-    return desk
+def _access(connection: HTTPConnection) -> AccessControl:
+    access: AccessControl = connection.app.state.access
+    return access
 
 
-DeskDep = Annotated[AccessDesk, Depends(_desk)]
+AccessDep = Annotated[AccessControl, Depends(_access)]
 
 
-async def _open_stream(principal: ReadJobs, desk: DeskDep) -> AsyncIterator[Stream]:
-    with desk.streams.open(principal) as stream:
+async def _open_stream(principal: ReadJobs, access: AccessDep) -> AsyncIterator[OpenStream]:
+    with access.streams.open(principal) as stream:
         yield stream
 
 
-JobStream = Annotated[Stream, Depends(_open_stream)]
+JobStream = Annotated[OpenStream, Depends(_open_stream)]
 """A caller that may read jobs and now holds one of its key's streams, until it is left."""

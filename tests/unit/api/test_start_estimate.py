@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.api.made import after, attempt, done_job, made_job, worker
 
-from exitwave.api.estimate import duration_s, estimated_starts
+from exitwave.api.jobs.start_estimate import duration_s, estimated_starts
 from exitwave.schema.job import JobState
 
 

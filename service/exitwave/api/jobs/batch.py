@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from exitwave.api.access.dependencies import Principal
+from exitwave.api.http.problems import problem_in_body
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import ExitwaveError, Unavailable
 from exitwave.schema.job import Job, JobRequest, JobSpec
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest
 
-from .auth import Principal
-from .problems import problem_in_body
 from .submission import Submissions, Work, digest_of
 
 AT_ONCE = 8

@@ -10,7 +10,7 @@ from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import Job, JobSpec, JobState, halves_for
 
-from .again import scan_of
+from .rerun import scan_of
 
 PRIORITY = 9
 

@@ -1,4 +1,4 @@
-"""JSON schemas of what people write: ``python -m exitwave.api.schema_files FOLDER``.
+"""JSON schemas of what people write: ``python -m exitwave.api.documentation.schema_files FOLDER``.
 
 Editors that know JSON schemas complete and check the YAML files with them.
 """

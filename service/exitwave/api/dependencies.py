@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from exitwave.ledger import ServiceLedger
 from exitwave.settings.service import Settings
 
-from .scan_desk import ScanDesk
+from .jobs.scan_lookup import ScanLookup
 
 
 def _ledger(connection: HTTPConnection) -> ServiceLedger:
@@ -23,11 +23,11 @@ def _settings(connection: HTTPConnection) -> Settings:
     return settings
 
 
-def _scans(connection: HTTPConnection) -> ScanDesk:
-    scans: ScanDesk = connection.app.state.scans
+def _scans(connection: HTTPConnection) -> ScanLookup:
+    scans: ScanLookup = connection.app.state.scans
     return scans
 
 
 LedgerDep = Annotated[ServiceLedger, Depends(_ledger)]
 SettingsDep = Annotated[Settings, Depends(_settings)]
-ScansDep = Annotated[ScanDesk, Depends(_scans)]
+ScansDep = Annotated[ScanLookup, Depends(_scans)]

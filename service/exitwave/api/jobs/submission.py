@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from exitwave.api.access.dependencies import Principal, require_visible
 from exitwave.ledger import ServiceLedger
 from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.data import DataOptions, GeometryOverrides, data_from_mapping
@@ -20,8 +21,7 @@ from exitwave.schema.overrides import split_sections
 from exitwave.schema.parameters import plain
 from exitwave.schema.recipe import recipe_to_mapping
 
-from .auth import Principal, own
-from .scan_desk import ScanDesk
+from .scan_lookup import ScanLookup
 
 _log = structlog.get_logger(__name__)
 
@@ -62,13 +62,13 @@ class Submissions:
     ----------
     ledger : ServiceLedger
         Where they go.
-    scans : ScanDesk
+    scans : ScanLookup
         Knows the scans.
     caller : Principal
         Whose jobs they become.
     """
 
-    def __init__(self, ledger: ServiceLedger, scans: ScanDesk, caller: Principal) -> None:
+    def __init__(self, ledger: ServiceLedger, scans: ScanLookup, caller: Principal) -> None:
         self._ledger = ledger
         self._scans = scans
         self._caller = caller
@@ -119,7 +119,7 @@ class Submissions:
         TransitionNotAllowed
             It is no reconstruction that has succeeded.
         """
-        job = own(await self._ledger.get(job_id), self._caller)
+        job = require_visible(await self._ledger.get(job_id), self._caller)
         if job.state is not JobState.SUCCEEDED or job.result is None or job.spec.parent:
             found = f"an frc of {job.spec.parent}" if job.spec.parent else job.state.value
             raise TransitionNotAllowed(

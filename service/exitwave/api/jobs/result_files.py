@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.api.live.nodes import ResultNodes, StoredArray
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.npy import write_npy_tree
 from exitwave.files.npz import write_npz
@@ -40,8 +41,6 @@ from exitwave.schema.result import (
     below,
     curve_array,
 )
-
-from .live.nodes import ResultNodes, StoredArray
 
 Format = Literal["cxi", "npy", "npz", "png", "tiff"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exitwave.api.scan_desk import REMEMBERED, REMEMBERED_S, CheckedScans
+from exitwave.api.jobs.scan_lookup import REMEMBERED, REMEMBERED_S, CheckedScans
 from exitwave.schema.data import DataOptions, GeometryOverrides
 from exitwave.schema.job import ScanRef
 

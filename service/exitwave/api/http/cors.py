@@ -1,4 +1,4 @@
-"""Pages of other sites: none may call, unless the settings name the site."""
+"""Cross-origin requests: only sites that the settings name may call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 
 def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
-    """Let pages of these sites call with a key; cookies are never taken from them."""
+    """Let pages of these sites call with a key; their cookies are never accepted."""
     if not origins:
         return
     app.add_middleware(

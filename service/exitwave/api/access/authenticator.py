@@ -1,4 +1,4 @@
-"""From a secret to who holds it: the operator's key, keys in the queue, sessions, codes."""
+"""Authenticate callers: by the operator's key, stored keys, sessions and one-time codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from exitwave.ledger import ServiceLedger
 from exitwave.ledger.ids import ALPHABET
-from exitwave.ledger.keys import Grant, KeyCommands, StoredKey, hash_of
+from exitwave.ledger.keys import Credential, KeyCommands, StoredKey, hash_of
 from exitwave.schema.access import KEY_PATTERN, KeyInfo, KeyList, KeyRequest, NewKey, Scope
 from exitwave.schema.errors import AccessDenied, LedgerCorrupt, NotFound, UsageError
 from exitwave.settings.connection import KEY_VARIABLE
@@ -43,8 +43,10 @@ def read_key(settings: ApiSettings) -> str:
     return key
 
 
-class Keyring:
-    """All keys and sessions. Nothing is cached: what is revoked ends with the next look.
+class Authenticator:
+    """Finds the caller that holds a secret, and makes and revokes secrets.
+
+    Nothing is cached, so that a revoked key is refused at the next request.
 
     Parameters
     ----------
@@ -69,37 +71,36 @@ class Keyring:
         self._operator_hash = hash_of(operator_key)
         self.session_ttl_s = max(1, round(session_hours * 3600))
 
-    async def of_key(self, given: str) -> Principal:
-        """Who holds this key; `AccessDenied` where nobody does."""
+    async def authenticate_key(self, given: str) -> Principal:
+        """Find the caller that holds this key; `AccessDenied` if it is not valid."""
         secret_hash = hash_of(given)
         if hmac.compare_digest(secret_hash, self._operator_hash):
-            return await self._holder(Grant(key_id=OPERATOR, secret_hash=secret_hash))
+            return await self._principal(Credential(key_id=OPERATOR, secret_hash=secret_hash))
         found = KEY_PATTERN.fullmatch(given)
         if found is None:
             raise AccessDenied("key: found one that this service has not made")
-        return await self._holder(Grant(key_id=found[1], secret_hash=secret_hash))
+        return await self._principal(Credential(key_id=found[1], secret_hash=secret_hash))
 
-    async def of_session(self, token_hash: str) -> Principal:
-        """Who a session belongs to; `AccessDenied` once it or its key has ended."""
-        grant = await self._ledger.run(self._commands.session(token_hash))
-        if grant is None:
+    async def authenticate_session(self, token_hash: str) -> Principal:
+        """Find the caller of a session; `AccessDenied` once it or its key has ended."""
+        credential = await self._ledger.run(self._commands.session(token_hash))
+        if credential is None:
             raise AccessDenied("session: found one that has ended; expected a new log-in")
-        return await self._holder(grant, session=token_hash)
+        return await self._principal(credential, session=token_hash)
 
-    async def still_valid(self, principal: Principal) -> bool:
+    async def is_valid(self, principal: Principal) -> bool:
         """Whether neither key nor session has been revoked or has expired meanwhile."""
-        grant = Grant(key_id=principal.key_id, secret_hash=principal.secret_hash)
         try:
             if principal.session:
-                await self.of_session(principal.session)
+                await self.authenticate_session(principal.session)
             else:
-                await self._holder(grant)
+                await self._principal(principal.credential)
         except (AccessDenied, LedgerCorrupt):
             return False
         return True
 
-    async def create(self, request: KeyRequest) -> NewKey:
-        """Make a key. Only its hash is kept, so this is the one time that it is seen."""
+    async def create_key(self, request: KeyRequest) -> NewKey:
+        """Make a key. Only its hash is kept: the secret is in this answer and nowhere else."""
         now = datetime.now(UTC)
         days = request.expires_in_days
         info = KeyInfo(
@@ -115,11 +116,11 @@ class Keyring:
         await self._ledger.run(self._commands.create(stored))
         return NewKey(key=key, info=info)
 
-    async def list_all(self) -> KeyList:
-        """Keys without their secrets, the operator's left out."""
+    async def list_keys(self) -> KeyList:
+        """List the keys without their secrets; the operator's is not in the queue."""
         return await self._ledger.run(self._commands.list_all())
 
-    async def revoke(self, key_id: str) -> None:
+    async def revoke_key(self, key_id: str) -> None:
         """End a key; its sessions and streams end with it. `NotFound` if there is none."""
         if not await self._ledger.run(self._commands.revoke(key_id)):
             raise NotFound(
@@ -127,47 +128,49 @@ class Keyring:
             )
 
     async def create_code(self, principal: Principal) -> str:
-        """A code that starts one session of this caller."""
-        grant = Grant(key_id=principal.key_id, secret_hash=principal.secret_hash)
-        return await self._ledger.run(self._commands.create_code(grant, CODE_TTL_S))
+        """Make a code that starts one session of this caller."""
+        return await self._ledger.run(
+            self._commands.create_code(principal.credential, CODE_TTL_S)
+        )
 
-    async def of_code(self, code: str) -> Principal:
-        """Who made this code; it is not good a second time."""
-        grant = await self._ledger.run(self._commands.redeem_code(code))
-        if grant is None:
+    async def authenticate_code(self, code: str) -> Principal:
+        """Find the caller that made this code. It is valid once."""
+        credential = await self._ledger.run(self._commands.redeem_code(code))
+        if credential is None:
             raise AccessDenied(
                 "code: found one that is unknown, used or older than ten minutes"
             )
-        return await self._holder(grant)
+        return await self._principal(credential)
 
     async def create_session(self, principal: Principal) -> str:
-        """The token of a new session of this caller."""
-        grant = Grant(key_id=principal.key_id, secret_hash=principal.secret_hash)
-        return await self._ledger.run(self._commands.create_session(grant, self.session_ttl_s))
+        """Start a session of this caller; returns its token."""
+        return await self._ledger.run(
+            self._commands.create_session(principal.credential, self.session_ttl_s)
+        )
 
     async def end_session(self, principal: Principal) -> None:
         """End the caller's session."""
         await self._ledger.run(self._commands.end_session(principal.session))
 
-    async def _holder(self, grant: Grant, session: str = "") -> Principal:
-        if grant.key_id == OPERATOR:
+    async def _principal(self, credential: Credential, session: str = "") -> Principal:
+        if credential.key_id == OPERATOR:
             expected, owner, scopes = self._operator_hash, OPERATOR, frozenset({Scope.ADMIN})
         else:
-            key = await self._ledger.run(self._commands.get(grant.key_id))
+            key = await self._ledger.run(self._commands.get(credential.key_id))
             if key is None:
                 raise AccessDenied("key: found one that is unknown or has been revoked")
             expected, owner = key.secret_hash, key.info.owner
             scopes = frozenset(key.info.scopes)
             if key.info.expires_at is not None and key.info.expires_at <= datetime.now(UTC):
                 raise AccessDenied("key: found one that has expired")
-        if not hmac.compare_digest(grant.secret_hash, expected):
+        if not hmac.compare_digest(credential.secret_hash, expected):
             raise AccessDenied("key: found one that is unknown or has been revoked")
         return Principal(
             name=owner,
             scopes=scopes,
-            key_id=grant.key_id,
+            key_id=credential.key_id,
             by="session" if session else "key",
-            secret_hash=grant.secret_hash,
+            secret_hash=credential.secret_hash,
             session=session,
         )
 

@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
+from exitwave.api.documentation.openapi import methods_at
 from exitwave.schema.access import without_keys
 from exitwave.schema.errors import (
     PROBLEM_TYPE_PREFIX,
@@ -29,8 +30,7 @@ from exitwave.schema.errors import (
 )
 from exitwave.schema.job import Problem
 
-from .middleware import MOST_NESTED
-from .openapi import methods_at
+from .body_limit import MOST_NESTED
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
