@@ -18,7 +18,7 @@ from .knobs import build, knob, plain
 from .parts import BackgroundOptions, IntensityOptions
 
 Algorithm = Literal["dap", "epie", "dm", "admm"]
-Loss = Literal["amplitude", "poisson", "gaussian"]
+Loss = Literal["amplitude", "anscombe", "poisson", "gaussian"]
 Method = Literal["descent", "difference_map"]
 RateSchedule = Literal["decay", "plateau"]
 SubPixel = Literal["auto", "on", "off"]
@@ -44,7 +44,10 @@ class Stage:
         low=-10,
         high=1,
     )
-    loss: Loss = knob("amplitude", "amplitude converges fastest; poisson fits low counts best")
+    loss: Loss = knob(
+        "amplitude",
+        "amplitude converges fastest; anscombe tells few counts right; poisson fits them best",
+    )
     background: float = knob(
         0.0,
         "added to the modelled counts of every pixel; with poisson it keeps single counts, "
