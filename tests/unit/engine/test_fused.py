@@ -10,12 +10,12 @@ import torch
 from tests.support.gradients import assert_equals_reference, batch_of, reference
 from tests.unit.engine.scene import make_scene
 
-from exitwave.engine import fused, step
 from exitwave.engine.forward import waves
-from exitwave.engine.fused import FusedStep
+from exitwave.engine.gradients import fused, step
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.patches import IndexPatches, SlicePatches
+from exitwave.engine.gradients.step import AutogradStep, make_step
 from exitwave.engine.loss import LOSSES, PixelLoss
-from exitwave.engine.patches import IndexPatches, SlicePatches
-from exitwave.engine.step import AutogradStep, make_step
 
 EFFECTS = list(product([True, False], repeat=3))
 

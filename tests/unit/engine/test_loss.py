@@ -18,9 +18,9 @@ from exitwave.engine.forward import Views, batch_loss, waves
 from exitwave.engine.forward.detect import detect
 from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
-from exitwave.engine.fused import FusedStep
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import AutogradStep
 from exitwave.engine.loss import LOSSES, PixelLoss, limit_ratio, pattern_losses, stage_factors
-from exitwave.engine.step import AutogradStep
 from exitwave.schema import recipe as schema
 from exitwave.schema.recipe import Loss, Stage
 

@@ -10,13 +10,13 @@ import torch
 from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
-from exitwave.engine.evidence import misfit
+from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
+from exitwave.engine.assessment.fit_evidence import misfit
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import PARTS, fitted_parts, model_counts, waves
-from exitwave.engine.fused import KNOWN, FusedStep
-from exitwave.engine.scan import load
+from exitwave.engine.gradients.fused import KNOWN, FusedStep
+from exitwave.engine.gradients.step import AutogradStep, make_step
 from exitwave.engine.schedule import for_counts
-from exitwave.engine.step import AutogradStep, make_step
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.errors import RecipeError
 from exitwave.schema.parts import BackgroundOptions, IntensityOptions
@@ -93,7 +93,7 @@ def disturbed(
 
 def run(truth: SimulatedScan, dataset: Dataset, **sections: object) -> EpochState:
     recipe = Recipe(stages=STAGES, **sections)
-    start = StartingPoint(probe_NHW=truth.probe_HW[None])
+    start = InitialGuess(probe_NHW=truth.probe_HW[None])
     *_, state = reconstruct(dataset, recipe, start, device="cpu")
     return state
 

@@ -106,13 +106,15 @@ def for_counts(recipe: Recipe, *, whole: bool) -> Recipe:
     """
     first, *others = recipe.stages
     if not whole:
-        return replace(recipe, stages=(first, *(s for s in others if not s.whole_counts)))
+        return replace(
+            recipe, stages=(first, *(s for s in others if not s.integer_counts_only))
+        )
     stand_in: dict[Loss, Loss] = {}
     for part in fitted_parts(recipe):
         if part.fitted is not None:
             stand_in |= part.fitted.losses
-    stages = (replace(s, loss=stand_in.get(s.loss, s.loss)) for s in recipe.stages)
-    return replace(recipe, stages=tuple(stages))
+    stages = tuple(replace(s, loss=stand_in.get(s.loss, s.loss)) for s in recipe.stages)
+    return replace(recipe, stages=stages)
 
 
 def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
@@ -123,7 +125,7 @@ def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
     """
     if frames < HELD_OUT_FROM or recipe.intensity.fit:
         return np.empty(0, dtype=np.intp)
-    count = round(recipe.held_out * frames)
+    count = round(recipe.held_out_fraction * frames)
     random = np.random.default_rng([recipe.seed, 0, 1])
     return np.sort(random.choice(frames, count, replace=False)).astype(np.intp)
 
