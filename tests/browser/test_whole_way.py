@@ -14,7 +14,7 @@ from tests.browser.pixels import screenshot
 from tests.stack import Stack
 from tiled.client import from_uri
 
-from exitwave.api.live.planes import object_planes, to_complex
+from exitwave.api.live.planes import object_pictures, to_complex
 from exitwave.web.colours import palette
 
 SHORT = {
@@ -90,7 +90,7 @@ def test_a_scan_becomes_this_picture(chromium: Browser, stack: Stack, tmp_path: 
     tiled = stack.settings.tiled
     path = f"{tiled.uri}/api/v1/metadata/{job.result.node.strip('/')}/live/object"
     stored = from_uri(path, api_key=tiled.api_key.get_secret_value())
-    codes = object_planes(to_complex(stored.read()))["object_phase"].codes_YX
+    codes = object_pictures(to_complex(stored.read()))["object_phase"].codes_YX
     seen = seen_levels(page, stored.metadata, codes.shape)
     expected = np.where(codes == 0, -1, (codes.astype(int) - 1) >> 8)
     clear = np.ones(codes.shape, bool)

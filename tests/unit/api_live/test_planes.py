@@ -7,8 +7,8 @@ import numpy as np
 from exitwave.api.live.frames import dequantise
 from exitwave.api.live.planes import (
     bin_complex,
-    object_planes,
-    probe_planes,
+    object_pictures,
+    probe_pictures,
     robust_limits,
     to_complex,
     visited_box,
@@ -30,7 +30,7 @@ def scene(phase_range: float = 0.8) -> np.ndarray:
 
 
 def test_phase_comes_without_ramp_and_piston() -> None:
-    picture = object_planes(scene())["object_phase"]
+    picture = object_pictures(scene())["object_phase"]
     shown = dequantise(picture.codes_YX, picture.lo, picture.hi)
     y, x = np.mgrid[:SIZE, :SIZE]
     truth = 0.4 * np.sin(x / 5) * np.cos(y / 7)
@@ -43,15 +43,15 @@ def test_phase_comes_without_ramp_and_piston() -> None:
 
 def test_what_was_not_visited_is_code_zero_and_nothing_else_is() -> None:
     object_YX = scene()
-    for picture in object_planes(object_YX).values():
+    for picture in object_pictures(object_YX).values():
         np.testing.assert_array_equal(picture.codes_YX == 0, ~np.isfinite(object_YX))
 
 
 def test_limits_ignore_a_few_wild_pixels() -> None:
     object_YX = scene()
-    calm = object_planes(object_YX)["object_amplitude"]
+    calm = object_pictures(object_YX)["object_amplitude"]
     object_YX[40, 40:44] *= 1000
-    wild = object_planes(object_YX)["object_amplitude"]
+    wild = object_pictures(object_YX)["object_amplitude"]
     assert abs(wild.hi - calm.hi) < 0.01
     assert wild.codes_YX[40, 41] == 65535
 
@@ -63,7 +63,7 @@ def test_limits_are_taken_inside_the_box_only() -> None:
 
 
 def test_a_phase_that_wraps_is_shown_over_the_circle() -> None:
-    picture = object_planes(scene(phase_range=9.0))["object_phase"]
+    picture = object_pictures(scene(phase_range=9.0))["object_phase"]
     assert picture.cyclic
     assert (picture.lo, picture.hi) == (-np.pi, np.pi)
 
@@ -71,7 +71,7 @@ def test_a_phase_that_wraps_is_shown_over_the_circle() -> None:
 def test_probe_phase_is_hidden_where_there_is_no_light() -> None:
     y, x = np.mgrid[:32, :32] - 15.5
     probe = 50 * np.exp(-(x**2 + y**2) / 40) * np.exp(0.5j)
-    pictures = probe_planes(probe)
+    pictures = probe_pictures(probe)
     assert pictures["probe_amplitude"].lo == 0
     assert pictures["probe_amplitude"].codes_YX.min() > 0
     phase = pictures["probe_phase"]
@@ -81,7 +81,7 @@ def test_probe_phase_is_hidden_where_there_is_no_light() -> None:
 
 def test_an_all_dark_object_has_a_picture() -> None:
     nothing = np.full((8, 8), np.nan + 0j, np.complex64)
-    for picture in object_planes(nothing).values():
+    for picture in object_pictures(nothing).values():
         assert not picture.codes_YX.any()
         assert picture.hi > picture.lo
 

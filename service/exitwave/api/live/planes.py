@@ -36,7 +36,7 @@ PROBE_FLOOR = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class QuantisedPlane:
+class Picture:
     """Codes of one plane and what they mean."""
 
     codes_YX: NDArray[np.uint16]
@@ -46,7 +46,7 @@ class QuantisedPlane:
     cyclic: bool = False
 
 
-def object_planes(object_YX: Complexes) -> dict[FramePlane, QuantisedPlane]:
+def object_pictures(object_YX: Complexes) -> dict[FramePlane, Picture]:
     """Phase (rad, ramp and piston removed) and amplitude of an object (h, w).
 
     NaN = not visited. Ramp and limits are estimated inside the box around the rest.
@@ -59,21 +59,21 @@ def object_planes(object_YX: Complexes) -> dict[FramePlane, QuantisedPlane]:
     if wrapped:
         low, high = -np.pi, np.pi
     return {
-        OBJECT_PHASE: _quantised(phase_YX, low, high, "rad", cyclic=wrapped),
-        OBJECT_AMPLITUDE: _quantised(amplitude_YX, *robust_limits(amplitude_YX, box), ""),
+        OBJECT_PHASE: _picture(phase_YX, low, high, "rad", cyclic=wrapped),
+        OBJECT_AMPLITUDE: _picture(amplitude_YX, *robust_limits(amplitude_YX, box), ""),
     }
 
 
-def probe_planes(probe_HW: Complexes) -> dict[FramePlane, QuantisedPlane]:
+def probe_pictures(probe_HW: Complexes) -> dict[FramePlane, Picture]:
     """Amplitude from zero to its peak; phase over the full circle where there is light."""
     amplitude_HW = np.abs(probe_HW)
     finite = amplitude_HW[np.isfinite(amplitude_HW)]
     peak = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-    illuminated_HW = amplitude_HW > PROBE_FLOOR * peak
-    phase_HW = np.where(illuminated_HW, np.angle(probe_HW), np.nan)
+    lit_HW = amplitude_HW > PROBE_FLOOR * peak
+    phase_HW = np.where(lit_HW, np.angle(probe_HW), np.nan)
     return {
-        PROBE_AMPLITUDE: _quantised(amplitude_HW, 0.0, peak, "√photons"),
-        PROBE_PHASE: _quantised(phase_HW, -np.pi, np.pi, "rad", cyclic=True),
+        PROBE_AMPLITUDE: _picture(amplitude_HW, 0.0, peak, "√photons"),
+        PROBE_PHASE: _picture(phase_HW, -np.pi, np.pi, "rad", cyclic=True),
     }
 
 
@@ -118,7 +118,7 @@ def visited_box(picture_YX: Complexes) -> Box:
     return int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
 
 
-def _quantised(
+def _picture(
     values_YX: Floats, low: float, high: float, unit: str, *, cyclic: bool = False
-) -> QuantisedPlane:
-    return QuantisedPlane(quantise(values_YX, low, high), float(low), float(high), unit, cyclic)
+) -> Picture:
+    return Picture(quantise(values_YX, low, high), float(low), float(high), unit, cyclic)

@@ -14,10 +14,10 @@ from exitwave.schema.result import LOSS_CURVE, ArrayMetadata, FramePlane, NodeMe
 from .frames import Frame
 from .planes import (
     Complexes,
-    QuantisedPlane,
+    Picture,
     bin_complex,
-    object_planes,
-    probe_planes,
+    object_pictures,
+    probe_pictures,
     to_complex,
 )
 
@@ -52,7 +52,7 @@ def object_frames(
     version: int,
 ) -> list[Frame]:
     """Frames of ``live/object`` (2, h, w)."""
-    planes = object_planes(to_complex(live_PYX))
+    planes = object_pictures(to_complex(live_PYX))
     pixel_m, origin_m = _scale(metadata)
     return _frames(context, planes, epoch, version, pixel_m, origin_m)
 
@@ -78,7 +78,7 @@ def final_frames(
     """Frames of the final complex arrays, first states, binned for the screen."""
     pixel_m, origin_m = _scale(node)
     object_YX, factor = bin_complex(object_MYX[0].astype(np.complex64, copy=False))
-    frames = _frames(context, object_planes(object_YX), epoch, 0, pixel_m * factor, origin_m)
+    frames = _frames(context, object_pictures(object_YX), epoch, 0, pixel_m * factor, origin_m)
     probe_HW, factor = bin_complex(probe_NHW[0].astype(np.complex64, copy=False))
     return frames + _probe_frames(context, probe_HW, pixel_m * factor, epoch, 0)
 
@@ -106,12 +106,12 @@ def _probe_frames(
 ) -> list[Frame]:
     height, width = probe_HW.shape
     origin_m = (-pixel_m * height / 2, -pixel_m * width / 2)
-    return _frames(context, probe_planes(probe_HW), epoch, version, pixel_m, origin_m)
+    return _frames(context, probe_pictures(probe_HW), epoch, version, pixel_m, origin_m)
 
 
 def _frames(
     context: FrameContext,
-    planes: Mapping[FramePlane, QuantisedPlane],
+    planes: Mapping[FramePlane, Picture],
     epoch: int,
     version: int,
     pixel_size_m: float,
