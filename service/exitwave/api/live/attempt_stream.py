@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import InvalidInput, TiledUnavailable
 from exitwave.schema.job import Job
 from exitwave.schema.result import (
-    LIVE_OBJECT,
-    LIVE_PROBE,
     LIVE_PROGRESS,
     ArrayMetadata,
     NodeMetadata,
@@ -26,7 +24,7 @@ from .frame_sequencer import FrameSequencer
 from .frames import Frame
 from .latest_value import LatestValue
 from .progress_table import ProgressTable
-from .render import FrameContext, frame_context, loss_frame, object_frames, probe_frames
+from .render import RENDERERS, FrameContext, frame_context, loss_frame
 
 RETRY_S = 0.5
 """Between two looks for a node that is not there yet, or a Tiled that is away."""
@@ -35,7 +33,6 @@ Publish = Callable[[Frame], None]
 NumberedPicture = tuple[NDArray[np.float32], int]
 """Content of ``live/object`` or ``live/probe`` and its number."""
 
-_RENDERERS = {LIVE_OBJECT: object_frames, LIVE_PROBE: probe_frames}
 _log = structlog.get_logger(__name__)
 
 
@@ -66,7 +63,7 @@ class AttemptStream:
         """Read and publish until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._again_and_again(self._read_progress_updates))
-            for name in _RENDERERS:
+            for name in RENDERERS:
                 latest: LatestValue[NumberedPicture] = LatestValue()
                 sequencer = FrameSequencer(self._progress)
                 reading = self._again_and_again(
@@ -156,7 +153,7 @@ class AttemptStream:
             if self._context is None:
                 continue
             frames = await asyncio.to_thread(
-                _RENDERERS[name],
+                RENDERERS[name],
                 self._context,
                 values,
                 self._metadata[name],

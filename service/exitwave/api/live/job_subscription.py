@@ -11,8 +11,6 @@ import structlog
 from exitwave.schema.errors import InvalidInput, TiledUnavailable
 from exitwave.schema.job import Job
 from exitwave.schema.result import (
-    LIVE_OBJECT,
-    LIVE_PROBE,
     LIVE_PROGRESS,
     OBJECT,
     PROBE,
@@ -27,14 +25,7 @@ from exitwave.tiled_http import AsyncTiledReader
 from .attempt_stream import RETRY_S, AttemptStream
 from .frames import Frame
 from .progress_table import ProgressTable
-from .render import (
-    FrameContext,
-    final_frames,
-    frame_context,
-    loss_frame,
-    object_frames,
-    probe_frames,
-)
+from .render import RENDERERS, FrameContext, final_frames, frame_context, loss_frame
 
 _log = structlog.get_logger(__name__)
 
@@ -42,8 +33,8 @@ _log = structlog.get_logger(__name__)
 class JobSubscription:
     """Keeps the newest frame of each plane of one job and publishes new ones.
 
-    While the job runs, the stream of its current attempt is read; once it has ended, its final
-    picture is read. One instance serves all pages.
+    While the job runs, the streams of its current attempt are read; once it has ended, its
+    last picture. One instance serves all pages.
 
     Parameters
     ----------
@@ -148,15 +139,15 @@ class JobSubscription:
         self, node: str, context: FrameContext, progress: ProgressTable
     ) -> list[Frame] | None:
         """The last live pictures; None where there are none."""
-        live = await self._tiled.array(below(node, LIVE_OBJECT))
-        probe = await self._tiled.array(below(node, LIVE_PROBE))
-        if live is None or probe is None:
-            return None
         version = progress.newest_version
         epoch = progress.epoch_of(version)
         frames: list[Frame] = []
-        for render, stored in ((object_frames, live), (probe_frames, probe)):
-            metadata = ArrayMetadata.read(node, stored.metadata)
+        for name, render in RENDERERS.items():
+            path = below(node, name)
+            stored = await self._tiled.array(path)
+            if stored is None:
+                return None
+            metadata = ArrayMetadata.read(path, stored.metadata)
             frames += await asyncio.to_thread(
                 render, context, stored.values, metadata, epoch, version
             )
@@ -165,13 +156,13 @@ class JobSubscription:
     async def _final_pictures(
         self, node: str, context: FrameContext, metadata: NodeMetadata, progress: ProgressTable
     ) -> list[Frame]:
+        """The final arrays as pictures, of a job that left no live ones."""
         final = await self._tiled.array(below(node, OBJECT))
         probe = await self._tiled.array(below(node, PROBE))
         if final is None or probe is None:
             return []
-        arrays = (final.values, probe.values)
         return await asyncio.to_thread(
-            final_frames, context, *arrays, metadata, progress.last_epoch
+            final_frames, context, final.values, probe.values, metadata, progress.last_epoch
         )
 
 

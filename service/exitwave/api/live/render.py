@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.schema.job import Job
-from exitwave.schema.result import LOSS_CURVE, ArrayMetadata, FramePlane, NodeMetadata
+from exitwave.schema.result import (
+    LIVE_OBJECT,
+    LIVE_PROBE,
+    LOSS_CURVE,
+    ArrayMetadata,
+    FramePlane,
+    NodeMetadata,
+)
 
 from .frames import Frame
 from .planes import (
@@ -81,6 +88,10 @@ def final_frames(
     frames = _frames(context, object_pictures(object_YX), epoch, 0, pixel_m * factor, origin_m)
     probe_HW, factor = bin_complex(probe_NHW[0].astype(np.complex64, copy=False))
     return frames + _probe_frames(context, probe_HW, pixel_m * factor, epoch, 0)
+
+
+RENDERERS = {LIVE_OBJECT: object_frames, LIVE_PROBE: probe_frames}
+"""From a live array to its frames, by the array's name."""
 
 
 def loss_frame(context: FrameContext, curve: NDArray[np.float32]) -> Frame:
