@@ -9,11 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.schema.errors import InvalidInput
-from exitwave.schema.result import EPOCH, LIVE_PROGRESS, LOSS, PICTURE_VERSION
+from exitwave.schema.result import (
+    EPOCH,
+    LIVE_PROGRESS,
+    LOSS,
+    PICTURE_VERSION,
+    ArrayMetadata,
+)
+from exitwave.tiled_http import StoredArray
 
 NEEDED = (EPOCH, LOSS, PICTURE_VERSION)
-RESTART_GAP = 3
-"""More messages than this cannot pass between subscribing and reading the table."""
 
 
 class ProgressTable:
@@ -28,8 +33,19 @@ class ProgressTable:
         self._epoch_of: dict[int, int] = {}
         self._columns: dict[str, int] = {}
 
-    def fields_are(self, fields: Sequence[str]) -> None:
-        """Learn the columns from the array's metadata; `InvalidInput` where one is missing."""
+    def load(self, path: str, stored: StoredArray) -> None:
+        """Take in the whole array as it stands at `path`.
+
+        Raises
+        ------
+        InvalidInput
+            Its metadata are of another layout, or a column is missing.
+        """
+        self.set_columns(ArrayMetadata.read(path, stored.metadata).fields)
+        self.add(stored.values)
+
+    def set_columns(self, fields: Sequence[str]) -> None:
+        """Take the columns from the array's metadata; `InvalidInput` where one is missing."""
         missing = [name for name in NEEDED if name not in fields]
         if missing:
             raise InvalidInput(f"{LIVE_PROGRESS} fields", list(fields), f"also {missing}")
@@ -56,7 +72,7 @@ class ProgressTable:
         """The newest epoch; 0 before any."""
         return max(self._loss, default=0)
 
-    def knows(self, version: int) -> bool:
+    def has_version(self, version: int) -> bool:
         """Whether the picture's row has arrived."""
         return version in self._epoch_of
 
@@ -70,28 +86,3 @@ class ProgressTable:
         table = np.array(rows, dtype=np.float32).reshape(-1, 2)
         finite: NDArray[np.float32] = table[np.isfinite(table[:, 1])]
         return finite
-
-
-class PictureNumbers:
-    """Numbers of the pictures that arrive on one stream.
-
-    The k-th message of a node's stream is picture k, unless Tiled has restarted meanwhile
-    and counts from 1 again: then a message is the newest picture that has a row.
-    """
-
-    def __init__(self, table: ProgressTable) -> None:
-        self._table = table
-        self._shift = 0
-        self._last = 0
-
-    def joined(self) -> None:
-        """A subscription begins; the count may have been forgotten since the last one."""
-        self._last = 0
-
-    def of(self, sequence: int) -> int:
-        """Number of the picture that message `sequence` carries."""
-        behind = self._table.newest_version - (sequence + self._shift)
-        if sequence <= self._last or (self._last == 0 and behind > RESTART_GAP):
-            self._shift += behind
-        self._last = sequence
-        return sequence + self._shift

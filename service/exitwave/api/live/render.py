@@ -1,4 +1,4 @@
-"""Frames from the arrays of one attempt."""
+"""Frames rendered from the arrays of one attempt. Pure; called in threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.schema.job import Job
-from exitwave.schema.result import LOSS_CURVE, ArrayMetadata, FramePlane, NodeMetadata
+from exitwave.schema.result import (
+    LIVE_OBJECT,
+    LIVE_PROBE,
+    LOSS_CURVE,
+    ArrayMetadata,
+    FramePlane,
+    NodeMetadata,
+)
 
 from .frames import Frame
 from .planes import (
@@ -23,7 +30,7 @@ from .planes import (
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class FrameContext:
     """What all frames of an attempt have in common."""
 
     job: str
@@ -32,10 +39,10 @@ class Shown:
     note: str = ""
 
 
-def shown_of(job: Job, node: NodeMetadata) -> Shown:
+def frame_context(job: Job, node: NodeMetadata) -> FrameContext:
     """From the job's record and the metadata of its attempt's node."""
     note = nominal_note(node.geometry.sources)
-    return Shown(job.id, job.attempt, job.spec.scan.n_frames, note)
+    return FrameContext(job.id, job.attempt, job.spec.scan.n_frames, note)
 
 
 def nominal_note(sources: Mapping[str, str]) -> str:
@@ -45,31 +52,31 @@ def nominal_note(sources: Mapping[str, str]) -> str:
 
 
 def object_frames(
-    shown: Shown,
+    context: FrameContext,
     live_PYX: NDArray[np.float32],
     metadata: ArrayMetadata,
     epoch: int,
     version: int,
 ) -> list[Frame]:
     """Frames of ``live/object`` (2, h, w)."""
-    pictures = object_pictures(to_complex(live_PYX))
+    planes = object_pictures(to_complex(live_PYX))
     pixel_m, origin_m = _scale(metadata)
-    return _frames(shown, pictures, epoch, version, pixel_m, origin_m)
+    return _frames(context, planes, epoch, version, pixel_m, origin_m)
 
 
 def probe_frames(
-    shown: Shown,
+    context: FrameContext,
     live_PHW: NDArray[np.float32],
     metadata: ArrayMetadata,
     epoch: int,
     version: int,
 ) -> list[Frame]:
     """Frames of ``live/probe`` (2, h, w), its centre at zero."""
-    return _probe_frames(shown, to_complex(live_PHW), _scale(metadata)[0], epoch, version)
+    return _probe_frames(context, to_complex(live_PHW), _scale(metadata)[0], epoch, version)
 
 
 def final_frames(
-    shown: Shown,
+    context: FrameContext,
     object_MYX: Complexes,
     probe_NHW: Complexes,
     node: NodeMetadata,
@@ -78,40 +85,44 @@ def final_frames(
     """Frames of the final complex arrays, first states, binned for the screen."""
     pixel_m, origin_m = _scale(node)
     object_YX, factor = bin_complex(object_MYX[0].astype(np.complex64, copy=False))
-    frames = _frames(shown, object_pictures(object_YX), epoch, 0, pixel_m * factor, origin_m)
+    frames = _frames(context, object_pictures(object_YX), epoch, 0, pixel_m * factor, origin_m)
     probe_HW, factor = bin_complex(probe_NHW[0].astype(np.complex64, copy=False))
-    return frames + _probe_frames(shown, probe_HW, pixel_m * factor, epoch, 0)
+    return frames + _probe_frames(context, probe_HW, pixel_m * factor, epoch, 0)
 
 
-def loss_frame(shown: Shown, curve: NDArray[np.float32]) -> Frame:
+RENDERERS = {LIVE_OBJECT: object_frames, LIVE_PROBE: probe_frames}
+"""From a live array to its frames, by the array's name."""
+
+
+def loss_frame(context: FrameContext, curve: NDArray[np.float32]) -> Frame:
     """The loss curve, (epochs, 2)."""
     lo, hi = (float(curve[:, 1].min()), float(curve[:, 1].max())) if len(curve) else (0.0, 1.0)
     epoch = int(curve[-1, 0]) if len(curve) else 0
     return Frame(
-        job=shown.job,
-        attempt=shown.attempt,
+        job=context.job,
+        attempt=context.attempt,
         epoch=epoch,
         version=epoch,
         plane=LOSS_CURVE,
         data=curve,
         lo=lo,
         hi=hi,
-        n_frames=shown.n_frames,
-        note=shown.note,
+        n_frames=context.n_frames,
+        note=context.note,
     )
 
 
 def _probe_frames(
-    shown: Shown, probe_HW: Complexes, pixel_m: float, epoch: int, version: int
+    context: FrameContext, probe_HW: Complexes, pixel_m: float, epoch: int, version: int
 ) -> list[Frame]:
     height, width = probe_HW.shape
     origin_m = (-pixel_m * height / 2, -pixel_m * width / 2)
-    return _frames(shown, probe_pictures(probe_HW), epoch, version, pixel_m, origin_m)
+    return _frames(context, probe_pictures(probe_HW), epoch, version, pixel_m, origin_m)
 
 
 def _frames(
-    shown: Shown,
-    pictures: Mapping[FramePlane, Picture],
+    context: FrameContext,
+    planes: Mapping[FramePlane, Picture],
     epoch: int,
     version: int,
     pixel_size_m: float,
@@ -119,22 +130,22 @@ def _frames(
 ) -> list[Frame]:
     return [
         Frame(
-            job=shown.job,
-            attempt=shown.attempt,
+            job=context.job,
+            attempt=context.attempt,
             epoch=epoch,
             version=version,
-            plane=plane,
-            data=picture.codes_YX,
-            lo=picture.lo,
-            hi=picture.hi,
-            unit=picture.unit,
-            cyclic=picture.cyclic,
+            plane=name,
+            data=plane.codes_YX,
+            lo=plane.lo,
+            hi=plane.hi,
+            unit=plane.unit,
+            cyclic=plane.cyclic,
             pixel_size_m=pixel_size_m,
             origin_m=origin_m,
-            n_frames=shown.n_frames,
-            note=shown.note,
+            n_frames=context.n_frames,
+            note=context.note,
         )
-        for plane, picture in pictures.items()
+        for name, plane in planes.items()
     ]
 
 

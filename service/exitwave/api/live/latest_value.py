@@ -1,4 +1,4 @@
-"""Handing over the newest value only."""
+"""Handing over the latest value only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Newest(Generic[T]):
+class LatestValue(Generic[T]):
     """A slot for one value: a new one replaces the one that was not taken yet."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a trigger remembers over a restart, in the ledger."""
+"""How far a trigger has come: kept in the ledger, so that a restart goes on from there."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 OVERLAP_S = 600.0
-"""A stop document may reach Tiled after one that was written later; look back this far."""
+"""News of a scan's end may come after that of one that ended later; look back this far."""
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class Cursor:
     """Unix times.
 
     Attributes
@@ -18,7 +18,7 @@ class Point:
     first_start : float
         When the trigger ran for the first time: what ended before is not its business.
     newest_stop : float
-        End of the newest run that was dealt with.
+        End of the newest scan that was dealt with.
     """
 
     first_start: float
@@ -35,9 +35,9 @@ class Point:
 
     @property
     def look_from(self) -> float:
-        """Runs that ended later are looked at, those already dealt with once more."""
+        """Scans that ended later are looked at, those already dealt with once more."""
         return max(self.first_start, self.newest_stop - OVERLAP_S)
 
-    def past(self, stop_time: float) -> Point:
-        """The point once a run that ended at `stop_time` is dealt with."""
+    def past(self, stop_time: float) -> Cursor:
+        """The cursor once a scan that ended at `stop_time` is dealt with."""
         return replace(self, newest_stop=max(self.newest_stop, stop_time))

@@ -1,4 +1,4 @@
-"""Watching one job through its attempts, for all pages that look at it."""
+"""One job through its attempts, for all pages that look at it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import structlog
 from exitwave.schema.errors import InvalidInput, TiledUnavailable
 from exitwave.schema.job import Job
 from exitwave.schema.result import (
-    LIVE_OBJECT,
-    LIVE_PROBE,
     LIVE_PROGRESS,
     OBJECT,
     PROBE,
@@ -22,26 +20,26 @@ from exitwave.schema.result import (
     attempt_node,
     below,
 )
+from exitwave.tiled_http import AsyncTiledReader
 
-from .follow import RETRY_S, AttemptFollower
+from .attempt_stream import RETRY_S, AttemptStream
 from .frames import Frame
-from .nodes import ResultNodes
-from .paint import final_frames, loss_frame, object_frames, probe_frames, shown_of
-from .progress import ProgressTable
+from .progress_table import ProgressTable
+from .render import RENDERERS, FrameContext, final_frames, frame_context, loss_frame
 
 _log = structlog.get_logger(__name__)
 
 
-class JobWatch:
+class JobSubscription:
     """Keeps the newest frame of each plane of one job and publishes new ones.
 
-    While the job runs, its current attempt is followed; once it has ended, its final
-    picture is read. One instance serves all pages.
+    While the job runs, the streams of its current attempt are read; once it has ended, its
+    last picture. One instance serves all pages.
 
     Parameters
     ----------
     job : Job
-    nodes : ResultNodes
+    tiled : AsyncTiledReader
     root : str
         Tiled path of all results.
     publish : callable
@@ -49,10 +47,10 @@ class JobWatch:
     """
 
     def __init__(
-        self, job: Job, nodes: ResultNodes, root: str, publish: Callable[[Frame], None]
+        self, job: Job, tiled: AsyncTiledReader, root: str, publish: Callable[[Frame], None]
     ) -> None:
         self._job = job
-        self._nodes = nodes
+        self._tiled = tiled
         self._root = root
         self._publish = publish
         self._changed = asyncio.Event()
@@ -65,8 +63,8 @@ class JobWatch:
         return self._job
 
     def start(self) -> None:
-        """Begin to watch."""
-        self._task = _begun(self._run(), f"watch {self._job.id}")
+        """Begin to read."""
+        self._task = _started(self._run(), f"live job {self._job.id}")
 
     def job_changed(self, job: Job) -> None:
         """The ledger has a new record of the job."""
@@ -75,24 +73,24 @@ class JobWatch:
             self._changed.set()
 
     async def close(self) -> None:
-        """Stop watching."""
+        """Stop reading."""
         if self._task is not None:
-            await _stopped(self._task)
+            await _cancelled(self._task)
 
     async def _run(self) -> None:
         while not self._job.state.terminal:
             job = self._job
             self._changed.clear()
-            follower = None
+            reading = None
             if job.attempt:
                 node = self._node_of(job)
-                follows = AttemptFollower(self._nodes, node, job, self._take)
-                follower = _begun(follows.run(), f"follow {node}")
+                stream = AttemptStream(self._tiled, node, job, self._take)
+                reading = _started(stream.run(), f"live attempt {node}")
             try:
                 await self._changed.wait()
             finally:
-                if follower is not None:
-                    await _stopped(follower)
+                if reading is not None:
+                    await _cancelled(reading)
         await self._show_ended(self._job)
 
     def _node_of(self, job: Job) -> str:
@@ -120,45 +118,61 @@ class JobWatch:
             await asyncio.sleep(RETRY_S)
 
     async def _read_ended(self, job: Job, node: str) -> list[Frame]:
-        values = await self._nodes.metadata(node)
+        values = await self._tiled.metadata(node)
         if values is None:
             return []
         metadata = NodeMetadata.read(node, values)
-        shown = shown_of(job, metadata)
+        context = frame_context(job, metadata)
         frames: list[Frame] = []
         progress = ProgressTable()
         path = below(node, LIVE_PROGRESS)
-        stored = await self._nodes.array(path)
+        stored = await self._tiled.array(path)
         if stored is not None:
-            progress.fields_are(ArrayMetadata.read(path, stored.metadata).fields)
-            progress.add(stored.values)
-            frames.append(loss_frame(shown, progress.curve()))
+            progress.load(path, stored)
+            frames.append(loss_frame(context, progress.curve()))
+        pictures = await self._last_pictures(node, context, progress)
+        if pictures is None:
+            pictures = await self._final_pictures(node, context, metadata, progress)
+        return frames + pictures
+
+    async def _last_pictures(
+        self, node: str, context: FrameContext, progress: ProgressTable
+    ) -> list[Frame] | None:
+        """The last live pictures; None where there are none."""
         version = progress.newest_version
         epoch = progress.epoch_of(version)
-        live = await self._nodes.array(below(node, LIVE_OBJECT))
-        probe = await self._nodes.array(below(node, LIVE_PROBE))
-        if live is not None and probe is not None:
-            what = (live.values, ArrayMetadata.read(node, live.metadata), epoch, version)
-            frames += await asyncio.to_thread(object_frames, shown, *what)
-            what = (probe.values, ArrayMetadata.read(node, probe.metadata), epoch, version)
-            frames += await asyncio.to_thread(probe_frames, shown, *what)
-            return frames
-        final = await self._nodes.array(below(node, OBJECT))
-        probe = await self._nodes.array(below(node, PROBE))
-        if final is not None and probe is not None:
-            arrays = (final.values, probe.values)
-            last = progress.last_epoch
-            frames += await asyncio.to_thread(final_frames, shown, *arrays, metadata, last)
+        frames: list[Frame] = []
+        for name, render in RENDERERS.items():
+            path = below(node, name)
+            stored = await self._tiled.array(path)
+            if stored is None:
+                return None
+            metadata = ArrayMetadata.read(path, stored.metadata)
+            frames += await asyncio.to_thread(
+                render, context, stored.values, metadata, epoch, version
+            )
         return frames
 
+    async def _final_pictures(
+        self, node: str, context: FrameContext, metadata: NodeMetadata, progress: ProgressTable
+    ) -> list[Frame]:
+        """The final arrays as pictures, of a job that left no live ones."""
+        final = await self._tiled.array(below(node, OBJECT))
+        probe = await self._tiled.array(below(node, PROBE))
+        if final is None or probe is None:
+            return []
+        return await asyncio.to_thread(
+            final_frames, context, final.values, probe.values, metadata, progress.last_epoch
+        )
 
-def _begun(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+
+def _started(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     task = asyncio.create_task(coroutine, name=name)
     task.add_done_callback(_log_failure)
     return task
 
 
-async def _stopped(task: asyncio.Task[None]) -> None:
+async def _cancelled(task: asyncio.Task[None]) -> None:
     """Cancel a task and wait for its end."""
     task.cancel()
     await asyncio.wait([task])

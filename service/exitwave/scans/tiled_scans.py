@@ -8,10 +8,10 @@ from exitwave.schema.data import DataOptions, GeometryOverrides
 from exitwave.schema.errors import DataError, InvalidInput, ScanNotFinished, ScanNotFound
 from exitwave.schema.job import ScanRef
 from exitwave.settings.service import TiledSettings
+from exitwave.tiled_http import Json, TiledReader, begins_with, equals
 
 from .profile import Profile
 from .run import TiledScan
-from .server import Json, TiledServer
 
 _UID = re.compile(r"[0-9A-Za-z-]+")
 _SHORTEST_PREFIX = 4
@@ -36,7 +36,7 @@ class TiledScans:
     """
 
     def __init__(self, settings: TiledSettings, profile: Profile) -> None:
-        self._server = TiledServer(settings)
+        self._tiled = TiledReader(settings)
         self._profile = profile
         self._raw = settings.raw.strip("/")
 
@@ -55,9 +55,7 @@ class TiledScans:
         """
         word = str(scan).strip()
         if word.isdecimal() and int(word) < _LARGEST_SCAN_ID:
-            newest = self._server.search(
-                self._raw, "eq", {"key": "start.scan_id", "value": int(word)}, limit=1
-            )
+            newest = self._tiled.newest(self._raw, equals("start.scan_id", int(word)), limit=1)
             if newest:
                 return self._ref(*next(iter(newest.items())))
             if isinstance(scan, int):
@@ -87,7 +85,7 @@ class TiledScans:
             raise ScanNotFinished(
                 f"scan {uid}: found no stop document; expected a run that has ended"
             )
-        return TiledScan(self._server, self._profile, ref, documents)
+        return TiledScan(self._tiled, self._profile, ref, documents)
 
     def check(self, uid: str, data: DataOptions, geometry: GeometryOverrides) -> ScanRef:
         """What can be known of a scan without reading its frames.
@@ -121,9 +119,7 @@ class TiledScans:
     def _by_uid(self, word: str) -> ScanRef:
         if len(word) == _FULL_UID:
             return self._ref(word, {"metadata": self._documents(word)})
-        found = self._server.search(
-            self._raw, "like", {"key": "start.uid", "pattern": f"{word}%"}, limit=3
-        )
+        found = self._tiled.newest(self._raw, begins_with("start.uid", word), limit=3)
         if not found:
             raise ScanNotFound(f"scan: no run whose uid begins with {word!r} in {self._raw}")
         if len(found) > 1:
@@ -133,7 +129,7 @@ class TiledScans:
         return self._ref(*next(iter(found.items())))
 
     def _documents(self, uid: str) -> Json:
-        node = self._server.node(f"{self._raw}/{uid}") if _UID.fullmatch(uid) else None
+        node = self._tiled.node(f"{self._raw}/{uid}") if _UID.fullmatch(uid) else None
         if node is None or "start" not in node["metadata"]:
             raise ScanNotFound(f"scan: no run {uid!r} in {self._raw}")
         documents: Json = node["metadata"]
