@@ -45,7 +45,7 @@ def coloured(values_YX: Floats, low: float, high: float, name: ColourMap) -> NDA
     """
     codes_YX = quantise(values_YX, low, high)
     visited_YX = codes_YX != NOT_VISITED
-    picture = rgb_palette(name)[(codes_YX - visited_YX) >> 8]
+    picture: NDArray[np.uint8] = rgb_palette(name)[(codes_YX - visited_YX) >> 8]
     picture[~visited_YX] = UNKNOWN
     return picture
 
