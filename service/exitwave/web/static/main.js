@@ -107,7 +107,7 @@ socket.addEventListener("lost", () => {
   jobs.load().catch((error) => error.status === 401 && askForKey());
 });
 socket.addEventListener("message", (/** @type {any} */ { detail }) => {
-  if (detail.kind === "tick") showNotice(detail.ledger ? "" : "The queue does not answer; what is shown may be old.");
+  if (detail.kind === "tick") showNotice(detail.ledger ? "" : "The queue does not answer; what is shown may be out of date.");
   else if (detail.kind === "problem") showNotice(detail.detail);
   else jobs.take(detail).catch(handleError);
 });
@@ -122,7 +122,7 @@ follow.addEventListener("change", () => {
 byId("cancel").addEventListener("click", () => {
   const job = shownJob === null ? undefined : jobs.get(shownJob);
   if (job === undefined) return;
-  byId("confirm-text").textContent = `${scanName(job)}, job ${job.id}. It stops after the current epoch and gives no final result.`;
+  byId("confirm-text").textContent = `${scanName(job)}, job ${job.id}. It stops after the current epoch and leaves no final result.`;
   confirmation.dataset.job = job.id;
   confirmation.returnValue = "keep";
   confirmation.showModal();
