@@ -1,4 +1,7 @@
-/** Colours of codes: one look-up per pixel. */
+/**
+ * Colours of codes: one look-up per pixel. PNG files colour alike (`coloured` in
+ * files/colours.py).
+ */
 
 /**
  * Table from code to a little-endian RGBA word. Code 0 is transparent.
@@ -21,7 +24,7 @@ export function lookupTable(palette) {
  * @param {Uint32Array} table
  * @returns {Uint32Array} RGBA words
  */
-export function paint(codes, table) {
+export function colourCodes(codes, table) {
   const words = new Uint32Array(codes.length);
   for (let i = 0; i < codes.length; i += 1) words[i] = table[codes[i]];
   return words;

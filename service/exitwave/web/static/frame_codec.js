@@ -5,7 +5,7 @@
  * @property {string} job
  * @property {number} attempt
  * @property {number} epoch
- * @property {number} seq       number on this connection; acked once shown
+ * @property {number} seq       number on this connection; acknowledged once shown
  * @property {number} version
  * @property {string} plane
  * @property {number[]} shape

@@ -1,14 +1,14 @@
-/** The one websocket of the page: events as text, pictures as binary, acks back. */
+/** The page's one websocket: events as text, live pictures as binary, acknowledgements back. */
 
-import { decodeFrame } from "./frame.js";
+import { decodeFrame } from "./frame_codec.js";
 
 const SILENCE_MS = 12_000; // the server ticks every 5 s
 const FIRST_RETRY_MS = 400;
 const LONGEST_RETRY_MS = 5_000;
 
 /**
- * Dispatches `open`, `lost`, `message` (detail: parsed text) and `frame`
- * (detail: {header, data}). Reconnects by itself and subscribes again.
+ * Dispatches `open`, `lost` (detail: code of the close), `message` (detail: parsed text) and
+ * `frame` (detail: {header, data}). Reconnects by itself and subscribes again.
  */
 export class LiveSocket extends EventTarget {
   /** @type {?WebSocket} */
@@ -27,13 +27,13 @@ export class LiveSocket extends EventTarget {
     this.#socket = socket;
     socket.addEventListener("open", () => {
       this.#retryMs = FIRST_RETRY_MS;
-      this.#heard();
+      this.#restartWatchdog();
       this.#send({ subscribe: this.#subscription });
-      this.#tell("open");
+      this.#dispatch("open");
     });
     socket.addEventListener("message", ({ data }) => this.#receive(data));
     socket.addEventListener("close", ({ code }) => {
-      if (this.#socket === socket) this.#lost(code);
+      if (this.#socket === socket) this.#handleLoss(code);
     });
   }
 
@@ -55,14 +55,14 @@ export class LiveSocket extends EventTarget {
 
   /** @param {string|ArrayBuffer} data */
   #receive(data) {
-    this.#heard();
+    this.#restartWatchdog();
     if (typeof data === "string") {
-      this.#tell("message", JSON.parse(data));
+      this.#dispatch("message", JSON.parse(data));
       return;
     }
     const frame = decodeFrame(data);
-    // Painted before it is acked: a page that cannot keep up gets fewer pictures.
-    this.#tell("frame", frame);
+    // Drawn before it is acknowledged: a page that cannot keep up gets fewer pictures.
+    this.#dispatch("frame", frame);
     this.#send({ ack: frame.header.seq });
   }
 
@@ -71,26 +71,26 @@ export class LiveSocket extends EventTarget {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  #heard() {
+  #restartWatchdog() {
     clearTimeout(this.#watchdog);
-    // A dead network does not close sockets: silence is a loss too.
-    this.#watchdog = setTimeout(() => this.#lost(0), SILENCE_MS);
+    // A dead network does not close sockets: silence is a loss, too.
+    this.#watchdog = setTimeout(() => this.#handleLoss(0), SILENCE_MS);
   }
 
-  /** @param {number} code of the close; 0: nothing was heard */
-  #lost(code) {
+  /** @param {number} code of the close; 0: no message came */
+  #handleLoss(code) {
     clearTimeout(this.#watchdog);
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
-    this.#tell("lost", { code });
+    this.#dispatch("lost", { code });
     if (this.#closed) return;
     setTimeout(() => this.#closed || this.connect(), this.#retryMs);
     this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
   }
 
   /** @param {string} type @param {unknown} [detail] */
-  #tell(type, detail) {
+  #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
