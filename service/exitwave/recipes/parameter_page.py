@@ -17,10 +17,10 @@ HEAD = """# Recipe parameters
 
 Made by `make parameters` from `service/exitwave/schema/recipe.py`. A recipe in
 `configs/recipes/` names those that differ from the defaults below; a job overrides single ones
-by their dotted names (`--set recipe.prior.ratio=0.3`, `--set recipe.stages.0.epochs=50`).
-Values out of range are refused. The defaults are the recipe `default`, those of `stages` the
-values of a stage that names nothing else. What a job does with its scan, `data.*`, comes last
-and is no part of a recipe.
+by their dotted names (`--set recipe.regularisation.ratio=0.3`,
+`--set recipe.stages.0.epochs=50`). Values out of range are refused. The defaults are the recipe
+`default`, those of `stages` the values of a stage that names nothing else. What a job does with
+its scan, `data.*`, comes last and is no part of a recipe.
 """
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.errors import RecipeError
-from exitwave.schema.recipe import Recipe, StartOptions, recipe_from_mapping, recipe_to_mapping
+from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
+from exitwave.schema.sections import StartOptions
 
 
 def test_a_recipe_survives_the_way_through_plain_values() -> None:
@@ -28,11 +29,11 @@ def test_a_word_for_the_start_is_its_kind() -> None:
         ({"probe_states": True}, "recipe.probe_states", "whole number"),
         ({"stages": []}, "recipe.stages", "at least one"),
         ({"stages": [{"epochs": 0}]}, "recipe.stages[0].epochs", "from 1"),
-        ({"stages": [{"loss": "l2"}]}, "recipe.stages[0].loss", "'amplitude', 'poisson'"),
+        ({"stages": [{"loss": "l2"}]}, "recipe.stages[0].loss", "'amplitude', 'anscombe'"),
         ({"stages": [{"batches": [0.1, float("nan")]}]}, "recipe.stages[0].batches[1]", "from"),
         ({"gauge": {"recentre": 1}}, "recipe.gauge.recentre", "true or false"),
         ({"start": "disk"}, "recipe.start.kind", "'auto', 'autocorrelation', 'pupil'"),
-        ({"prior": 3}, "recipe.prior", "a mapping"),
+        ({"regularisation": 3}, "recipe.regularisation", "a mapping"),
     ],
 )
 def test_a_wrong_parameter_is_named(values: dict, key: str, expected: str) -> None:

@@ -78,7 +78,7 @@ def test_the_example_file_lists_every_setting_with_its_default(
     defaults = load_settings()
     example = configs_dir() / "service.yaml"
     assert yaml.safe_load(example.read_text()).keys() == type(defaults).model_fields.keys()
-    for section in ("ledger", "tiled", "api", "worker"):
+    for section in ("ledger", "tiled", "api", "worker", "trigger"):
         listed = yaml.safe_load(example.read_text())[section].keys()
         assert listed == type(getattr(defaults, section)).model_fields.keys()
     monkeypatch.setenv("EXITWAVE_CONFIG", str(example))

@@ -1,4 +1,4 @@
-"""JSON schemas of what people write: ``python -m exitwave.api.documentation.schema_files FOLDER``.
+"""Write JSON schemas of what people write: ``python -m … FOLDER`` (``make schemas``).
 
 Editors that know JSON schemas complete and check the YAML files with them.
 """

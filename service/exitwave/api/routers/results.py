@@ -21,8 +21,8 @@ from exitwave.api.jobs.result_files import (
     read_result,
     write_result,
 )
-from exitwave.api.live.nodes import ResultNodes
 from exitwave.schema.result import Plane
+from exitwave.tiled_http import AsyncTiledReader
 
 CHUNK_BYTES = 1 << 18
 
@@ -30,19 +30,19 @@ CHUNK_BYTES = 1 << 18
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep the connections to Tiled for as long as the application runs."""
-    app.state.results = ResultNodes(app.state.settings.tiled)
+    app.state.tiled = AsyncTiledReader(app.state.settings.tiled)
     try:
         yield
     finally:
-        await app.state.results.close()
+        await app.state.tiled.close()
 
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["results"], lifespan=lifespan)
 
 
-def _nodes(connection: HTTPConnection) -> ResultNodes:
-    nodes: ResultNodes = connection.app.state.results
-    return nodes
+def _tiled(connection: HTTPConnection) -> AsyncTiledReader:
+    tiled: AsyncTiledReader = connection.app.state.tiled
+    return tiled
 
 
 @router.get(
@@ -63,7 +63,7 @@ async def result(
     job_id: str,
     caller: ReadJobs,
     ledger: LedgerDep,
-    nodes: Annotated[ResultNodes, Depends(_nodes)],
+    tiled: Annotated[AsyncTiledReader, Depends(_tiled)],
     format: Annotated[
         Format,
         Query(
@@ -75,7 +75,7 @@ async def result(
 ) -> StreamingResponse:
     """The final object and probe as a file. 409 until the job has ended."""
     job = require_visible(await ledger.get(job_id), caller)
-    found = await read_result(nodes, job)
+    found = await read_result(tiled, job)
     made = await asyncio.to_thread(write_result, found, job, format, plane)
     return StreamingResponse(
         _chunks(made),
