@@ -32,10 +32,10 @@ from exitwave.commands.truth import compare_with_truth
 from exitwave.engine import EpochState, reconstruct
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.prepare import Prepared, build_dataset
+from exitwave.recipes.loading import resolve_recipe
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError
-from exitwave.settings.logs import configure_logging
-from exitwave.settings.recipes import resolve_recipe
 from exitwave.worker.assess import assess
 
 PART = "v"

@@ -28,12 +28,12 @@ from exitwave.engine import EpochState, InitialGuess, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
 from exitwave.prepare import build_dataset
+from exitwave.recipes.loading import load_recipe
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Job, JobSpec, ScanRef, StartRef
 from exitwave.schema.recipe import recipe_from_mapping
-from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings
 
 WATCHED = {"stages": [{"epochs": 60, "batches": [0.02]}, {"epochs": 40, "batches": [0.1]}]}

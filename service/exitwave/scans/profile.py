@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from exitwave.schema.errors import DataError, InvalidInput
-from exitwave.settings.recipes import configs_dir, read_mapping
+from exitwave.settings.yaml_files import configs_dir, read_mapping
 
 
 class _Part(BaseModel):

@@ -14,7 +14,7 @@ from PIL import Image
 from tests.unit.api.made import after, made_job
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
-from exitwave.api.results import Format, read_result, write_result
+from exitwave.api.jobs.result_files import Format, read_result, write_result
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.schema.errors import LayoutError
 from exitwave.schema.job import JobState, Result, ScanRef

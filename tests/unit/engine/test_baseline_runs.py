@@ -224,7 +224,7 @@ def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: AlgorithmN
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_divergence_names_knobs_of_the_algorithm(algorithm: AlgorithmName) -> None:
+def test_divergence_names_parameters_of_the_algorithm(algorithm: AlgorithmName) -> None:
     start = InitialGuess(probe_NHW=np.full((12, 10), 1e30, np.complex64))
     with pytest.raises(Diverged, match=rf"epoch 1: .* {algorithm}\."):
         next(reconstruct(small_dataset(), recipe_of(algorithm, 1), start, device="cpu"))

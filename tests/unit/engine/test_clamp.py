@@ -12,7 +12,8 @@ from exitwave.beamline.simulate import simulate
 from exitwave.engine import EpochState, reconstruct
 from exitwave.engine.optimise.clamp import clamp
 from exitwave.engine.optimise.parameters import Parameters
-from exitwave.schema.recipe import AdamOptions, ClampOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import AdamOptions, ClampOptions
 
 BOX = (0, 6, 0, 7)
 

@@ -20,7 +20,7 @@ from exitwave.engine.loss import LOSSES, PixelLoss
 EFFECTS = list(product([True, False], repeat=3))
 
 
-@pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
+@pytest.mark.parametrize("loss", ["amplitude", "anscombe", "poisson", "gaussian"])
 @pytest.mark.parametrize(("object_states", "states"), [(1, 1), (1, 3), (2, 2)])
 @pytest.mark.parametrize("effects", EFFECTS, ids=lambda on: "shift mask scale"[: 6 * sum(on)])
 def test_fused_step_equals_autograd(
@@ -82,7 +82,7 @@ def test_a_new_loss_needs_its_terms_only(monkeypatch: pytest.MonkeyPatch) -> Non
         FusedStep(scene.scan, waves(*variables)).run(batch_of(scene), "fourth root")
 
 
-@pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
+@pytest.mark.parametrize("loss", ["amplitude", "anscombe", "poisson", "gaussian"])
 def test_fused_step_is_precise_enough_in_single_precision(loss: str) -> None:
     scene = make_scene()
     _, (object_gradient, _) = reference(scene, loss)

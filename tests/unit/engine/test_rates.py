@@ -12,7 +12,8 @@ from tests.support.simulated import as_dataset
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import reconstruct
 from exitwave.engine.optimise.rates import Plateau, rate_share
-from exitwave.schema.recipe import GaugeOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import GaugeOptions
 
 STAGE = Stage(patience=2, plateau_factor=0.5, final_rate=0.2)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from exitwave.beamline.play import PlayedScan, play
-from exitwave.settings.logs import configure_logging
+from exitwave.runtime.logs import configure_logging
 from exitwave.settings.service import Settings
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from exitwave.api.answers import answers
-from exitwave.api.auth import Access
+from exitwave.api.access.dependencies import AnyCaller
+from exitwave.api.http.responses import error_responses
+from exitwave.recipes.loading import recipe_names, resolve_recipe
 from exitwave.schema.recipe import recipe_to_mapping
-from exitwave.settings.recipes import recipe_names, resolve_recipe
 
 router = APIRouter(prefix="/api/v1/recipes", tags=["recipes"])
 
@@ -20,7 +20,7 @@ class RecipeInfo(BaseModel):
 
     name: str
     description: str
-    recipe: dict[str, Any] = Field(description="All its knobs, defaults included.")
+    recipe: dict[str, Any] = Field(description="All its parameters, defaults included.")
 
 
 class RecipeList(BaseModel):
@@ -29,8 +29,8 @@ class RecipeList(BaseModel):
     recipes: list[RecipeInfo]
 
 
-@router.get("", responses=answers())
-def list_recipes(access: Access) -> RecipeList:
+@router.get("", responses=error_responses())
+def list_recipes(caller: AnyCaller) -> RecipeList:
     """Recipes by name."""
     return RecipeList(recipes=[_info(name) for name in recipe_names()])
 
