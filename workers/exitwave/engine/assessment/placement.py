@@ -152,14 +152,12 @@ def gather_placement(scan: Scan, named: Named, fitted: NDArray[np.intp]) -> Plac
     ]
     table = torch.cat(rows, dim=1).double().cpu().numpy()
     slope_y, slope_x, yy, yx, xx, spread_n = table
-    places = scan.corners_n2.double()
-    places = places if scan.shifts_n2 is None else places + scan.shifts_n2
     return Placement(
         counted=scan.counted,
         slope_n2=np.stack([slope_y, slope_x], axis=1),
         information_n22=np.stack([yy, yx, yx, xx], axis=1).reshape(-1, 2, 2),
         spread_n=spread_n,
-        places_n2=places.cpu().numpy()[fitted],
+        places_n2=scan.positions_px()[fitted],
     )
 
 

@@ -8,7 +8,6 @@ every wave towards the measurement, the algorithm's own step.
 from __future__ import annotations
 
 import math
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -21,12 +20,12 @@ from exitwave.schema.errors import OutOfMemory
 from exitwave.schema.recipe import Recipe
 
 from ..algorithm import LossTerms
-from ..data.memory import GIGABYTE
+from ..data.memory import GIGABYTE, host_memory_bytes
 from ..data.scan import Scan
 from ..forward import waves
 from ..forward.propagate import propagate
 from ..loss import pattern_losses
-from ..optimise.gauge import pin, scanned_box
+from ..optimise.gauge import pin, scanned_box_of
 from ..schedule import Epoch
 from .modulus import power, without_pedestal
 from .overlap_projection import OverlapProjection, ViewSelection
@@ -89,9 +88,7 @@ class ProjectionAlgorithm(ABC):
             scan, self._variables.object_MYX, probe_NHW, deterministic=recipe.deterministic
         )
         self._seen_V = torch.zeros(len(scan), dtype=torch.bool)
-        self._box = scanned_box(
-            scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
-        )
+        self._box = scanned_box_of(scan)
 
     @abstractmethod
     def measure(
@@ -198,7 +195,7 @@ def _check_host_memory(
     if device.type != "cpu":
         return
     needed = 8 * waves_kept * math.prod(shape_VNHW)
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    there = host_memory_bytes()
     if needed > there:
         raise OutOfMemory(
             f"{algorithm}: waves of {shape_VNHW[0]} views need {needed / GIGABYTE:.3g} "

@@ -23,15 +23,6 @@ AROUND = 9
 """Of them together tell how much there is to see at a place."""
 
 
-def positions_of(scan: Scan) -> NDArray[np.float64]:
-    """Where the views lie, (n, 2), in pixels."""
-    positions_n2 = scan.corners_n2.double()
-    if scan.shifts_n2 is not None:
-        positions_n2 = positions_n2 + scan.shifts_n2
-    positions_px: NDArray[np.float64] = positions_n2.cpu().numpy()
-    return positions_px
-
-
 def placed(scan: Scan, positions_px: NDArray[np.float64]) -> Scan:
     """The same patterns at other positions (n, 2), wherever their origin is."""
     moved_px = positions_px - positions_px.min(axis=0)

@@ -24,7 +24,7 @@ from ..data.feed import Batch
 from ..data.memory import view_work_bytes
 from ..data.scan import Scan
 from ..forward import Named
-from ..forward.illuminate import shift_ramps
+from ..forward.illuminate import view_ramps
 from ..forward.propagate import propagate, propagate_back
 from ..loss import LOSSES, Slope
 from .patches import IndexPatches, make_patches
@@ -33,8 +33,6 @@ CHUNK_CPU = 2**18
 """Complex numbers that a thread works on at a time: a few MB, so that chunks stay near the
 cache. Threads share a chunk, and each pass over it costs them a wake-up."""
 CHUNK_GPU = 2**25
-RAMP_SLAB = 1024
-"""Views whose ramps are in double precision at a time."""
 
 
 KNOWN = frozenset({"object", "probe", "intensity", "background"})
@@ -86,7 +84,7 @@ class FusedStep:
         )
         self._ramps: tuple[Tensor, Tensor] | None = None
         if scan.shifts_n2 is not None:
-            self._ramps = _ramps(scan.shifts_n2, scan.window_HW, probe_NHW.dtype)
+            self._ramps = view_ramps(scan.shifts_n2, scan.window_HW, probe_NHW.dtype)
         self._root_scale_n = None if scan.scale_n is None else scan.scale_n.sqrt()
         real = probe_NHW.real
         self._mask_HW = None if scan.mask_HW is None else scan.mask_HW.to(real.dtype)
@@ -284,20 +282,3 @@ class _Part:
 
     def counts(self) -> Tensor:
         return self.batch.counts(self.begin, self.end)
-
-
-def _ramps(
-    shifts_n2: Tensor, window_HW: tuple[int, int], dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Fourier ramps (n, H) and (n, W) of all views, rounded from double precision."""
-    count = len(shifts_n2)
-    ramps = tuple(
-        torch.empty((count, size), dtype=dtype, device=shifts_n2.device) for size in window_HW
-    )
-    for begin in range(0, count, RAMP_SLAB):
-        here = slice(begin, begin + RAMP_SLAB)
-        for ramp_nS, slab_BS in zip(
-            ramps, shift_ramps(shifts_n2[here].double(), window_HW), strict=True
-        ):
-            ramp_nS[here] = slab_BS
-    return ramps[0], ramps[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ ILLUMINATED_SHARE = 0.05
 """Of the greatest illumination: below it a pixel of the object counts as unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the illumination is computed once
 class EpochState:
     """One epoch's outcome. It keeps its own copy on the device: right for ever.
 
@@ -97,6 +98,10 @@ class EpochState:
 
     def illumination_YX(self) -> NDArray[np.float32]:
         """Photons per pixel that all views brought to the object, (Y, X) float32."""
+        return self._illumination_YX.copy()
+
+    @cached_property
+    def _illumination_YX(self) -> NDArray[np.float32]:
         corners_n2 = np.rint(self.positions_px).astype(np.int64)
         rows, columns = self.on_device["object"].shape[1:]
         power_HW = probe_power(self.on_device["probe"].to(torch.complex64))
@@ -104,7 +109,7 @@ class EpochState:
 
     def illuminated_YX(self) -> NDArray[np.bool_]:
         """Where the object is known: at least 5 % of the greatest illumination, (Y, X)."""
-        light_YX = self.illumination_YX()
+        light_YX = self._illumination_YX
         known_YX: NDArray[np.bool_] = light_YX >= ILLUMINATED_SHARE * light_YX.max()
         return known_YX
 
