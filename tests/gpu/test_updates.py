@@ -13,7 +13,6 @@ from tests.support.gradients import assert_equals_reference
 from tests.support.simulated import as_dataset
 from tests.unit.engine.scene import Scene, make_scene
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct
 from exitwave.engine.feed import Batch, Resident
 from exitwave.engine.forward import waves
@@ -27,6 +26,7 @@ from exitwave.engine.triton_prior import write_direction
 from exitwave.engine.triton_step import TritonStep
 from exitwave.engine.update import Update
 from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions, Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 DEVICE = torch.device("cuda")
 LOSSES: list[Loss] = ["amplitude", "poisson", "gaussian"]

@@ -9,12 +9,12 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.engine.evaluate import modelled_patterns
 from exitwave.engine.forward import Views, model_counts
 from exitwave.engine.loss import pattern_losses
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 FIND = Stage(epochs=1, batches=(4.0,))
 COUNT = Stage(epochs=2, batches=(16.0,), loss="poisson", background=0.1, whole_counts=True)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
 from exitwave.engine.evidence import misfit
 from exitwave.engine.forward import waves
 from exitwave.engine.scan import load
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 FIRST = Stage(epochs=30, batches=(4.0,))
 LAST = Stage(

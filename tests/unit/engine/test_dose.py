@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.prior import for_dose
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 PRIOR = PriorOptions(ratio=0.4, low_dose=10.0)
 STAGE = Stage(epochs=1, batches=(4.0,), probe_rate=0.0)

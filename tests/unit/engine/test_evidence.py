@@ -9,13 +9,13 @@ import pytest
 import torch
 
 import exitwave.engine.session as session
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
 from exitwave.engine.evidence import gather_evidence, held_out_pixels, without_pixels
 from exitwave.engine.forward import waves
 from exitwave.engine.noise import PoissonNoise, half_deviance
 from exitwave.engine.scan import Scan, load
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 CPU = torch.device("cpu")
 SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, StartingPoint, reconstruct
 from exitwave.schema.errors import CheckpointError, DataError, EngineError, RecipeError
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 SCAN = simulate(0.5, 1e5, 0, grid=6)
 COUNTS = np.fft.ifftshift(SCAN.patterns_nHW, axes=(1, 2))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
+from exitwave.simulated_beamline.simulate import simulate
 
 README = Path(__file__).parents[3] / "README.md"
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset, similarity
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
 from exitwave.schema.errors import Diverged
 from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 SHORT = Recipe(
     stages=(

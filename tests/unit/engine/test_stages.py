@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Dataset, EpochState, StartingPoint, reconstruct
 from exitwave.schema.recipe import GaugeOptions, PriorOptions, Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 ALL = Stage(epochs=2, batches=(16.0,))
 """One update an epoch: object and probe are moved by gradients of the same state."""

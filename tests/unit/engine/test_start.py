@@ -9,13 +9,13 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import StartingPoint
 from exitwave.engine.forward import Views, model_counts, waves
 from exitwave.engine.scan import Scan, load
 from exitwave.engine.start import begin
 from exitwave.schema.errors import DataError
 from exitwave.schema.recipe import Recipe, StartOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 SIMULATED = simulate(0.5, 1e5, 0, grid=4)
 QUIET = StartOptions(object_noise=0.0, probe_noise=0.0)

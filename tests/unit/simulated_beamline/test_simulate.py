@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import make_probe, simulate
 from exitwave.schema.errors import InvalidInput
+from exitwave.simulated_beamline.simulate import make_probe, simulate
 
 
 @pytest.mark.parametrize(("overlap", "step"), [(0.5, 18), (0.4, 22), (0.3, 25), (0.25, 27)])

@@ -22,7 +22,7 @@ from tiled.structures.core import Spec
 from exitwave.schema.errors import InvalidInput, TiledUnavailable, UsageError
 from exitwave.settings.service import Settings
 
-from .devices import Constant, Detector, Flight, PositionRecorder
+from .devices import Detector, FlyScan, PositionRecorder, StaticReading
 from .plan import fly2dpd, start_metadata
 from .recorded import DEMO_SCAN, RecordedScan
 
@@ -63,7 +63,7 @@ class PlayedScan:
     duration_s: float
 
 
-class _Diary:
+class _RunRecorder:
     """Notes what the RunEngine said, before Tiled hears of it."""
 
     def __init__(self, n_frames: int, on_progress: Progress | None) -> None:
@@ -132,40 +132,42 @@ def play(
             "setting data_dir: found nothing; expected the folder where scans are stored "
             "(is `exitwave up` running on this machine?)"
         )
-    with RecordedScan(scan_file or DEMO_SCAN) as world:
-        rate_hz = rate_hz if rate_hz is not None else world.n_frames / duration_s
+    with RecordedScan(scan_file or DEMO_SCAN) as recorded:
+        rate_hz = rate_hz if rate_hz is not None else recorded.n_frames / duration_s
         if not 0 < rate_hz < math.inf:
             raise InvalidInput("rate", rate_hz, "frames per second, more than 0")
         catalog = open_raw(settings)
         engine = RunEngine({}, context_managers=[])
         next_id = scan_id if scan_id is not None else _next_scan_id(catalog)
         engine.scan_id_source = lambda _: next_id
-        diary = _Diary(world.n_frames, on_progress)
-        engine.subscribe(diary)  # type: ignore[no-untyped-call]  # bluesky's
+        recorder = _RunRecorder(recorded.n_frames, on_progress)
+        engine.subscribe(recorder)  # type: ignore[no-untyped-call]  # bluesky's
         engine.subscribe(TiledWriter(catalog, batch_size=1))  # type: ignore[no-untyped-call]  # bluesky's
         interrupted = threading.Event()
         last = math.inf if abort_after_frames is None else abort_after_frames
-        detector, panda = Detector(world), PositionRecorder(world)
+        detector, panda = Detector(recorded), PositionRecorder(recorded)
         plan = fly2dpd(
-            Flight([detector, panda], world.n_frames, rate_hz),
+            FlyScan([detector, panda], recorded.n_frames, rate_hz),
             detector,
             panda,
             [
-                Constant("dcm_th", _bragg_angle_deg(world.energy_eV), "deg"),
-                Constant("zpsth", 0.0, "deg"),
+                StaticReading("dcm_th", _bragg_angle_deg(recorded.energy_eV), "deg"),
+                StaticReading("zpsth", 0.0, "deg"),
             ],
             settings.data_dir / "scans",
-            start_metadata(world, panda, rate_hz, world.sample if sample is None else sample),
+            start_metadata(
+                recorded, panda, rate_hz, recorded.sample if sample is None else sample
+            ),
             lambda frames: interrupted.is_set() or frames >= last,
         )
         _run(engine, plan, interrupted)
     return PlayedScan(
-        uid=diary.start["uid"],
-        scan_id=diary.start["scan_id"],
-        n_frames=diary.n_frames,
-        exit_status=diary.stop["exit_status"],
-        stop_written_at=diary.stop_at,
-        duration_s=diary.stop["time"] - diary.start["time"],
+        uid=recorder.start["uid"],
+        scan_id=recorder.start["scan_id"],
+        n_frames=recorder.n_frames,
+        exit_status=recorder.stop["exit_status"],
+        stop_written_at=recorder.stop_at,
+        duration_s=recorder.stop["time"] - recorder.start["time"],
     )
 
 

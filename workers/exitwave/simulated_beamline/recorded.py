@@ -1,4 +1,4 @@
-"""A recorded scan (a CXI file) as the instrument's world: what there is to be measured."""
+"""A recorded scan (a CXI file): what the simulated instrument measures."""
 
 from __future__ import annotations
 

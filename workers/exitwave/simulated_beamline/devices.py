@@ -1,8 +1,8 @@
 """The instrument: devices that a RunEngine drives through the bluesky protocols.
 
 `Detector` and `PositionRecorder` write files and announce what is there
-(`WritesStreamAssets`); `Flight` is the fly scan that makes both write, at the pace of the
-exposures (`Flyable`); `Constant` is a reading of the baseline (`Readable`).
+(`WritesStreamAssets`); `FlyScan` is the fly scan that makes both write, at the pace of the
+exposures (`Flyable`); `StaticReading` is a reading of the baseline (`Readable`).
 
 The constants of the encoders belong to this instrument. They are *not* shared with the
 reader of the scans, so that a wrong calibration there shows.
@@ -60,7 +60,7 @@ class Done:
         return self._future.done() and self._future.exception() is None
 
 
-class Constant:
+class StaticReading:
     """A device with one reading that does not change during a scan."""
 
     parent = None
@@ -93,17 +93,17 @@ class Detector(Hdf5Writer):
     name = "eiger2"
     pixel_m = 75e-6
 
-    def __init__(self, world: RecordedScan) -> None:
+    def __init__(self, recorded: RecordedScan) -> None:
         super().__init__()
-        self._world = world
-        shape = (1, *world.frame_shape)
+        self._recorded = recorded
+        shape = (1, *recorded.frame_shape)
         self.columns = {
-            "eiger2_image": ("entry/instrument/detector/data", shape, world.dtype),
+            "eiger2_image": ("entry/instrument/detector/data", shape, recorded.dtype),
         }
 
     def measure(self, key: str, start: int, stop: int) -> NDArray[Any]:
         """The recorded patterns."""
-        return self._world.frames(start, stop)
+        return self._recorded.frames(start, stop)
 
 
 class PositionRecorder(Hdf5Writer):
@@ -115,9 +115,9 @@ class PositionRecorder(Hdf5Writer):
 
     name = "panda1"
 
-    def __init__(self, world: RecordedScan) -> None:
+    def __init__(self, recorded: RecordedScan) -> None:
         super().__init__()
-        beam_um = world.beam_m * 1e6
+        beam_um = recorded.beam_m * 1e6
         self.zpssx_um = -beam_um[:, 1]
         self.zpssy_um = beam_um[:, 0]
         samples = (SAMPLES_PER_FRAME,)
@@ -139,10 +139,10 @@ class PositionRecorder(Hdf5Writer):
         return np.rint(counts).astype(np.int32).ravel()
 
 
-class Flight:
+class FlyScan:
     """The fly scan itself: exposures at an even pace, written in steps by all writers."""
 
-    name = "flight"
+    name = "fly_scan"
     parent = None
 
     def __init__(self, writers: list[Hdf5Writer], n_frames: int, rate_hz: float) -> None:
@@ -150,7 +150,7 @@ class Flight:
         self._n_frames = n_frames
         self._rate_hz = rate_hz
         self._halted = threading.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="flight")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fly_scan")
 
     def arm(self, folder: Path) -> None:
         """Open one file per writer in `folder`."""
@@ -160,12 +160,12 @@ class Flight:
     def kickoff(self) -> Done:
         """Start the exposures."""
         started: Future[None] = Future()
-        self._flying = self._thread.submit(self._fly, started)
+        self._exposures = self._thread.submit(self._fly, started)
         return Done(started)
 
     def complete(self) -> Done:
         """Done once every frame is on disk."""
-        return Done(self._flying)
+        return Done(self._exposures)
 
     def halt(self) -> None:
         """End now, whatever has been written; close the files."""

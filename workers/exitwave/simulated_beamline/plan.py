@@ -10,7 +10,7 @@ from bluesky import plan_stubs as bps
 from bluesky.preprocessors import contingency_wrapper
 from bluesky.utils import Msg, RequestAbort, RunEngineControlException
 
-from .devices import Constant, Detector, Flight, PositionRecorder
+from .devices import Detector, FlyScan, PositionRecorder, StaticReading
 from .recorded import RecordedScan
 
 COLLECT_S = 0.5
@@ -20,10 +20,10 @@ Plan = Generator[Msg, Any, Any]
 
 
 def fly2dpd(
-    flight: Flight,
+    fly_scan: FlyScan,
     detector: Detector,
     panda: PositionRecorder,
-    baseline: Sequence[Constant],
+    baseline: Sequence[StaticReading],
     folder: Path,
     metadata: dict[str, Any],
     give_up: Callable[[int], bool],
@@ -37,19 +37,21 @@ def fly2dpd(
 
     def measure() -> Plan:
         try:
-            flight.arm(folder / uid)
+            fly_scan.arm(folder / uid)
             yield from _baseline(baseline)
             yield from bps.declare_stream(detector, panda, name="primary", collect=True)
-            yield from bps.kickoff(flight, wait=True)
-            yield from bps.complete(flight, group="flight", wait=False)
+            yield from bps.kickoff(fly_scan, wait=True)
+            yield from bps.complete(fly_scan, group="fly_scan", wait=False)
             done = False
             while not done:
-                done = yield from bps.wait("flight", timeout=COLLECT_S, error_on_timeout=False)
+                done = yield from bps.wait(
+                    "fly_scan", timeout=COLLECT_S, error_on_timeout=False
+                )
                 yield from bps.collect(detector, panda, name="primary")
                 if give_up(detector.announced):
                     raise RequestAbort("aborted on request")
         finally:
-            flight.halt()  # the files are whole before the stop document says so
+            fly_scan.halt()  # the files are whole before the stop document says so
 
     def failed(error: Exception) -> Plan:
         status = "abort" if isinstance(error, RunEngineControlException) else "fail"
@@ -62,7 +64,7 @@ def fly2dpd(
     )
 
 
-def _baseline(devices: Sequence[Constant]) -> Plan:
+def _baseline(devices: Sequence[StaticReading]) -> Plan:
     yield from bps.create(name="baseline")
     for device in devices:
         yield from bps.read(device)
@@ -70,11 +72,11 @@ def _baseline(devices: Sequence[Constant]) -> Plan:
 
 
 def start_metadata(
-    world: RecordedScan, panda: PositionRecorder, rate_hz: float, sample: str
+    recorded: RecordedScan, panda: PositionRecorder, rate_hz: float, sample: str
 ) -> dict[str, Any]:
     """The start document of an HXN fly scan: see its fields in HXN's own profile."""
-    fast = world.fast_points()
-    shape = [fast, world.n_frames // fast]
+    fast = recorded.fast_points()
+    shape = [fast, recorded.n_frames // fast]
     x_um, y_um = panda.zpssx_um, panda.zpssy_um
     scan_input = [
         *(float(x_um.min()), float(x_um.max()), shape[0]),
@@ -90,14 +92,16 @@ def start_metadata(
         "fly_type": "grid",
         "sample": sample,
         "simulated": True,
-        **({"geometry_note": world.note} if world.note else {}),
+        **({"geometry_note": recorded.note} if recorded.note else {}),
         "scan": {
             "type": "2D_FLY_PANDA",
             "scan_input": scan_input,
             "sample_name": sample,
             "detectors": [Detector.name, PositionRecorder.name],
             # Where this detector's pixels see the angles that the recorded ones saw.
-            "detector_distance": world.distance_m * Detector.pixel_m / world.detector_pixel_m,
+            "detector_distance": recorded.distance_m
+            * Detector.pixel_m
+            / recorded.detector_pixel_m,
             "dwell": 1 / rate_hz,
             "fast_axis": {"motor_name": "zpssx", "units": "um"},
             "slow_axis": {"motor_name": "zpssy", "units": "um"},
