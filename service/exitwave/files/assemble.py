@@ -12,6 +12,7 @@ from exitwave.schema.verdict import Note
 
 from .far_field import check_far_field, metres, nearest_step, refuse_near_field
 from .frame_masks import FrameMasks
+from .frame_orientation import FrameOrientation
 from .frames import choose_frames
 from .hdf5 import native
 from .masks import CXI_BITS, NEXUS_BITS, MaskFound, read_mask, read_plain_mask
@@ -22,7 +23,6 @@ from .reconstruction import Truth
 from .sources import check_sources
 from .stored import StoredCounts, StoredMeasurement
 from .tree import ArrayLeaf, Hdf5Tree, Tree, described, key
-from .turn import Turn
 
 FRAME_MASKS = "/exitwave/frame_masks"
 TRUTH = "/truth"
@@ -46,7 +46,7 @@ def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasuremen
     window = (stored_shape[-2], stored_shape[-1])
     refuse_near_field(reading)
     detector = read_detector(reading, window)
-    counts_nHW = _counts(tree, frames.name, detector.turn)
+    counts_nHW = _counts(tree, frames.name, detector.orientation)
     side_px = min(counts_nHW.shape[1:])
     reading.origin("frames", _frames_text(frames.leaf, counts_nHW), frames.name)
     if not any(origin.name == "orientation" for origin in reading.origins):
@@ -56,7 +56,7 @@ def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasuremen
     reading.notes.extend(check_far_field(geometry, side_px, nearest_step(positions_m)))
     pixel = metres(geometry.pixel_size_m(side_px))
     reading.origin("object pixel", pixel, "wavelength x distance / (pixels x detector pixel)")
-    mask_HW, frame_masks = _masks(reading, stored_shape, detector.turn, frames.pixels_HW)
+    mask_HW, frame_masks = _masks(reading, stored_shape, detector.orientation, frames.pixels_HW)
     monitor_n = _monitor(reading, len(counts_nHW))
     if layout.position_unit is None:
         places = [origin for origin in reading.origins if origin.place.startswith("/")]
@@ -76,12 +76,14 @@ def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasuremen
     )
 
 
-def _counts(tree: Tree, name: str, turn: Turn) -> StoredCounts | NDArray[Any]:
+def _counts(
+    tree: Tree, name: str, orientation: FrameOrientation
+) -> StoredCounts | NDArray[Any]:
     if isinstance(tree, Hdf5Tree):
-        return StoredCounts(tree.path, name, turn)
+        return StoredCounts(tree.path, name, orientation)
     leaf = tree.leaf(name)
     values = leaf.values if isinstance(leaf, ArrayLeaf) else tree.whole(name)
-    return native(turn.apply(values.reshape(-1, *values.shape[-2:])))
+    return native(orientation.apply(values.reshape(-1, *values.shape[-2:])))
 
 
 def _frames_text(leaf: Any, counts_nHW: StoredCounts | NDArray[Any]) -> str:
@@ -94,7 +96,7 @@ def _frames_text(leaf: Any, counts_nHW: StoredCounts | NDArray[Any]) -> str:
 def _masks(
     reading: Reading,
     stored_shape: tuple[int, ...],
-    turn: Turn,
+    orientation: FrameOrientation,
     pixels_HW: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.bool_] | None, FrameMasks | None]:
     """All masks of the file together."""
@@ -105,19 +107,21 @@ def _masks(
             leaf = reading.tree.leaf(name)
             if isinstance(reading.tree, Hdf5Tree):
                 check_sources(leaf)
-            mask = read_mask(leaf, key(reading.tree, name), stored_shape, bits, turn)
+            mask = read_mask(leaf, key(reading.tree, name), stored_shape, bits, orientation)
             found.append(mask)
             reading.origin("mask", mask.text, name)
     for name in _different(reading.tree, places.plain_masks):
         window = (stored_shape[-2], stored_shape[-1])
-        mask = read_plain_mask(reading.tree.leaf(name), key(reading.tree, name), window, turn)
+        mask = read_plain_mask(
+            reading.tree.leaf(name), key(reading.tree, name), window, orientation
+        )
         found.append(mask)
         reading.origin("mask", mask.text, name)
     for mask in found:
         reading.notes.extend(mask.notes)
     valid = [mask.valid_HW for mask in found]
     if pixels_HW is not None:
-        valid.append(turn.apply(pixels_HW))
+        valid.append(orientation.apply(pixels_HW))
     per_frame = [mask.frame_masks for mask in found if mask.frame_masks is not None]
     if (own := _own_frame_masks(reading.tree)) is not None:
         per_frame.append(own)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import PLANCK_TIMES_C_EV_M, Geometry, is_photon_energy
 
-from .orientation import beam_centre_px, turn_of
+from .detector_vectors import beam_centre_px, orientation_of
+from .frame_orientation import AS_STORED, FrameOrientation
 from .places import Reading, looked_at
 from .tree import Tree, key, number, text, unit
-from .turn import Turn
 from .units import ENERGY, JOULES_PER_EV, LENGTH, Dimension
 
 AGREE = 1e-2
@@ -51,7 +51,7 @@ class Value:
 class Detector:
     """What a file says of its detector."""
 
-    turn: Turn
+    orientation: FrameOrientation
     pixel: Value | None
     distance: Value | None
 
@@ -67,13 +67,13 @@ def read_detector(reading: Reading, shape_HW: tuple[int, int]) -> Detector:
     tree, places, given = reading.tree, reading.places, reading.given
     pixel = _pixel(reading) if not given.geometry.detector_pixel_m else None
     distance = _length(tree, places.distance) if not given.geometry.distance_m else None
-    turn = Turn()
+    orientation = AS_STORED
     basis_name, basis = _vectors(reading, places.basis_vectors, 6)
     corner_name, corner = _vectors(reading, places.corner, 3)
     if basis is not None:
         basis = basis.reshape(2, 3)
-        turn, side_m = turn_of(basis, key(tree, basis_name))
-        reading.origin("orientation", str(turn), basis_name)
+        orientation, side_m = orientation_of(basis, key(tree, basis_name))
+        reading.origin("orientation", str(orientation), basis_name)
         if pixel is None:
             pixel = Value(side_m, basis_name)
         elif not math.isclose(side_m, pixel.number, rel_tol=AGREE):
@@ -82,11 +82,11 @@ def read_detector(reading: Reading, shape_HW: tuple[int, int]) -> Detector:
                 f"pixels of {side_m:g} m; {pixel.place} has {pixel.number:g} m",
                 "one pixel size",
             )
-        if turn:
+        if orientation:
             reading.note(
                 "orientation",
-                f"The frames are {turn} for the picture, as {basis_name} asks for: in the "
-                "house's orientation rows run down and columns right, seen along the beam.",
+                f"The frames are {orientation}, as {basis_name} asks for: rows then run down "
+                "and columns right, seen along the beam.",
             )
     if corner is not None:
         if distance is None and corner[2] != 0:
@@ -99,7 +99,7 @@ def read_detector(reading: Reading, shape_HW: tuple[int, int]) -> Detector:
             )
         if basis is not None:
             _tell_centre(reading, beam_centre_px(corner, basis), shape_HW, corner_name)
-    return Detector(turn, pixel, distance)
+    return Detector(orientation, pixel, distance)
 
 
 def read_geometry(reading: Reading, detector: Detector) -> Geometry:

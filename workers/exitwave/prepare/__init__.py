@@ -2,7 +2,6 @@
 
 from .belonging import Resolved, build_oriented, resolve_orientation
 from .dataset import Prepared, build_dataset
-from .mask_file import mask_within
 from .orient import ORIENTATIONS, inverse_of, oriented
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "build_dataset",
     "build_oriented",
     "inverse_of",
-    "mask_within",
     "oriented",
     "resolve_orientation",
 ]

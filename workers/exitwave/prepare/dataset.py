@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exitwave.engine import ArrayFrames, Dataset
 from exitwave.engine.survey import saturated_pixels
+from exitwave.files.mask_file import read_mask_file
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import DataError, GeometryError
@@ -26,7 +27,6 @@ from .faults import Faults
 from .flux import relative_flux
 from .frames import Framing
 from .marks import OFTEN_SHARE, Marks, find_marks, sample_of
-from .mask_file import read_mask
 from .reading import ReadProgress, read_frames, slabs_of
 from .screen import Screened, screen
 from .screen.neighbours import BESIDE, highest
@@ -184,7 +184,7 @@ def _leave_masked(scan: Scan, data: DataOptions, framing: Framing, faults: Fault
     if stored_HW is not None:
         faults.leave_pixels("marked", ~framing.apply(stored_HW[None])[0])
     if data.mask:
-        given_HW = read_mask(data.mask, scan.shape_HW)
+        given_HW = read_mask_file(data.mask, scan.shape_HW)
         faults.leave_pixels("masked", ~framing.apply(given_HW[None])[0])
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from exitwave.schema.errors import DataError
 
-from .turn import Turn
+from .frame_orientation import FrameOrientation
 
 TILT = 0.02
 """Share of a vector that may lie across its axis: about a degree."""
@@ -24,7 +24,7 @@ SQUARE = 1e-2
 """Relative difference of the two pixel sides that is still a square."""
 
 
-def turn_of(basis: NDArray[Any], key: str) -> tuple[Turn, float]:
+def orientation_of(basis: NDArray[Any], key: str) -> tuple[FrameOrientation, float]:
     """How frames must be turned, and their pixel size in the vectors' unit.
 
     Parameters
@@ -60,8 +60,10 @@ def turn_of(basis: NDArray[Any], key: str) -> tuple[Turn, float]:
         )
     transpose = along[0] == 0
     down, right = (unit[1, 1], unit[0, 0]) if transpose else (unit[0, 1], unit[1, 0])
-    turn = Turn(transpose=bool(transpose), flip_y=bool(down > 0), flip_x=bool(right > 0))
-    return turn, float(lengths.mean())
+    orientation = FrameOrientation(
+        transpose=bool(transpose), flip_y=bool(down > 0), flip_x=bool(right > 0)
+    )
+    return orientation, float(lengths.mean())
 
 
 def beam_centre_px(corner: NDArray[Any], basis: NDArray[Any]) -> tuple[float, float]:
@@ -72,7 +74,7 @@ def beam_centre_px(corner: NDArray[Any], basis: NDArray[Any]) -> tuple[float, fl
     corner : array (3,)
         Outer corner of the first pixel, from where the beam hits the detector's plane.
     basis : array (2, 3)
-        As for `turn_of`, which has found them to lie along the axes.
+        As for `orientation_of`, which has found them to lie along the axes.
     """
     solved = np.linalg.solve(np.asarray(basis[:, :2], np.float64).T, -corner[:2])
     return float(solved[0]) - 0.5, float(solved[1]) - 0.5

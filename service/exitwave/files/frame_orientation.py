@@ -1,27 +1,25 @@
-"""What brings stored frames into the house's orientation: rows run down, columns right."""
+"""What turns stored frames into frames as seen along the beam: rows run down, columns right."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class FrameOrientation(BaseModel):
     """What is done to every stored frame, in this order.
 
-    Attributes
-    ----------
-    transpose, flip_y, flip_x : bool
-        Mirrors are about the centre pixel n // 2, where DC is and stays.
+    Mirrors are about the centre pixel n // 2, where the zero frequency is and stays.
     """
 
-    transpose: bool = False
-    flip_y: bool = False
-    flip_x: bool = False
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    transpose: bool = Field(False, description="Rows become columns.")
+    flip_y: bool = Field(False, description="The last row comes first.")
+    flip_x: bool = Field(False, description="The last column comes first.")
 
     def __bool__(self) -> bool:
         return self.transpose or self.flip_y or self.flip_x
@@ -39,11 +37,17 @@ class Turn:
         return " and ".join(done) or "as stored"
 
     def shape(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of a turned frame."""
+        """Height and width of a frame in this orientation."""
         return (width, height) if self.transpose else (height, width)
 
     def apply(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Turned images (…, H, W)."""
+        """Images (…, H, W) in this orientation.
+
+        Examples
+        --------
+        >>> FrameOrientation(flip_x=True).apply(np.array([[1, 2, 3]])).tolist()
+        [[3, 2, 1]]
+        """
         if self.transpose:
             images = images.swapaxes(-1, -2)
         if self.flip_y:
@@ -51,6 +55,10 @@ class Turn:
         if self.flip_x:
             images = _mirrored(images, -1)
         return images
+
+
+AS_STORED = FrameOrientation()
+"""Nothing is done."""
 
 
 def _mirrored(images: NDArray[Any], axis: int) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from exitwave.prepare.mask_file import mask_within, read_mask
+from exitwave.files.mask_file import mask_within, read_mask_file
 from exitwave.schema.errors import DataError
 
 VALID = np.ones((6, 8), np.bool_)
@@ -20,7 +20,7 @@ VALID[2, 3] = VALID[5, 7] = False
 )
 def test_true_or_zero_is_used(tmp_path: Path, values: Any) -> None:
     np.save(tmp_path / "m.npy", values)
-    np.testing.assert_array_equal(read_mask(str(tmp_path / "m.npy"), (6, 8)), VALID)
+    np.testing.assert_array_equal(read_mask_file(str(tmp_path / "m.npy"), (6, 8)), VALID)
 
 
 def test_tiff_and_hdf5_are_read(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_tiff_and_hdf5_are_read(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["entry/mask"] = (~VALID).astype(np.uint32)[None]
     for name in ("m.tif", "m.h5:/entry/mask"):
-        np.testing.assert_array_equal(read_mask(f"{tmp_path}/{name}", (6, 8)), VALID)
+        np.testing.assert_array_equal(read_mask_file(f"{tmp_path}/{name}", (6, 8)), VALID)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_is_no_mask_is_named(tmp_path: Path, name: str, says: str) -> None:
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["entry/mask"] = VALID
     with pytest.raises(DataError, match=says):
-        read_mask(f"{tmp_path}/{name}", (6, 8))
+        read_mask_file(f"{tmp_path}/{name}", (6, 8))
 
 
 @pytest.mark.parametrize("values", [~VALID, VALID.astype(np.uint8)])
@@ -60,7 +60,7 @@ def test_an_inverted_mask_is_refused_with_both_readings(tmp_path: Path, values: 
     np.save(tmp_path / "m.npy", values)
     says = r"leaves 4\.2 % of the pixels; .*numbers: 0 is used.* would leave 95\.8 %"
     with pytest.raises(DataError, match=says):
-        read_mask(str(tmp_path / "m.npy"), (6, 8))
+        read_mask_file(str(tmp_path / "m.npy"), (6, 8))
 
 
 def test_jobs_reach_masks_in_one_folder_only(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from tests.unit.files.made import (
 
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.formats import open_measurement, read_measurement
+from exitwave.files.frame_orientation import FrameOrientation
 from exitwave.files.reconstruction import Reconstruction
-from exitwave.files.turn import Turn
 from exitwave.schema.errors import DataError
 
 VECTORS = f"{DETECTOR}/basis_vectors"
@@ -83,9 +83,9 @@ def test_a_result_holds_the_frames_as_they_were_turned(tmp_path: Path) -> None:
 
 def test_frames_that_are_no_squares_are_turned() -> None:
     wide = np.arange(2 * 4 * 6).reshape(2, 4, 6)
-    turn = Turn(transpose=True, flip_y=True)
-    turned = turn.apply(wide)
-    assert turned.shape[1:] == turn.shape(4, 6) == (6, 4)
+    orientation = FrameOrientation(transpose=True, flip_y=True)
+    turned = orientation.apply(wide)
+    assert turned.shape[1:] == orientation.shape(4, 6) == (6, 4)
     assert turned[0, 3, 2] == wide[0, 2, 3], "the zero frequency stays in the middle"
     assert turned[0, 4, 1] == wide[0, 1, 2]
 

@@ -1,4 +1,4 @@
-"""The detector mask that `data.mask` names."""
+"""A file of the detector pixels to use, as `data.mask` or a beamline profile names it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ LEAST_VALID = 0.5
 HDF5 = (".h5", ".hdf5", ".hdf", ".cxi", ".nxs")
 TIFF = (".tif", ".tiff")
 
-READINGS = "true/false: true is used; numbers: 0 is used"
+CONVENTION = "true/false: true is used; numbers: 0 is used"
 
 
-def read_mask(name: str, shape_HW: tuple[int, int]) -> NDArray[np.bool_]:
+def read_mask_file(
+    name: str, shape_HW: tuple[int, int], key: str = "data.mask"
+) -> NDArray[np.bool_]:
     """Pixels (H, W) that can be used, as the frames are stored.
 
     Parameters
@@ -32,29 +34,29 @@ def read_mask(name: str, shape_HW: tuple[int, int]) -> NDArray[np.bool_]:
         Of true and false, true is used; of numbers, 0 is used.
     shape_HW : (int, int)
         Of a stored frame.
+    key : str
+        How messages name the mask.
 
     Raises
     ------
     DataError
         There is no such mask, it has another shape, or it leaves less than half of the
-        pixels: then both readings are named.
+        pixels: then both conventions are named.
     """
-    values = _values(name)
+    values = _values(name, key)
     if values.ndim == 3 and values.shape[0] == 1:
         values = values[0]
     if values.shape != shape_HW:
-        raise DataError(
-            "data.mask", f"{name} of shape {values.shape}", f"the frames' shape {shape_HW}"
-        )
+        raise DataError(key, f"{name} of shape {values.shape}", f"the frames' shape {shape_HW}")
     if values.dtype.kind not in "biuf":
-        raise DataError("data.mask", f"{name} of type {values.dtype}", READINGS)
+        raise DataError(key, f"{name} of type {values.dtype}", CONVENTION)
     valid_HW: NDArray[np.bool_] = values if values.dtype == np.bool_ else values == 0
     share = float(valid_HW.mean())
     if share < LEAST_VALID:
         raise DataError(
-            "data.mask",
+            key,
             f"a mask that leaves {100 * share:.1f} % of the pixels",
-            f"at least {100 * LEAST_VALID:.0f} % ({READINGS}); read the other way round it "
+            f"at least {100 * LEAST_VALID:.0f} % ({CONVENTION}); read the other way round it "
             f"would leave {100 * (1 - share):.1f} %: invert it if it is meant like that",
         )
     return valid_HW
@@ -91,32 +93,30 @@ def mask_within(folder: Path | None, name: str) -> str:
     return f"{path}:{dataset}" if dataset else str(path)
 
 
-def _values(name: str) -> NDArray[Any]:
+def _values(name: str, key: str) -> NDArray[Any]:
     file, dataset = _split(name)
     path = Path(file)
     kind = path.suffix.lower()
     if not path.is_file():
-        raise DataError("data.mask", f"{file}, which is no file", "a file with a mask")
+        raise DataError(key, f"{file}, which is no file", "a file with a mask")
     try:
         if kind == ".npy":
             return np.asarray(np.load(path, allow_pickle=False))
         if kind in TIFF:
             return np.asarray(tifffile.imread(path))
         if kind in HDF5:
-            return _of_hdf5(path, dataset)
+            return _of_hdf5(path, dataset, key)
     except (OSError, ValueError, tifffile.TiffFileError) as error:
-        raise DataError("data.mask", f"{file} that cannot be read: {error}", "a mask") from None
-    raise DataError(
-        "data.mask", file, "a file .npy, .tif or .tiff, or mask.h5:/path/of/the/dataset"
-    )
+        raise DataError(key, f"{file} that cannot be read: {error}", "a mask") from None
+    raise DataError(key, file, "a file .npy, .tif or .tiff, or mask.h5:/path/of/the/dataset")
 
 
-def _of_hdf5(path: Path, dataset: str) -> NDArray[Any]:
+def _of_hdf5(path: Path, dataset: str, key: str) -> NDArray[Any]:
     with h5py.File(path, "r", locking=False) as file:
         found = file.get(dataset) if dataset else None
         if not isinstance(found, h5py.Dataset):
             raise DataError(
-                "data.mask",
+                key,
                 f"{path}:{dataset}" if dataset else f"{path} without a dataset",
                 "file.h5:/path/of/the/dataset",
             )
