@@ -26,8 +26,8 @@ from tests.bench import beam_sets, case_files
 from tests.bench.mixed import SHAPES, Kind, simulate_mixed
 
 from exitwave.files.cxi import write_measurement
-from exitwave.files.formats import read_measurement
 from exitwave.files.reconstruction import Measurement, Truth
+from exitwave.files.scan_formats import read_measurement
 from exitwave.schema.geometry import Geometry
 from exitwave.simulated_beamline.simulate import (
     DETECTOR_PIXEL_M,

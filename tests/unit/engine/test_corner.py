@@ -13,7 +13,7 @@ import exitwave.simulated_beamline
 from exitwave.engine import ArrayFrames, Dataset
 from exitwave.engine.corner import zero_is_in_the_middle
 from exitwave.engine.survey import look_over
-from exitwave.files.formats import read_measurement
+from exitwave.files.scan_formats import read_measurement
 from exitwave.schema.errors import DataError
 from exitwave.simulated_beamline.beams import Pupil, defocused_beam
 

@@ -20,9 +20,9 @@ from tests.unit.files.made import (
 )
 
 from exitwave.files.cxi import write_reconstruction
-from exitwave.files.formats import open_measurement, read_measurement
 from exitwave.files.frame_orientation import FrameOrientation
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.scan_formats import open_measurement, read_measurement
 from exitwave.schema.errors import DataError
 
 VECTORS = f"{DETECTOR}/basis_vectors"

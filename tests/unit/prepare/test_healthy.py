@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exitwave.files.formats import open_measurement
+from exitwave.files.scan_formats import open_measurement
 
 from .made import MadeScan, left_out, made_scan, notes, photons_of, prepared
 

@@ -15,8 +15,10 @@ from exitwave.api.answers import answers
 from exitwave.api.auth import ReadJobs, own
 from exitwave.api.deps import LedgerDep
 from exitwave.api.live.nodes import ResultNodes
-from exitwave.api.results import MEDIA_TYPES, Format, ResultFile, read_result, write_result
+from exitwave.api.results import ResultFile, read_result, write_result
+from exitwave.files.result_formats import RESULT_WRITERS
 from exitwave.schema.result import Plane
+from exitwave.schema.result_formats import RESULT_FORMATS_HELP, ResultFormat
 
 CHUNK_BYTES = 1 << 18
 
@@ -48,7 +50,7 @@ def _nodes(connection: HTTPConnection) -> ResultNodes:
             "description": "The file.",
             "content": {
                 media_type: {"schema": {"type": "string", "format": "binary"}}
-                for media_type in MEDIA_TYPES.values()
+                for media_type in (each.media_type for each in RESULT_WRITERS.values())
             },
         },
     },
@@ -59,11 +61,8 @@ async def result(
     ledger: LedgerDep,
     nodes: Annotated[ResultNodes, Depends(_nodes)],
     format: Annotated[
-        Format,
-        Query(
-            description="cxi (HDF5), npy (zip of ptycho_gui's tree), npz (named arrays, as "
-            "numpy.load reads them), png (with scale bar), tiff (one plane, float32)."
-        ),
+        ResultFormat,
+        Query(description=RESULT_FORMATS_HELP),
     ] = "cxi",
     plane: Annotated[Plane, Query(description="What a png or tiff shows.")] = "phase",
 ) -> StreamingResponse:

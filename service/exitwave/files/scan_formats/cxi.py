@@ -13,9 +13,10 @@ from typing import Literal
 
 import h5py
 
-from .hdf5 import find
-from .places import Places
-from .tree import Hdf5Tree, Tree
+from ..hdf5 import find
+from ..places import Places
+from ..tree import Hdf5Tree, Tree
+from .hdf5 import hdf5_format
 
 _ENTRY = re.compile(r"entry_\d+")
 
@@ -176,3 +177,6 @@ def _groups(tree: Tree, parent: str, kind: str) -> list[str]:
         if (found := re.fullmatch(rf"{kind}_(\d+)", str(name)))
     ]
     return [f"{parent}/{kind}_{number}" for number in sorted(numbers)]
+
+
+CXI = hdf5_format(CxiLayout(), is_cxi)

@@ -1,4 +1,4 @@
-"""Files of no format: named arrays, of which is guessed what can be, and said."""
+"""Files of no known layout: parts are guessed from the names and shapes of arrays, and said."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from exitwave.schema.errors import DataError
 
-from .frames import why_no_frames
-from .places import Places, axis_of
-from .tree import Tree, described
+from ..frames import why_no_frames
+from ..places import Places, axis_of
+from ..tree import Tree, described
 
 _LIKELY = re.compile(
     r"data|patterns?|frames?|intensit(y|ies)|diffraction(_patterns?)?|dps?|counts"
@@ -36,12 +36,20 @@ _PIXEL = re.compile(
 )
 
 
-class PlainLayout:
-    """What the names and shapes of arrays say."""
+class NamedArrays:
+    """What the names and shapes of arrays say.
 
-    name = "named arrays"
+    Parameters
+    ----------
+    name : str
+        Of the kind of file.
+    """
+
     columns: Literal["xy", "yx"] = "yx"
     position_unit: str | None = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def frames(self, tree: Tree) -> Sequence[str]:
         """The one array that can be patterns, by its name where several can.

@@ -19,8 +19,9 @@ import numpy as np
 
 from exitwave.schema.result import NPZ_ARRAYS
 
-from .reconstruction import Reconstruction
-from .verdict_text import verdict_json
+from ..reconstruction import Reconstruction
+from ..verdict_text import verdict_json
+from .protocol import ExportOptions, ResultWriter
 
 
 def write_npz(path: Path, result: Reconstruction) -> None:
@@ -35,3 +36,10 @@ def write_npz(path: Path, result: Reconstruction) -> None:
             },
             **{name: np.array(text) for name, text in verdict_json(result).items()},
         )
+
+
+def _write(path: Path, result: Reconstruction, _: ExportOptions) -> None:
+    write_npz(path, result)
+
+
+NPZ = ResultWriter(name="npz", suffix=".npz", media_type="application/zip", write=_write)

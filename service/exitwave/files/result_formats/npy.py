@@ -16,14 +16,17 @@ readers turn them back with ``numpy.rot90`` before they show them.
 from __future__ import annotations
 
 import json
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .reconstruction import Reconstruction
-from .verdict_text import verdict_json
+from ..reconstruction import Reconstruction
+from ..verdict_text import verdict_json
+from .protocol import ExportOptions, ResultWriter
 
 
 def write_npy_tree(folder: Path, result: Reconstruction, *, scan_id: int, sign: str) -> Path:
@@ -60,3 +63,18 @@ def write_npy_tree(folder: Path, result: Reconstruction, *, scan_id: int, sign: 
 def _x_first(state: NDArray[Any]) -> NDArray[np.complex64]:
     turned = np.rot90(np.nan_to_num(state, nan=0.0), -1)
     return np.ascontiguousarray(turned, dtype=np.complex64)
+
+
+def _write(path: Path, result: Reconstruction, options: ExportOptions) -> None:
+    """The tree in a zip archive, stored, not deflated: complex pictures do not shrink."""
+    with tempfile.TemporaryDirectory(prefix="exitwave-") as name:
+        folder = Path(name)
+        write_npy_tree(folder, result, scan_id=options.scan_id, sign=options.sign)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+                archive.write(file, file.relative_to(folder))
+
+
+NPY = ResultWriter(
+    name="npy", suffix="-recon_result.zip", media_type="application/zip", write=_write
+)

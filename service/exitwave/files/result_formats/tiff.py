@@ -14,8 +14,10 @@ from exitwave.schema.errors import InvalidInput
 from exitwave.schema.result import PLANES, Plane
 from exitwave.schema.verdict import Verdict
 
-from .phase import Box, ComplexArray, remove_ramp
-from .verdict_text import one_line, plain_ascii, rule_texts
+from ..phase import Box, ComplexArray, remove_ramp
+from ..reconstruction import Reconstruction
+from ..verdict_text import one_line, plain_ascii, rule_texts
+from .protocol import ExportOptions, ResultWriter
 
 UM_M = 1e-6
 
@@ -85,3 +87,20 @@ def _texts(verdict: Verdict | None, about: Mapping[str, str]) -> dict[str, str]:
         for name, text in texts.items()
     }
     return {**lines, "Info": info}
+
+
+def _write(path: Path, result: Reconstruction, options: ExportOptions) -> None:
+    write_tiff(
+        path,
+        result.visible_object_YX(),
+        result.illuminated_box,
+        result.pixel_size_m,
+        options.plane,
+        verdict=result.verdict,
+        about=options.about,
+    )
+
+
+TIFF = ResultWriter(
+    name="tiff", suffix=".tiff", media_type="image/tiff", write=_write, shows_plane=True
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,9 +18,11 @@ from exitwave.schema.required import verdict_line
 from exitwave.schema.result import PLANES, Plane
 from exitwave.schema.verdict import Judgement, Verdict
 
-from .colours import colour_bar, colour_map, painted
-from .phase import Box, ComplexArray, remove_ramp
-from .verdict_text import plain_ascii, rule_texts
+from ..colours import colour_bar, colour_map, painted
+from ..phase import Box, ComplexArray, remove_ramp
+from ..reconstruction import Reconstruction
+from ..verdict_text import plain_ascii, rule_texts
+from .protocol import ExportOptions, ResultWriter
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -183,3 +186,21 @@ def _scale_bar(
     length_px = round(length_m / pixel_m)
     draw.rectangle((14, top, 14 + length_px, top + 5), fill="black")
     draw.text((14, top + 10), text + remark, fill="black", font=font)
+
+
+def _write(path: Path, result: Reconstruction, options: ExportOptions) -> None:
+    picture = object_png(
+        result.visible_object_YX(),
+        result.illuminated_box,
+        result.pixel_size_m,
+        options.plane,
+        nominal=result.geometry is not None and result.geometry.nominal,
+        verdict=result.verdict,
+        about=options.about,
+    )
+    path.write_bytes(picture)
+
+
+PNG = ResultWriter(
+    name="png", suffix=".png", media_type="image/png", write=_write, shows_plane=True
+)

@@ -14,9 +14,10 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 
-from .hdf5 import find
-from .places import Places, axis_of
-from .tree import Hdf5Tree, Tree
+from ..hdf5 import find
+from ..places import Places, axis_of
+from ..tree import Hdf5Tree, Tree
+from .hdf5 import hdf5_format
 
 DEEPEST = 4
 """Levels below an entry in which groups are looked for."""
@@ -222,3 +223,6 @@ def _word(value: Any) -> str:
 def _words(value: Any) -> list[str]:
     parts = [_word(part) for part in np.atleast_1d(np.asarray(value, dtype=object)).reshape(-1)]
     return [word for part in parts for word in re.split(r"[:,\[\]]", part)]
+
+
+NEXUS = hdf5_format(NexusLayout(), is_nexus)
