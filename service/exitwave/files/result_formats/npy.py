@@ -55,8 +55,8 @@ def write_npy_tree(folder: Path, result: Reconstruction, *, scan_id: int, sign: 
                 np.save(data / f"{stem}_mode_orth_ave_rp_mode_{k}.npy", _x_first(state))
     texts = {name: text for name, text in verdict_json(result).items() if text != "null"}
     if texts:
-        told = {name: json.loads(text) for name, text in texts.items()}
-        (data / "verdict.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+        judged = {name: json.loads(text) for name, text in texts.items()}
+        (data / "verdict.json").write_text(json.dumps(judged, indent=2) + "\n", "utf-8")
     return data
 
 

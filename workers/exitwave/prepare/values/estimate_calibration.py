@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .calibration import RESOLVED, DetectorCalibration
 from .comb import exact_photon_value, noisy_photon_value
 from .levels import LEAST_PIXELS, Level, dark_level, is_pedestal, without_constant
-from .unit import RESOLVED, Unit
 
 Floats = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ POISSON_SHARE = 0.6
 """Variance over mean, in units of the gain, that light must have at least."""
 
 
-def read_unit(values_nP: Floats) -> Unit:
+def estimate_calibration(values_nP: Floats) -> DetectorCalibration:
     """What the values of a sample (frames, pixels) mean.
 
     Parameters
@@ -29,11 +29,11 @@ def read_unit(values_nP: Floats) -> Unit:
 
     Returns
     -------
-    Unit
+    DetectorCalibration
         The plain one where values are photons, or nothing is certain.
     """
     whole = bool((values_nP == np.rint(values_nP)).all())
-    plain = Unit() if whole else Unit(gain=None, photons=False)
+    plain = DetectorCalibration() if whole else DetectorCalibration(gain=None, photons=False)
     if values_nP.shape[0] < LEAST_FRAMES or values_nP.shape[1] < LEAST_PIXELS:
         return plain
     values_nP = without_constant(values_nP)
@@ -46,14 +46,18 @@ def read_unit(values_nP: Floats) -> Unit:
         # Whole numbers may stand on a pedestal; of others the lowest one may be light.
         return replace(plain, pedestal=level.pedestal) if whole else plain
     if gain is None or level.noise > RESOLVED * gain:
-        return Unit(pedestal=level.pedestal, gain=None, noise=level.noise, photons=False)
+        return DetectorCalibration(
+            pedestal=level.pedestal, gain=None, noise=level.noise, photons=False
+        )
     if level.noise == 0:
         exact = whole and abs(gain - round(gain)) < 1e-3
-        return Unit(pedestal=level.pedestal, gain=float(round(gain)) if exact else gain)
+        return DetectorCalibration(
+            pedestal=level.pedestal, gain=float(round(gain)) if exact else gain
+        )
     light_nP = values_nP - level.pedestal
     empty = int((light_nP < 0.5 * gain).sum())
     ones = int((np.abs(light_nP - gain) < 0.5 * gain).sum())
-    return Unit(
+    return DetectorCalibration(
         pedestal=level.pedestal,
         gain=gain,
         noise=level.noise,

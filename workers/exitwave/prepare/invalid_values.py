@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .reading import slabs_of
-from .values import Unit
+from .frame_reader import slabs_of
+from .values import DetectorCalibration
 
 SAMPLED_FRAMES = 64
 SAMPLED_VALUES = 1 << 18
@@ -21,11 +21,11 @@ OFTEN_SHARE = 0.15
 """Of the frames: a pixel that holds no counts more often is left out in all of them."""
 
 FAR_BELOW = 8.0
-"""Standard deviations of noise below the dark level: a mark."""
+"""Standard deviations of noise below the dark level: an invalid value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marks:
+class InvalidValues:
     """What is no count.
 
     Attributes
@@ -47,12 +47,12 @@ class Marks:
     pixels: NDArray[np.intp]
 
 
-def sample_of(counts_nHW: NDArray[Any], valid_HW: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Values (frames, pixels) of some frames, without pixels and frames with marks."""
+def sample_values(counts_nHW: NDArray[Any], valid_HW: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Values (frames, pixels) of some frames, without those with invalid values."""
     count = len(counts_nHW)
     chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED_FRAMES)).astype(np.intp))
     frames = counts_nHW[chosen]
-    marked_nHW = surely_no_counts(frames)
+    marked_nHW = surely_invalid(frames)
     lost_n = np.array([_mostly_one_negative(frame) for frame in frames])
     lost_n |= marked_nHW.mean(axis=(1, 2)) > LOST_SHARE
     usable_HW = valid_HW & ~marked_nHW[~lost_n].any(axis=0)
@@ -64,15 +64,17 @@ def sample_of(counts_nHW: NDArray[Any], valid_HW: NDArray[np.bool_]) -> NDArray[
     return values
 
 
-def find_marks(counts_nHW: NDArray[Any], unit: Unit) -> Marks:
-    """Look for marks in all frames (n, H, W), as stored."""
+def find_invalid_values(
+    counts_nHW: NDArray[Any], calibration: DetectorCalibration
+) -> InvalidValues:
+    """Look for invalid values in all frames (n, H, W), as stored."""
     count, height, width = counts_nHW.shape
     lost_n = np.zeros(count, np.bool_)
     times_HW = np.zeros((height, width), np.intp)
     highest_HW = np.zeros((height, width))
     for part in slabs_of(count):
         slab_nHW = counts_nHW[part]
-        bad_nHW = no_counts(slab_nHW, unit)
+        bad_nHW = is_invalid(slab_nHW, calibration)
         if bad_nHW.any():
             lost_n[part] = bad_nHW.mean(axis=(1, 2)) > LOST_SHARE
             times_HW += bad_nHW[~lost_n[part]].sum(axis=0)
@@ -85,11 +87,11 @@ def find_marks(counts_nHW: NDArray[Any], unit: Unit) -> Marks:
         places = np.flatnonzero(rare_HW)
         flat = counts_nHW.reshape(count, -1)
         for part in slabs_of(count):
-            bad = no_counts(flat[part, places], unit) & ~lost_n[part, None]
+            bad = is_invalid(flat[part, places], calibration) & ~lost_n[part, None]
             which, where = np.nonzero(bad)
             frames.append(which + part.start)
             pixels.append(places[where])
-    return Marks(
+    return InvalidValues(
         lost_n=lost_n,
         often_HW=often_HW,
         highest_HW=highest_HW,
@@ -98,7 +100,7 @@ def find_marks(counts_nHW: NDArray[Any], unit: Unit) -> Marks:
     )
 
 
-def surely_no_counts(values: NDArray[Any]) -> NDArray[np.bool_]:
+def surely_invalid(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Which values are not finite, or the largest of their type."""
     bad: NDArray[np.bool_]
     if values.dtype.kind == "f":
@@ -108,15 +110,15 @@ def surely_no_counts(values: NDArray[Any]) -> NDArray[np.bool_]:
     return bad
 
 
-def no_counts(values: NDArray[Any], unit: Unit) -> NDArray[np.bool_]:
+def is_invalid(values: NDArray[Any], calibration: DetectorCalibration) -> NDArray[np.bool_]:
     """Which values are no counts: also negative ones, unless noise, and parts of photons."""
-    bad = surely_no_counts(values)
+    bad = surely_invalid(values)
     if values.dtype.kind != "u":
         lowest = 0.0
-        if unit.noise > 0:
-            lowest = min(unit.pedestal - FAR_BELOW * unit.noise, 0.0)
+        if calibration.noise > 0:
+            lowest = min(calibration.pedestal - FAR_BELOW * calibration.noise, 0.0)
         bad |= values < lowest
-    return bad | unit.splits(values)
+    return bad | calibration.splits(values)
 
 
 def _mostly_one_negative(frame_HW: NDArray[Any]) -> bool:

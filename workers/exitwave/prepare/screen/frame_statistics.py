@@ -21,7 +21,7 @@ CLOSE = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrameSigns:
+class FrameStatistics:
     """All frames at a glance, without pixels that are bad in all of them.
 
     Attributes
@@ -73,13 +73,13 @@ class FrameSigns:
         return first, self.near_nk[first, which]
 
 
-def signs_of(
+def frame_statistics(
     evidence: Evidence, positions: Floats, bad_HW: Bools, whole_n: Bools, *, photons: bool
-) -> FrameSigns:
+) -> FrameStatistics:
     """Of all frames, taken at positions (n, 2)."""
     near_nk, close_nk = neighbours_of(positions)
     tiles_nTT, rows_n2H, columns_n2W = sums_without(evidence, bad_HW)
-    return FrameSigns(
+    return FrameStatistics(
         evidence=evidence,
         bad_HW=bad_HW,
         tiles_nTT=tiles_nTT,
@@ -135,13 +135,13 @@ class Contrast:
     noise: float
 
 
-def contrast(image_HW: Floats, tile_at: Bools, signs: FrameSigns) -> Contrast:
+def contrast(image_HW: Floats, tile_at: Bools, statistics: FrameStatistics) -> Contrast:
     """Of a frame's tiles; each tile is compared with its own mean."""
-    edges_y, edges_x = signs.evidence.tile_edges()
+    edges_y, edges_x = statistics.evidence.tile_edges()
     variances, sums, squares, pixels = 0.0, 0.0, 0.0, 0
     for row, column in np.argwhere(tile_at):
         window = np.s_[edges_y[row] : edges_y[row + 1], edges_x[column] : edges_x[column + 1]]
-        values = image_HW[window][~signs.bad_HW[window]]
+        values = image_HW[window][~statistics.bad_HW[window]]
         if values.size < 2:
             continue
         variances += values.size * float(values.var(ddof=1))
@@ -150,7 +150,7 @@ def contrast(image_HW: Floats, tile_at: Bools, signs: FrameSigns) -> Contrast:
         pixels += values.size
     if squares <= 0:
         return Contrast(1.0, 1.0, 1.0)
-    if not signs.photons:
+    if not statistics.photons:
         # The noise is not known: structure may only be less.
         return Contrast(variances / squares, 0.0, 1.0)
     error = float(np.sqrt(2 * pixels) * sums / pixels / squares)

@@ -1,4 +1,4 @@
-"""What was left out, in words: nothing is left out without a line that says so."""
+"""What was left out, in words: whatever is left out has a line that says so."""
 
 from __future__ import annotations
 

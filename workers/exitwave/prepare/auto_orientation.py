@@ -16,27 +16,27 @@ from exitwave.schema.geometry import Geometry
 from exitwave.schema.recipe import Recipe
 from exitwave.schema.verdict import Note, OrientationTried
 
-from .choice import choose
 from .dataset import MARGIN_PX, Prepared, build_dataset
-from .orient import ORIENTATIONS
-from .reading import ReadProgress
+from .frame_reader import ReadProgress
+from .orientations import ORIENTATIONS
+from .selection import select_frames
 
 TWIN = (
     "with both axes mirrored besides, the picture turned by half a turn, its phase negated, "
-    "fits just as well: no pattern tells these two apart"
+    "fits just as well: no pattern distinguishes the two"
 )
 
 BY_HAND = "data.orientation sets it by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class ResolvedOrientation:
     """What `auto` came to.
 
     Attributes
     ----------
     orientation : str
-        What is to be done to the positions; "none" where that could not be told, too.
+        What is to be done to the positions; "none" also where that could not be decided.
     tried : list of OrientationTried
         The best one first.
     note : Note
@@ -80,10 +80,10 @@ def build_oriented(
     """
     if data.orientation != "auto":
         return build_dataset(scan, data, geometry, on_progress=on_progress)
-    told = replace(data, orientation="none")
-    prepared = build_dataset(scan, told, geometry, on_progress=on_progress)
+    as_recorded = replace(data, orientation="none")
+    prepared = build_dataset(scan, as_recorded, geometry, on_progress=on_progress)
     resolved = resolve_orientation(prepared, recipe, device, interrupt=interrupt)
-    return _turned(prepared, scan, data, resolved)
+    return _with_orientation(prepared, scan, data, resolved)
 
 
 def resolve_orientation(
@@ -92,7 +92,7 @@ def resolve_orientation(
     device: torch.device,
     *,
     interrupt: Interrupt | None = None,
-) -> Resolved:
+) -> ResolvedOrientation:
     """Which way the axes of the positions lie to those of the patterns.
 
     Parameters
@@ -111,7 +111,7 @@ def resolve_orientation(
     ]
     best = ways.tried[0].name if ways.clear else "none"
     orientation = next(name for name in ORIENTATIONS if name == best)
-    return Resolved(orientation=orientation, tried=tried, note=_note(ways, tried))
+    return ResolvedOrientation(orientation=orientation, tried=tried, note=_note(ways, tried))
 
 
 def _losses(tried: Sequence[OrientationTried]) -> str:
@@ -140,7 +140,9 @@ def _note(ways: Ways, tried: list[OrientationTried]) -> Note:
     return Note(code="orientation undecided", text=text, figures=figures)
 
 
-def _turned(prepared: Prepared, scan: Scan, data: DataOptions, resolved: Resolved) -> Prepared:
+def _with_orientation(
+    prepared: Prepared, scan: Scan, data: DataOptions, resolved: ResolvedOrientation
+) -> Prepared:
     """The same frames with positions in the way that was found."""
     preparation = prepared.preparation.model_copy(
         update={
@@ -153,14 +155,14 @@ def _turned(prepared: Prepared, scan: Scan, data: DataOptions, resolved: Resolve
         return replace(prepared, preparation=preparation)
     pixel_size_m = prepared.pixel_size_m
     side_px = prepared.dataset.frames.shape_HW[0]
-    turned = replace(data, orientation=resolved.orientation)
-    choice = choose(scan, turned, side_px * pixel_size_m)
-    kept = np.searchsorted(choice.frames, prepared.frame_indices)
-    positions_m = choice.positions_m[kept]
-    origin_m = choice.lowest_m - (MARGIN_PX + side_px // 2) * pixel_size_m
+    oriented = replace(data, orientation=resolved.orientation)
+    selection = select_frames(scan, oriented, side_px * pixel_size_m)
+    kept = np.searchsorted(selection.frames, prepared.frame_indices)
+    positions_m = selection.positions_m[kept]
+    origin_m = selection.lowest_m - (MARGIN_PX + side_px // 2) * pixel_size_m
     dataset = replace(
         prepared.dataset,
-        positions_px=(positions_m - choice.lowest_m) / pixel_size_m + MARGIN_PX,
+        positions_px=(positions_m - selection.lowest_m) / pixel_size_m + MARGIN_PX,
     )
     return replace(
         prepared,

@@ -13,8 +13,8 @@ from exitwave.schema.data import DataOptions, frame_ranges
 from exitwave.schema.errors import DataError
 from exitwave.schema.verdict import LeftOut
 
-from .orient import oriented
-from .told import frames_left_out
+from .left_out import frames_left_out
+from .orientations import oriented
 
 FEW_SHARE = 0.05
 FEW = 3
@@ -22,7 +22,7 @@ FEW = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class FrameSelection:
     """Frames to read.
 
     Attributes
@@ -42,7 +42,7 @@ class Choice:
     left_out: list[LeftOut]
 
 
-def choose(scan: Scan, data: DataOptions, window_m: float) -> Choice:
+def select_frames(scan: Scan, data: DataOptions, window_m: float) -> FrameSelection:
     """Frames and positions as `data` asks for them.
 
     Parameters
@@ -83,7 +83,7 @@ def choose(scan: Scan, data: DataOptions, window_m: float) -> Choice:
         raise DataError(
             "data.subset", f"no usable frame of {scan.n_frames} in it", "at least one frame"
         )
-    return Choice(
+    return FrameSelection(
         frames=frames,
         positions_m=positions_m[frames],
         lowest_m=positions_m[usable_n].min(axis=0),

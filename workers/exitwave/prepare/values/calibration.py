@@ -24,7 +24,7 @@ EMPTY_TIMES = (1.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class DetectorCalibration:
     """How stored values are made photons: ``(value - pedestal) / gain``.
 
     Attributes

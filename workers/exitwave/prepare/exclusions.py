@@ -1,4 +1,4 @@
-"""Faults that were found, put together: masks, kept frames and the lines that say so."""
+"""What is left out, put together: masks, kept frames and the lines that say so."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from exitwave.engine import FrameMasks
 from exitwave.schema.verdict import LeftOut
 
-from .told import entries_left_out, frames_left_out, pixels_left_out
+from .left_out import entries_left_out, frames_left_out, pixels_left_out
 
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.intp]
 
 
 @dataclass(slots=True)
-class Faults:
+class Exclusions:
     """What is left of the frames that were read, and why the rest is not.
 
     Parameters
@@ -44,7 +44,7 @@ class Faults:
         self.valid_HW = np.ones(self.stored_HW.shape, np.bool_)
         self.kept_n = np.ones(len(self.numbers), np.bool_)
 
-    def leave_pixels(self, why: str, at_HW: Bools) -> None:
+    def exclude_pixels(self, why: str, at_HW: Bools) -> None:
         """Leave pixels (H, W) out in all frames."""
         at_HW = at_HW & self.valid_HW
         if at_HW.any():
@@ -53,14 +53,14 @@ class Faults:
             self.left_out.append(pixels_left_out(why, places))
             self.valid_HW &= ~at_HW
 
-    def leave_frames(self, why: str, at_n: Bools) -> None:
+    def exclude_frames(self, why: str, at_n: Bools) -> None:
         """Leave frames (n,) out."""
         at_n = at_n & self.kept_n
         if at_n.any():
             self.left_out.append(frames_left_out(why, self.numbers[at_n]))
             self.kept_n &= ~at_n
 
-    def leave_entries(self, why: str, frames: Indices, pixels: Indices) -> None:
+    def exclude_entries(self, why: str, frames: Indices, pixels: Indices) -> None:
         """Leave single pixels of single frames out: flat indices, DC at the corner."""
         used = self.kept_n[frames] & self.valid_HW.ravel()[pixels]
         frames, pixels = frames[used], pixels[used]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from exitwave.prepare.orient import ORIENTATIONS, inverse_of, oriented
+from exitwave.prepare.orientations import ORIENTATIONS, inverse_of, oriented
 from exitwave.schema.errors import InvalidInput
 
 POSITIONS = np.array([[0.0, 0.0], [1.0, 10.0], [3.0, 20.0], [np.nan, 5.0]])
