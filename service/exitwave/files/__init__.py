@@ -14,6 +14,8 @@ engine takes. What belongs here is what a file says and how it is written, each 
 - `pattern_png`: a mean pattern; `phase` takes ramp and piston out of an object
 - `checkpoint`: named arrays in one file that is always whole
 - `reconstruction`: what all files of results hold
+- `display`, `colours`, `codes`: values, units, limits and colours of all pictures, the page's
+  among them
 
 What does not belong here: scans in Tiled (`exitwave.scans`), and what is left out of a fit
 (`exitwave.prepare`).

@@ -17,12 +17,12 @@ from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
 from exitwave.schema.verdict import Note
+from exitwave.tiled_http import Json, TiledReader
 
 from .arrays import RunArray
 from .detectors import BaseDetector, choose_detector
 from .profile import Calibration, Motor, Profile
 from .run_stream import RunReadings, RunStream, Samples
-from .server import Json, TiledServer
 from .sources import SourcedValue
 from .sources.protocol import value_in_start
 
@@ -40,7 +40,7 @@ class TiledScan:
     """
 
     def __init__(
-        self, server: TiledServer, profile: Profile, ref: ScanRef, documents: Json
+        self, server: TiledReader, profile: Profile, ref: ScanRef, documents: Json
     ) -> None:
         self.start: dict[str, Any] = documents["start"]
         self.stop: dict[str, Any] | None = documents.get("stop")

@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.tiled_http import Json, TiledReader
+
 from .arrays import RunArray
-from .server import Json, TiledServer
 
 
 class Samples(Protocol):
@@ -48,13 +49,13 @@ class RunStream:
     ``<run>/streams/<stream>/data``; numbers of single events are columns of tables.
     """
 
-    def __init__(self, server: TiledServer, path: str, nodes: dict[str, Json]) -> None:
+    def __init__(self, server: TiledReader, path: str, nodes: dict[str, Json]) -> None:
         self._server = server
         self._path = path
         self._nodes = nodes
 
     @classmethod
-    def find(cls, server: TiledServer, run: str, name: str) -> RunStream | None:
+    def find(cls, server: TiledReader, run: str, name: str) -> RunStream | None:
         """The stream of that name, None if the run has none."""
         for path in (f"{run}/{name}", f"{run}/streams/{name}"):
             nodes = server.children(path)
@@ -113,7 +114,7 @@ class RunReadings:
 
     Parameters
     ----------
-    server : TiledServer
+    server : TiledReader
     run : str
         Path of the run.
     start : dict
@@ -126,7 +127,7 @@ class RunReadings:
 
     def __init__(
         self,
-        server: TiledServer,
+        server: TiledReader,
         run: str,
         start: dict[str, Any],
         *,

@@ -9,8 +9,8 @@ import torch
 from tests.support.simulated import as_dataset
 
 from exitwave.engine import EpochState, reconstruct
-from exitwave.engine.clamp import clamp
-from exitwave.engine.parameters import Parameters
+from exitwave.engine.optimise.clamp import clamp
+from exitwave.engine.optimise.parameters import Parameters
 from exitwave.schema.recipe import AdamOptions, ClampOptions, Recipe, Stage
 from exitwave.simulated_beamline.simulate import simulate
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.engine.survey import saturated_pixels
+from exitwave.engine.data.validation import saturated_pixels
 from exitwave.files.mask_file import read_mask_file
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions

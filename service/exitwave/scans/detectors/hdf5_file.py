@@ -14,7 +14,9 @@ from .protocol import BaseDetector
 class Hdf5File(BaseDetector):
     """A detector whose data key is a whole HDF5 file, as its own writer made it."""
 
-    kind: Literal["hdf5_file"]
+    kind: Literal["hdf5_file"] = Field(
+        description="The data key is an HDF5 file; frames are in it."
+    )
     dataset: str = Field(min_length=1, description="Path of the frames in the file.")
 
     def find(self, stream: RunStream) -> RunArray | None:

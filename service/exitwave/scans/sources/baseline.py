@@ -15,7 +15,7 @@ from .units import EV, METRES, EnergyUnit, LengthUnit
 class BaselineEnergy(ProfileModel):
     """A baseline reading of the photon energy."""
 
-    kind: Literal["baseline"]
+    kind: Literal["baseline"] = Field(description="A reading of the baseline stream.")
     key: str = Field(description="Data key of the reading in the baseline stream.")
     unit: EnergyUnit = Field("eV", description="Of the reading.")
 
@@ -33,7 +33,7 @@ class BaselineEnergy(ProfileModel):
 class BaselineDistance(ProfileModel):
     """A baseline reading of the distance."""
 
-    kind: Literal["baseline"]
+    kind: Literal["baseline"] = Field(description="A reading of the baseline stream.")
     key: str = Field(description="Data key of the reading in the baseline stream.")
     unit: LengthUnit = Field("m", description="Of the reading.")
 

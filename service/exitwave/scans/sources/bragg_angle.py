@@ -15,7 +15,7 @@ from .protocol import RunRecord, SourcedValue
 class BraggAngle(ProfileModel):
     """The energy that the monochromator passes at its angle: E = hc / (2 d sin(angle))."""
 
-    kind: Literal["bragg_angle"]
+    kind: Literal["bragg_angle"] = Field(description="From a monochromator's angle.")
     key: str = Field(description="Data key of the angle in the baseline stream.")
     unit: Literal["deg", "rad"] = Field(description="Of the angle.")
     spacing_angstrom: float = Field(gt=0, description="Of the crystal's lattice planes, d.")

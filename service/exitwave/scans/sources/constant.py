@@ -13,7 +13,7 @@ from .protocol import RunRecord, SourcedValue
 class ConstantEnergy(ProfileModel):
     """One photon energy for all runs."""
 
-    kind: Literal["constant"]
+    kind: Literal["constant"] = Field(description="The profile gives it.")
     energy_eV: float = Field(gt=0, description="Photon energy.")
 
     def read(self, run: RunRecord) -> SourcedValue:
@@ -24,7 +24,7 @@ class ConstantEnergy(ProfileModel):
 class ConstantDistance(ProfileModel):
     """One distance for all runs."""
 
-    kind: Literal["constant"]
+    kind: Literal["constant"] = Field(description="The profile gives it.")
     distance_m: float = Field(gt=0, description="Sample to detector.")
 
     def read(self, run: RunRecord) -> SourcedValue:

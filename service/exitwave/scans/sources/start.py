@@ -14,7 +14,7 @@ from .units import EV, METRES, EnergyUnit, LengthUnit
 class _StartKey(ProfileModel):
     """A number in the start document."""
 
-    kind: Literal["start"]
+    kind: Literal["start"] = Field(description="A number of the start document.")
     key: str = Field(description="Dotted key of the start document, such as scan.energy.")
     note_key: str | None = Field(
         None, description="Start document's key of a remark on how far to trust the number."
