@@ -22,8 +22,6 @@ from tests.stack import (
     wait_until,
 )
 
-from exitwave.beamline.play import play
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import EpochState, InitialGuess, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
@@ -35,6 +33,8 @@ from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Job, JobSpec, ScanRef, StartRef
 from exitwave.schema.recipe import recipe_from_mapping
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import play
+from exitwave.simulated_beamline.simulate import simulate
 
 WATCHED = {"stages": [{"epochs": 60, "batches": [0.02]}, {"epochs": 40, "batches": [0.1]}]}
 ENDLESS = {"stages": [{"epochs": 100_000}]}

@@ -9,7 +9,6 @@ import pytest
 import torch
 from tests.support.baselines import recipe_of
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import (
     ArrayFrames,
     Checkpoint,
@@ -25,6 +24,7 @@ from exitwave.quality import align
 from exitwave.schema.baselines import EpieOptions
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
 from exitwave.schema.recipe import AlgorithmName
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 ALGORITHMS: tuple[AlgorithmName, ...] = ("epie", "dm", "admm")
 

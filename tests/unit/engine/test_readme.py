@@ -10,10 +10,10 @@ import pytest
 from tests.support.simulated import as_dataset
 
 import exitwave.files
-from exitwave.beamline.simulate import simulate
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
 from exitwave.schema.geometry import Geometry
+from exitwave.simulated_beamline.simulate import simulate
 
 README = Path(__file__).parents[3] / "README.md"
 
