@@ -36,7 +36,13 @@ KEY_PATTERN = re.compile(r"ew_([0-9a-z]{10})_[0-9a-z]{20,}", re.ASCII)
 
 
 def without_keys(text: str) -> str:
-    """The text with the secret part of every key in it left out: for logs and answers."""
+    """The text with the secret part of every key in it left out: for logs and answers.
+
+    Examples
+    --------
+    >>> without_keys("found ew_0123456789_abcdefghijklmnopqrst")
+    'found ew_0123456789_***'
+    """
     return KEY_PATTERN.sub(r"ew_\1_***", text)
 
 

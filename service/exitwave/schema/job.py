@@ -61,6 +61,11 @@ def halves_for(overlap: float | None) -> Halves:
 
     Half of the frames of a sparse scan would hardly overlap: below 60 % overlap, or where it
     is not known, the counts are split.
+
+    Examples
+    --------
+    >>> halves_for(0.7), halves_for(0.4), halves_for(None)
+    ('frames', 'counts', 'counts')
     """
     return "counts" if overlap is None or overlap < FRAMES_FROM_OVERLAP else "frames"
 

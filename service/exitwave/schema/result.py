@@ -109,7 +109,13 @@ def attempt_keys(results: str, scan_uid: str, job_id: str, attempt: int) -> tupl
 
 
 def attempt_node(results: str, scan_uid: str, job_id: str, attempt: int) -> str:
-    """Tiled path of an attempt's node."""
+    """Tiled path of an attempt's node.
+
+    Examples
+    --------
+    >>> below(attempt_node("ptycho", "7f0c3f2e", "01hx", 2), LIVE_OBJECT)
+    'ptycho/7f0c3f2e/01hx/a2/live/object'
+    """
     return "/".join(attempt_keys(results, scan_uid, job_id, attempt))
 
 

@@ -88,7 +88,8 @@ def test_a_lost_frame_is_said_with_its_place() -> None:
     told = scan_at(raster(6, 6, 12, serpentine=True))
     counts = np.delete(told.counts_nHW, 18, axis=0)
     prepared = searched(brought(Told(counts, told.positions_px[:-1])))
-    [found] = told_of(prepared, resolve_recipe("fast", {}))
+    short = {f"stages.{n}.epochs": epochs for n, epochs in ((2, 30), (3, 10))}
+    [found] = told_of(prepared, resolve_recipe("fast", short))
     assert found.rule == "frames_out_of_step"
     assert abs(found.figures["first"] - 18) <= 3
     assert found.figures["by"] == 1

@@ -26,6 +26,12 @@ def oriented(positions_m: NDArray[np.float64], orientation: Orientation) -> NDAr
     ------
     InvalidInput
         `auto`, or no orientation.
+
+    Examples
+    --------
+    >>> oriented(np.array([[0.0, 1.0], [0.0, 3.0]]), "transpose_flip_y")
+    array([[3., 0.],
+           [1., 0.]])
     """
     if orientation not in ORIENTATIONS:
         raise InvalidInput("orientation", orientation, "one of " + ", ".join(ORIENTATIONS))
@@ -40,7 +46,13 @@ def oriented(positions_m: NDArray[np.float64], orientation: Orientation) -> NDAr
 
 
 def inverse_of(orientation: Orientation) -> Orientation:
-    """The one that undoes it."""
+    """The one that undoes it.
+
+    Examples
+    --------
+    >>> inverse_of("transpose_flip_y")
+    'transpose_flip_x'
+    """
     mirrored: dict[Orientation, Orientation] = {
         "transpose_flip_y": "transpose_flip_x",
         "transpose_flip_x": "transpose_flip_y",

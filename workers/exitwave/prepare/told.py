@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from exitwave.schema.verdict import LeftOut
 
+from .screen import FRAME_CHECKS, PIXEL_CHECKS
+
 FIRST = 20
 """So many are named in a record."""
 
@@ -23,11 +25,6 @@ REASONS = {
     "far from all others": "their position is far from that of all other views",
     "not recorded": "most of their pixels are marked as bad",
     "dark": "no count in any valid pixel",
-    "no beam": "no beam in them, only scattered counts",
-    "fog": "an even or smooth background lies over them",
-    "too bright": "brighter than the beam: brighter than all around them",
-    "cut off": "a part of them was not written",
-    "repeated": "the same as the frame before, count by count",
     "unexplained": "no picture that explains the other frames explains them",
     "block": "a part of them holds something else than the pattern",
     # pixels
@@ -35,11 +32,6 @@ REASONS = {
     "masked": "bad in the file that data.mask names",
     "bad": "no counts in them: marked by the detector, negative or no whole photons",
     "saturated": "their counts are cut off at the detector's full scale",
-    "hot": "far brighter than light can be beside its neighbours",
-    "stuck": "the same value in every frame",
-    "gap": "never a count, amid pixels that are lit: gaps, dead pixels or a beamstop",
-    "too quiet": "far less noise than the pixels around",
-    "too noisy": "far more noise than the pixels around",
     "flickering": "far too bright again and again",
     "below dark": "below the level of a pixel without light",
     # pixels of frames
@@ -47,6 +39,8 @@ REASONS = {
     "bad at times": "no counts then: marked by the detector, negative or no whole photons",
     "saturated at times": "cut off at the detector's full scale in these frames",
     "masked at times": "bad in the scan's masks of single frames",
+    **{check.why: check.reason for check in FRAME_CHECKS},
+    **{check.why: check.reason for check in PIXEL_CHECKS},
 }
 """Why something is left out, by the kind of fault."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import block_pixels, suspicious
-from .cut import cut
+from .checks import FRAME_CHECKS, PIXEL_CHECKS
 from .evidence import (
     Bools,
     Evidence,
@@ -22,33 +21,9 @@ from .evidence import (
     pixel_maps,
 )
 from .flashes import flashes
-from .fog import fog
-from .gaps import gaps
 from .hot import hot
-from .no_beam import no_beam
-from .noise import too_noisy, too_quiet
-from .repeated import repeated
 from .signs import FrameSigns, signs_of
-from .stuck import stuck
 from .too_bright import too_bright
-
-FRAME_CHECKS: dict[str, Callable[[FrameSigns], Bools]] = {
-    "repeated": repeated,
-    "no beam": no_beam,
-    "fog": fog,
-    "cut off": cut,
-    "too bright": too_bright,
-}
-"""Frames (n,) to leave out, by the kind of fault; the first that speaks names it."""
-
-PIXEL_CHECKS: dict[str, Callable[[PixelMaps], Bools]] = {
-    "stuck": stuck,
-    "gap": gaps,
-    "hot": hot,
-    "too quiet": too_quiet,
-    "too noisy": too_noisy,
-}
-"""Pixels (H, W) to leave out in all frames, likewise."""
 
 LEAST_VALID = 0.5
 """Of its pixels a frame must keep."""
@@ -183,12 +158,12 @@ def _odd_frames(signs: FrameSigns, with_blocks: list[int]) -> tuple[list[Fault],
     """Frames that are left out; one with a block in it is not called too bright for that."""
     kept_n = np.ones(len(signs), np.bool_)
     faults = []
-    for why, check in FRAME_CHECKS.items():
-        found_n = check(signs) & kept_n
-        if check is too_bright:
+    for check in FRAME_CHECKS:
+        found_n = check.find(signs) & kept_n
+        if check.find is too_bright:
             found_n[with_blocks] = False
         if found_n.any() and (kept_n & ~found_n).mean() >= LEAST_ORDINARY:
-            faults.append(Fault(what="frames", why=why, frames=np.flatnonzero(found_n)))
+            faults.append(Fault(what="frames", why=check.why, frames=np.flatnonzero(found_n)))
             kept_n &= ~found_n
     return faults, kept_n
 
@@ -196,10 +171,10 @@ def _odd_frames(signs: FrameSigns, with_blocks: list[int]) -> tuple[list[Fault],
 def _odd_pixels(maps: PixelMaps) -> tuple[list[Fault], Bools]:
     """Pixels that are left out: each check looks at what those before it have left."""
     faults = []
-    for why, check in PIXEL_CHECKS.items():
-        found_HW = check(maps) & maps.valid_HW
+    for check in PIXEL_CHECKS:
+        found_HW = check.find(maps) & maps.valid_HW
         if found_HW.any():
-            faults.append(Fault(what="pixels", why=why, pixels=np.flatnonzero(found_HW)))
+            faults.append(Fault(what="pixels", why=check.why, pixels=np.flatnonzero(found_HW)))
             maps = replace(maps, valid_HW=maps.valid_HW & ~found_HW)
     return faults, maps.valid_HW
 
