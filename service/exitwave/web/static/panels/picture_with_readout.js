@@ -1,11 +1,11 @@
-/** The object's phase, with a button that fits the view and the values under the pointer. */
+/** A picture with a button that fits it, and the values under the pointer in all its group. */
 
 import { create } from "../dom.js";
 import PicturePanel from "./picture.js";
 
 const NOTHING = "\u00a0"; // keeps the line's height
 
-export default class ObjectPhasePanel extends PicturePanel {
+export default class PictureWithReadout extends PicturePanel {
   /** @param {import("../panel_grid.js").PanelContext} context */
   constructor(context) {
     super(context);
