@@ -11,7 +11,7 @@ import pytest
 
 from exitwave.schema.access import Scope
 from exitwave.schema.job import EventKind, Halves, JobState, Outcome
-from exitwave.schema.recipe import Algorithm, Loss, Method, Recipe
+from exitwave.schema.recipe import AlgorithmName, Loss, Method, Recipe
 from exitwave.schema.verdict import Judgement
 from exitwave.schema.worker import WorkerState
 
@@ -42,7 +42,7 @@ def stands_in(text: str, word: str) -> bool:
         tuple(Scope),
         SECTIONS,
         *map(get_args, (EventKind, Outcome, WorkerState, Judgement)),
-        *map(get_args, (Algorithm, Method, Loss, Halves)),
+        *map(get_args, (AlgorithmName, Method, Loss, Halves)),
     ],
 )
 def test_every_public_word_stands_in_it(words: list[str]) -> None:
