@@ -18,10 +18,10 @@ from tests.ledger_client import Ledger
 from tiled.client import from_uri
 from tiled.structures.core import Spec
 
-from exitwave.beamline.play import PlayedScan, play
 from exitwave.client import Client
 from exitwave.schema.job import Job
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import PlayedScan, play
 
 PREFIX = "trigger-tests"
 KEY = "k" * 32

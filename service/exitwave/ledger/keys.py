@@ -16,28 +16,25 @@ import hashlib
 import secrets
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from exitwave.schema.access import KeyInfo, KeyList
 from exitwave.schema.errors import LedgerCorrupt
+from exitwave.schema.strict import StrictModel
 from exitwave.settings.service import LedgerSettings
 
 from .commands import Command
 
 
-class StoredKey(BaseModel):
+class StoredKey(StrictModel):
     """A key as the queue keeps it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     secret_hash: str
     info: KeyInfo
 
 
-class Credential(BaseModel):
+class Credential(StrictModel):
     """Which key a code or a session was made from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key_id: str
     secret_hash: str

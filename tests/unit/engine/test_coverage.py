@@ -7,11 +7,11 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import make_probe, simulate
 from exitwave.engine import overlap, reconstruct
 from exitwave.engine.assessment.coverage import light_of_others, linear_overlap, probe_power
 from exitwave.engine.data.scan import load
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import make_probe, simulate
 
 
 @pytest.mark.parametrize("named", [0.7, 0.5, 0.4, 0.25])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, EpochState, reconstruct
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 RECIPE = Recipe(
     stages=(

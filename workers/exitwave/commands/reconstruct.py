@@ -19,8 +19,8 @@ from exitwave.cli.verdict_rows import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
 from exitwave.engine.data.scan import choose_device
 from exitwave.files.cxi import write_reconstruction
-from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.scan_formats import open_measurement
 from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_oriented
 from exitwave.recipes.loading import resolve_recipe

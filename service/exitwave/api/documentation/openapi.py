@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from exitwave.recipes.parameter_schema import recipe_schema
-from exitwave.schema.job import Problem
+from exitwave.schema.problem import Problem
 
 
 def add_description(app: FastAPI) -> None:

@@ -28,7 +28,7 @@ from exitwave.schema.errors import (
     TransitionNotAllowed,
     Unavailable,
 )
-from exitwave.schema.job import Problem
+from exitwave.schema.problem import Problem
 
 from .body_limit import MOST_NESTED
 

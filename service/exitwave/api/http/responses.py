@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from exitwave.schema.job import Problem
+from exitwave.schema.problem import Problem
 
 from .problems import MEDIA_TYPE
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel
 
 from exitwave.api.access.dependencies import (
     Principal,
@@ -23,7 +22,7 @@ from exitwave.api.jobs.submission import Submissions
 from exitwave.schema.access import Scope
 from exitwave.schema.errors import LedgerCorrupt, TransitionNotAllowed
 from exitwave.schema.job import (
-    Attempt,
+    AttemptList,
     Job,
     JobPage,
     JobPatch,
@@ -44,12 +43,6 @@ IdempotencyKey = Annotated[
         description="A second request with this key and body gets the first one's answer.",
     ),
 ]
-
-
-class AttemptList(BaseModel):
-    """Body of ``GET /api/v1/jobs/{id}/attempts``."""
-
-    attempts: list[Attempt]
 
 
 @router.post("", status_code=202, responses=error_responses(404, 409, body=True))

@@ -29,8 +29,9 @@ from exitwave.schema.errors import (
     ExitwaveError,
     InvalidInput,
 )
-from exitwave.schema.job import Problem, Strict
+from exitwave.schema.problem import Problem
 from exitwave.schema.result import FramePlane
+from exitwave.schema.strict import StrictModel
 
 MOST_JOBS = 16
 TRY_AGAIN_LATER = 1013
@@ -39,14 +40,14 @@ NOT_ALLOWED = 1008
 _log = structlog.get_logger(__name__)
 
 
-class Subscription(Strict):
+class Subscription(StrictModel):
     """Planes of one job."""
 
     job: str = Field(max_length=80)
     planes: list[FramePlane]
 
 
-class FromPage(Strict):
+class FromPage(StrictModel):
     """What a page may send: either of the two."""
 
     subscribe: list[Subscription] | None = Field(None, max_length=MOST_JOBS)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from exitwave.api.access.dependencies import AnyCaller
 from exitwave.api.http.responses import error_responses
 from exitwave.recipes.loading import recipe_names, resolve_recipe
 from exitwave.schema.recipe import recipe_to_mapping
+from exitwave.schema.strict import StrictModel
 
 router = APIRouter(prefix="/api/v1/recipes", tags=["recipes"])
 
 
-class RecipeInfo(BaseModel):
+class RecipeInfo(StrictModel):
     """One recipe."""
 
     name: str
@@ -23,7 +24,7 @@ class RecipeInfo(BaseModel):
     recipe: dict[str, Any] = Field(description="All its parameters, defaults included.")
 
 
-class RecipeList(BaseModel):
+class RecipeList(StrictModel):
     """Body of ``GET /api/v1/recipes``."""
 
     recipes: list[RecipeInfo]

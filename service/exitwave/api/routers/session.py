@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
 from exitwave.api.access.authenticator import CODE_TTL_S
 from exitwave.api.access.control import AccessControl, address_of
@@ -13,20 +13,19 @@ from exitwave.api.access.principal import Principal
 from exitwave.api.http.responses import error_responses
 from exitwave.schema.access import Scope, SessionInfo
 from exitwave.schema.errors import AccessDenied, InvalidInput
+from exitwave.schema.strict import StrictModel
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
 
 
-class SessionRequest(BaseModel):
+class SessionRequest(StrictModel):
     """Body of ``POST /api/v1/session``: either of the two."""
-
-    model_config = ConfigDict(extra="forbid")
 
     code: SecretStr | None = Field(None, description="The one-time code that `up` printed.")
     key: SecretStr | None = Field(None, description="An access key.")
 
 
-class Code(BaseModel):
+class Code(StrictModel):
     """Body of the answer to ``POST /api/v1/session/code``."""
 
     code: str

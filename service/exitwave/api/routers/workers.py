@@ -5,21 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel
 
 from exitwave.api.access.dependencies import ControlWorkers, ReadWorkers
 from exitwave.api.dependencies import LedgerDep
 from exitwave.api.http.responses import error_responses
 from exitwave.schema.errors import NotFound
-from exitwave.schema.worker import WorkerInfo, WorkerPatch
+from exitwave.schema.worker import WorkerInfo, WorkerList, WorkerPatch
 
 router = APIRouter(prefix="/api/v1/workers", tags=["workers"])
-
-
-class WorkerList(BaseModel):
-    """Body of ``GET /api/v1/workers``."""
-
-    workers: list[WorkerInfo]
 
 
 @router.get("", responses=error_responses())
