@@ -35,7 +35,7 @@ from exitwave.triggers.runs import Runs
 from exitwave.triggers.tiled import TiledTrigger
 
 configure_logging("info")
-settings, client = load_settings(), Client(patience_s=1.0)
+settings, client = load_settings(), Client(retry_timeout_s=1.0)
 TiledTrigger(Runs(settings.tiled), Ledger(settings.ledger), client).run_for_ever()
 """
 """The trigger with a client that soon gives up."""
@@ -80,7 +80,7 @@ class Bench:
         """A trigger process; it is killed at the end, as by a crash."""
         with servers.running([*argv], owner=self.folder, env=self.env, log=self.log) as process:
             with Ledger(self.settings.ledger) as ledger:
-                servers.wait_until(lambda: ledger.trigger_point(NAME), "point", log=self.log)
+                servers.wait_until(lambda: ledger.trigger_cursor(NAME), "point", log=self.log)
             yield
             process.send_signal(signal.SIGKILL)
 

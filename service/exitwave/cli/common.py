@@ -18,8 +18,8 @@ from exitwave.schema.required import Required, check_verdict
 from . import follow, tables
 
 FAILED = 1
-LOOK_PATIENCE_S = 3.0
-MAKE_PATIENCE_S = 10.0
+QUERY_RETRY_TIMEOUT_S = 3.0
+SUBMIT_RETRY_TIMEOUT_S = 10.0
 """What makes a job tries longer: typed again after an error it could make a second one."""
 
 
@@ -47,10 +47,10 @@ RequireOption: TypeAlias = Annotated[
 ]
 
 
-def client_of(context: typer.Context, patience_s: float = LOOK_PATIENCE_S) -> Client:
+def client_of(context: typer.Context, retry_timeout_s: float = QUERY_RETRY_TIMEOUT_S) -> Client:
     """A client of the service that the command is for."""
     service: Service = context.obj
-    return Client(service.url, patience_s=patience_s)
+    return Client(service.url, retry_timeout_s=retry_timeout_s)
 
 
 def print_json(found: BaseModel | Sequence[BaseModel]) -> None:

@@ -16,7 +16,7 @@ from exitwave.schema.required import Required, check_verdict
 from . import follow, tables
 from .common import (
     FAILED,
-    MAKE_PATIENCE_S,
+    SUBMIT_RETRY_TIMEOUT_S,
     JobId,
     JsonFlag,
     RequireOption,
@@ -78,7 +78,7 @@ def submit(
     check_wait(require, wait=wait)
     named = [parse_scan(scan) for scan in scans]
     overrides = parse_settings(settings or [])
-    with client_of(context, MAKE_PATIENCE_S) as client:
+    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
         if len(named) > 1:
             items = client.submit_many(named, recipe, overrides, priority, tags or (), start)
             _tell_many(client, items, wait=wait, as_json=as_json, require=require)
@@ -96,7 +96,7 @@ def retry(
 ) -> None:
     """Do the work of an ended job once more: a new job."""
     check_wait(require, wait=wait)
-    with client_of(context, MAKE_PATIENCE_S) as client:
+    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
         job = client.retry(job_id)
         tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
@@ -126,7 +126,7 @@ def rerun(
     """
     check_wait(require, wait=wait)
     overrides = parse_settings(settings or [])
-    with client_of(context, MAKE_PATIENCE_S) as client:
+    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
         job = client.rerun(job_id, overrides, recipe, priority, tags or None, start)
         tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
@@ -139,7 +139,7 @@ def frc(
     A job of its own, of lowest priority: the FRC of two halves of the data. Asked for
     twice it is the same one.
     """
-    with client_of(context, MAKE_PATIENCE_S) as client:
+    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
         tell_new_job(client, client.frc(job_id), wait=wait, as_json=as_json)
 
 

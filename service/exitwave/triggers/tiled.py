@@ -88,15 +88,15 @@ class TiledTrigger:
                 self._deal_with(run)
                 self._done[run.uid] = run.stop_time
                 point = point.past(run.stop_time)
-                self._ledger.set_trigger_point(NAME, str(point))
+                self._ledger.set_trigger_cursor(NAME, str(point))
 
     def _point(self) -> Point:
-        saved = self._ledger.trigger_point(NAME)
+        saved = self._ledger.trigger_cursor(NAME)
         if saved is not None:
             return Point.parse(saved)
         now = time.time()
         point = Point(first_start=now, newest_stop=now)
-        self._ledger.set_trigger_point(NAME, str(point))
+        self._ledger.set_trigger_cursor(NAME, str(point))
         return point
 
     def _deal_with(self, run: FinishedRun) -> None:

@@ -1,15 +1,14 @@
-"""The synchronous client."""
+"""The client: jobs, how they go on, and their results."""
 
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
-from httpx_sse import connect_sse
+from httpx_sse import aconnect_sse
 
 from exitwave.schema.errors import TooManyRequests, Unavailable
 from exitwave.schema.job import Attempt, Event, Job, JobPage, JobState
@@ -17,24 +16,25 @@ from exitwave.schema.requests import BatchItem
 from exitwave.schema.required import Required, check_required, check_verdict
 from exitwave.schema.result import Plane
 
-from . import arrays, job_calls
-from .arrays import ResultArrays
-from .calls import Format
-from .files import target_path, whole_file
-from .patience import Listening, Waiting
-from .problems import refusal
-from .sync_service import ServiceClient
+from .. import arrays, job_calls
+from ..arrays import ResultArrays
+from ..calls import Format
+from ..files import target_path, whole_file
+from ..problems import refusal
+from ..retry import EventStreamState, PollState
+from ..waiting import async_run, async_sleep
+from .service import AsyncServiceClient
 
 
-class Client(ServiceClient):
-    """The service, as Python functions.
+class AsyncClient(AsyncServiceClient):
+    """The service: a method for each thing it can be asked for.
 
     Parameters
     ----------
     url, api_key : str, optional
         Default: ``EXITWAVE_URL`` and ``EXITWAVE_API_KEY``, else the last ``exitwave up`` of
         this machine.
-    patience_s : float
+    retry_timeout_s : float
         For so long a call that fails is tried again: when nobody answers, or the service
         asks to come back later.
 
@@ -50,7 +50,7 @@ class Client(ServiceClient):
     job carries an idempotency key, so this never makes a second one.
     """
 
-    def submit(
+    async def submit(
         self,
         scan: str | int,
         recipe: str = "default",
@@ -77,11 +77,11 @@ class Client(ServiceClient):
         idempotency_key : str, optional
             The same key with the same request gives the same job again.
         """
-        return self._run(
+        return await self._run(
             job_calls.submit(scan, recipe, overrides, priority, tags, start, idempotency_key)
         )
 
-    def submit_many(
+    async def submit_many(
         self,
         scans: Sequence[str | int],
         recipe: str = "default",
@@ -98,17 +98,17 @@ class Client(ServiceClient):
         list of BatchItem
             In the order of the scans: a job, or the problem why there is none.
         """
-        return self._run(
+        return await self._run(
             job_calls.submit_many(
                 scans, recipe, overrides, priority, tags, start, idempotency_key
             )
         )
 
-    def job(self, job_id: str) -> Job:
+    async def job(self, job_id: str) -> Job:
         """One job's whole record."""
-        return self._run(job_calls.job(job_id))
+        return await self._run(job_calls.job(job_id))
 
-    def jobs(
+    async def jobs(
         self,
         state: JobState | str | None = None,
         scan: str | None = None,
@@ -118,25 +118,25 @@ class Client(ServiceClient):
         cursor: str | None = None,
     ) -> JobPage:
         """A page of jobs, newest first; its `cursor` gives the next page."""
-        return self._run(job_calls.jobs(state, scan, tag, owner, limit, cursor))
+        return await self._run(job_calls.jobs(state, scan, tag, owner, limit, cursor))
 
-    def attempts(self, job_id: str) -> list[Attempt]:
+    async def attempts(self, job_id: str) -> list[Attempt]:
         """A job's attempts, the first one first."""
-        return self._run(job_calls.attempts(job_id))
+        return await self._run(job_calls.attempts(job_id))
 
-    def cancel(self, job_id: str) -> Job:
+    async def cancel(self, job_id: str) -> Job:
         """Cancel a job: a queued one at once, a running one within a few seconds."""
-        return self._run(job_calls.cancel(job_id))
+        return await self._run(job_calls.cancel(job_id))
 
-    def stop(self, job_id: str) -> Job:
+    async def stop(self, job_id: str) -> Job:
         """End a running job now and keep what it has: it succeeds, its result not complete."""
-        return self._run(job_calls.stop(job_id))
+        return await self._run(job_calls.stop(job_id))
 
-    def retry(self, job_id: str, idempotency_key: str | None = None) -> Job:
+    async def retry(self, job_id: str, idempotency_key: str | None = None) -> Job:
         """Ask for the work of an ended job again: a new job, linked by ``spec.retry_of``."""
-        return self._run(job_calls.retry(job_id, idempotency_key))
+        return await self._run(job_calls.retry(job_id, idempotency_key))
 
-    def rerun(
+    async def rerun(
         self,
         job_id: str,
         overrides: Mapping[str, Any] | None = None,
@@ -156,27 +156,27 @@ class Client(ServiceClient):
         recipe, priority, tags, start, idempotency_key : optional
             As `submit`; default the earlier job's.
         """
-        return self._run(
+        return await self._run(
             job_calls.rerun(job_id, recipe, overrides, priority, tags, start, idempotency_key)
         )
 
-    def reprioritise(self, job_id: str, priority: int) -> Job:
+    async def reprioritise(self, job_id: str, priority: int) -> Job:
         """Move a job in the queue: 0 (live) to 9 (whenever)."""
-        return self._run(job_calls.patch(job_id, priority=priority))
+        return await self._run(job_calls.patch(job_id, priority=priority))
 
-    def pause(self, job_id: str) -> Job:
+    async def pause(self, job_id: str) -> Job:
         """Hold a queued job back; it keeps its place."""
-        return self._run(job_calls.patch(job_id, paused=True))
+        return await self._run(job_calls.patch(job_id, paused=True))
 
-    def resume(self, job_id: str) -> Job:
+    async def resume(self, job_id: str) -> Job:
         """Let a job that was held back go on."""
-        return self._run(job_calls.patch(job_id, paused=False))
+        return await self._run(job_calls.patch(job_id, paused=False))
 
-    def delete(self, job_id: str) -> None:
+    async def delete(self, job_id: str) -> None:
         """Forget a job that has ended. Its result stays in Tiled."""
-        return self._run(job_calls.delete(job_id))
+        return await self._run(job_calls.delete(job_id))
 
-    def frc(self, job_id: str) -> Job:
+    async def frc(self, job_id: str) -> Job:
         """Ask for the resolution of a job that has succeeded.
 
         Returns
@@ -191,9 +191,9 @@ class Client(ServiceClient):
         TransitionNotAllowed
             The job has not succeeded, or is no reconstruction.
         """
-        return self._run(job_calls.frc(job_id))
+        return await self._run(job_calls.frc(job_id))
 
-    def wait(
+    async def wait(
         self, job_id: str, timeout_s: float | None = None, require: Required | None = None
     ) -> Job:
         """Wait until a job has ended, however it ended.
@@ -214,25 +214,25 @@ class Client(ServiceClient):
         """
         if require is not None:
             check_required(require)
-        waiting = Waiting(job_id, timeout_s)
+        poll = PollState(job_id, timeout_s)
         while True:
             found: Job | Unavailable | TooManyRequests
             try:
-                found = self._run(job_calls.job(job_id), patience_s=0)
+                found = await self._run(job_calls.job(job_id), retry_timeout_s=0)
                 if found.state.terminal:
                     if require is not None:
                         check_verdict(found, require)
                     return found
             except (Unavailable, TooManyRequests) as error:
                 found = error
-            time.sleep(waiting.pause_s(found))
+            await async_sleep(poll.pause_s(found))
 
-    def events(
+    async def events(
         self,
         job_id: str | None = None,
         after: str | None = None,
         on_reset: Callable[[], None] | None = None,
-    ) -> Iterator[Event]:
+    ) -> AsyncIterator[Event]:
         """Events as they happen; resumes by itself, without a gap, when the connection is lost.
 
         Parameters
@@ -246,24 +246,24 @@ class Client(ServiceClient):
             Called where events are missing because the service no longer keeps them: ask
             for the jobs anew. Default: a warning in the log.
         """
-        listening = Listening(self.connection, job_id, after, on_reset)
+        stream = EventStreamState(self.connection, job_id, after, on_reset)
         while True:
             lost: Exception | None = None
             try:
-                with connect_sse(self._http, **listening.arguments()) as source:
+                async with aconnect_sse(self._http, **stream.arguments()) as source:
                     if not source.response.is_success:
-                        source.response.read()
+                        await source.response.aread()
                         raise refusal(source.response)
-                    for message in source.iter_sse():
-                        if event := listening.read(message):
+                    async for message in source.aiter_sse():
+                        if event := stream.read(message):
                             yield event
-                            if listening.is_last(event):
+                            if stream.is_last(event):
                                 return
             except (httpx.TransportError, Unavailable, TooManyRequests) as error:
                 lost = error
-            time.sleep(listening.pause_s(lost))
+            await async_sleep(stream.pause_s(lost))
 
-    def result(self, job_id: str) -> ResultArrays:
+    async def result(self, job_id: str) -> ResultArrays:
         """A result as arrays, through the service alone. Needs numpy.
 
         Raises
@@ -275,10 +275,13 @@ class Client(ServiceClient):
         """
         arrays.require_numpy()
         with tempfile.TemporaryFile() as file:
-            self._stream(job_calls.result(job_id, "npz"), lambda answer: _save(answer, file))
-            return arrays.read_result(self.job(job_id), file)
+            await self._stream(
+                job_calls.result(job_id, "npz"), lambda answer: _save(answer, file)
+            )
+            job = await self.job(job_id)
+            return await async_run(arrays.read_result, job, file)
 
-    def download(
+    async def download(
         self,
         job_id: str,
         format: Format = "cxi",
@@ -303,18 +306,18 @@ class Client(ServiceClient):
             The file. It appears under its name only once it is whole.
         """
 
-        def save(answer: httpx.Response) -> Path:
+        async def save(answer: httpx.Response) -> Path:
             target = target_path(path, answer)
             with whole_file(target) as file:
-                _save(answer, file)
+                await _save(answer, file)
             return target
 
-        return self._stream(job_calls.result(job_id, format, plane), save)
+        return await self._stream(job_calls.result(job_id, format, plane), save)
 
 
-def _save(answer: httpx.Response, file: IO[bytes]) -> None:
+async def _save(answer: httpx.Response, file: IO[bytes]) -> None:
     file.seek(0)
     file.truncate()  # what a lost try left
-    for part in answer.iter_bytes():
+    async for part in answer.aiter_bytes():
         file.write(part)
     file.seek(0)

@@ -1,4 +1,4 @@
-"""The ledger as the API uses it."""
+"""The ledger as the parts of the service use it: whatever is no worker's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 
 from exitwave.schema.job import Job, JobPage, JobSpec, JobState
 
-from .commands import LONGEST_BLOCK_S, Events, QueueView, Workers
+from ..commands import LONGEST_BLOCK_S, Events, QueueView, Workers
 from .connection import AsyncConnection
 
 
 class ServiceLedger(AsyncConnection):
-    """What the API calls. Every method raises `LedgerUnavailable` while the server is away."""
+    """Jobs, queue, events. Every method raises `LedgerUnavailable` while the server is away."""
 
     async def submit(
         self,
@@ -189,3 +189,11 @@ class ServiceLedger(AsyncConnection):
     async def workers(self) -> Workers:
         """Workers heard of within three leases."""
         return await self.run(self._commands.workers())
+
+    async def trigger_cursor(self, name: str) -> str | None:
+        """How far the trigger of that name has come."""
+        return await self.run(self._commands.trigger_cursor(name))
+
+    async def set_trigger_cursor(self, name: str, value: str) -> None:
+        """Remember how far the trigger of that name has come."""
+        await self.run(self._commands.set_trigger_cursor(name, value))

@@ -20,6 +20,8 @@ from .problems import retry_after_s
 
 T = TypeVar("T")
 
+RETRY_TIMEOUT_S = 20.0
+"""For so long a call that fails is tried again, where its caller does not say."""
 PAUSE_S = (0.2, 3.0)
 """First and longest pause before another try, where the service names none."""
 POLL_S = (0.2, 1.0)
@@ -38,13 +40,13 @@ KINDS = frozenset(get_args(EventKind))
 _log = logging.getLogger(__name__)
 
 
-class Trying(Generic[T]):
-    """The tries of one call, for `patience_s` from the first failure on."""
+class RetryState(Generic[T]):
+    """The tries of one call, for `retry_timeout_s` from the first failure on."""
 
-    def __init__(self, call: Call[T], connection: Connection, patience_s: float) -> None:
+    def __init__(self, call: Call[T], connection: Connection, retry_timeout_s: float) -> None:
         self._call = call
         self._connection = connection
-        self._patience_s = patience_s
+        self._retry_timeout_s = retry_timeout_s
         self._failed_s: float | None = None
         self._pause_s = PAUSE_S[0]
         self._perhaps_done = False
@@ -55,7 +57,7 @@ class Trying(Generic[T]):
         Raises
         ------
         Unavailable
-            There is none: patience is over, or a second try could do harm.
+            There is none: the time for retries is over, or a second try could do harm.
         """
         self._perhaps_done |= not isinstance(error, NEVER_SENT)
         pause_s = self._next(None)
@@ -89,11 +91,11 @@ class Trying(Generic[T]):
         # Clients that lost the service together do not come back together.
         pause_s = random.uniform(0.5, 1.0) * self._pause_s if told_s is None else told_s
         self._pause_s = min(2 * self._pause_s, PAUSE_S[1])
-        left_s = self._patience_s - (now_s - self._failed_s)
+        left_s = self._retry_timeout_s - (now_s - self._failed_s)
         return pause_s if pause_s <= left_s else None
 
 
-class Listening:
+class EventStreamState:
     """Where a stream of events stands: what was read last, and for how long it is silent."""
 
     def __init__(
@@ -134,7 +136,7 @@ class Listening:
         return self._job_id is not None and event.state.terminal
 
     def pause_s(self, error: Exception | None = None) -> float:
-        """Seconds until the stream is resumed; raises once patience is over."""
+        """Seconds until the stream is resumed; raises once the service is away too long."""
         if error is not None and time.monotonic() - self._heard_s > ABSENCE_S:
             if isinstance(error, httpx.TransportError):
                 raise unreachable(self._connection, error) from error
@@ -149,7 +151,7 @@ class Listening:
             _log.warning("events: some are no longer kept by the service; the stream goes on")
 
 
-class Waiting:
+class PollState:
     """How long to pause before a job is looked at again, and when to give up."""
 
     def __init__(self, job_id: str, timeout_s: float | None) -> None:

@@ -1,9 +1,9 @@
-"""The synchronous client: sending, and what concerns the service as a whole."""
+# Made from aio/service.py by `make sync`: change that one.
+"""The client without jobs: sending, and what concerns the service as a whole."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,27 +15,26 @@ from exitwave.schema.job import QueueInfo
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.connection import find_connection
 
-from . import calls, service_calls
-from .calls import Call
-from .patience import Trying
-from .problems import refusal
+from .. import calls, service_calls
+from ..calls import Call
+from ..problems import refusal
+from ..retry import RETRY_TIMEOUT_S, RetryState
+from ..waiting import Reader, sleep
 
 T = TypeVar("T")
 
-PATIENCE_S = 20.0
-
 
 class ServiceClient:
-    """The queue, the workers and the keys. `Client` is this and the jobs."""
+    """The queue, the workers and the keys; the client proper adds the jobs."""
 
     def __init__(
         self,
         url: str | None = None,
         api_key: str | None = None,
-        patience_s: float = PATIENCE_S,
+        retry_timeout_s: float = RETRY_TIMEOUT_S,
     ) -> None:
         self.connection = find_connection(url, api_key)
-        self.patience_s = patience_s
+        self.retry_timeout_s = retry_timeout_s
         self._http = httpx.Client(
             base_url=self.connection.url, headers=calls.base_headers(self.connection)
         )
@@ -110,37 +109,39 @@ class ServiceClient:
     ) -> None:
         self.close()
 
-    def _run(self, call: Call[T], patience_s: float | None = None) -> T:
-        trying = self._trying(call, patience_s)
+    def _run(self, call: Call[T], retry_timeout_s: float | None = None) -> T:
+        retries = self._retry_state(call, retry_timeout_s)
         while True:
             try:
                 response = self._http.send(call.request(self._http))
             except httpx.TransportError as error:
-                time.sleep(trying.after_loss(error))
+                sleep(retries.after_loss(error))
                 continue
-            pause_s = trying.after(response)
+            pause_s = retries.after(response)
             if pause_s is None:
-                return trying.read(response)
-            time.sleep(pause_s)
+                return retries.read(response)
+            sleep(pause_s)
 
-    def _stream(self, call: Call[bytes], take: Callable[[httpx.Response], T]) -> T:
+    def _stream(self, call: Call[bytes], read: Reader[T]) -> T:
         """As `_run`, for an answer that is not kept in memory."""
-        trying = self._trying(call)
+        retries = self._retry_state(call)
         while True:
             try:
                 request = call.request(self._http)
                 with closing(self._http.send(request, stream=True)) as response:
                     if response.is_success:
-                        return take(response)
+                        return read(response)
                     response.read()
             except httpx.TransportError as error:
-                time.sleep(trying.after_loss(error))
+                sleep(retries.after_loss(error))
                 continue
-            pause_s = trying.after(response)
+            pause_s = retries.after(response)
             if pause_s is None:
                 raise refusal(response)
-            time.sleep(pause_s)
+            sleep(pause_s)
 
-    def _trying(self, call: Call[T], patience_s: float | None = None) -> Trying[T]:
-        patience_s = self.patience_s if patience_s is None else patience_s
-        return Trying(call, self.connection, patience_s)
+    def _retry_state(
+        self, call: Call[T], retry_timeout_s: float | None = None
+    ) -> RetryState[T]:
+        retry_timeout_s = self.retry_timeout_s if retry_timeout_s is None else retry_timeout_s
+        return RetryState(call, self.connection, retry_timeout_s)

@@ -1,9 +1,8 @@
-"""The asyncio client: sending, and what concerns the service as a whole."""
+"""The client without jobs: sending, and what concerns the service as a whole."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,56 +14,56 @@ from exitwave.schema.job import QueueInfo
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.connection import find_connection
 
-from . import calls, service_calls
-from .calls import Call
-from .patience import Trying
-from .problems import refusal
-from .sync_service import PATIENCE_S
+from .. import calls, service_calls
+from ..calls import Call
+from ..problems import refusal
+from ..retry import RETRY_TIMEOUT_S, RetryState
+from ..waiting import AsyncReader, async_sleep
 
 T = TypeVar("T")
 
 
 class AsyncServiceClient:
-    """The queue, the workers and the keys. `AsyncClient` is this and the jobs."""
+    """The queue, the workers and the keys; the client proper adds the jobs."""
 
     def __init__(
         self,
         url: str | None = None,
         api_key: str | None = None,
-        patience_s: float = PATIENCE_S,
+        retry_timeout_s: float = RETRY_TIMEOUT_S,
     ) -> None:
         self.connection = find_connection(url, api_key)
-        self.patience_s = patience_s
+        self.retry_timeout_s = retry_timeout_s
         self._http = httpx.AsyncClient(
             base_url=self.connection.url, headers=calls.base_headers(self.connection)
         )
 
     async def queue(self, limit: int = 50) -> QueueInfo:
-        """As `Client.queue`."""
+        """What waits: whether it is paused, how many, and the next `limit` jobs in order."""
         return await self._run(service_calls.queue(limit))
 
     async def pause_queue(self) -> QueueInfo:
-        """As `Client.pause_queue`."""
+        """Let no worker claim a job; running ones go on."""
         return await self._run(service_calls.pause_queue(paused=True))
 
     async def resume_queue(self) -> QueueInfo:
-        """As `Client.resume_queue`."""
+        """Let workers claim jobs again."""
         return await self._run(service_calls.pause_queue(paused=False))
 
     async def workers(self) -> list[WorkerInfo]:
-        """As `Client.workers`."""
+        """Workers heard of lately."""
         return await self._run(service_calls.workers())
 
     async def drain(self, worker: str) -> WorkerInfo:
-        """As `Client.drain`."""
+        """Let a worker end its job and claim no other."""
         return await self._run(service_calls.drain(worker, draining=True))
 
     async def undrain(self, worker: str) -> WorkerInfo:
-        """As `Client.undrain`."""
+        """Let a draining worker claim jobs again."""
         return await self._run(service_calls.drain(worker, draining=False))
 
     async def keys(self) -> KeyList:
-        """As `Client.keys`."""
+        """All access keys but the operator's, newest first, without their secrets."""
         return await self._run(service_calls.keys())
 
     async def create_key(
@@ -74,15 +73,28 @@ class AsyncServiceClient:
         expires_in_days: float | None = None,
         note: str = "",
     ) -> NewKey:
-        """As `Client.create_key`."""
+        """Make an access key; its secret is in the answer and can never be read again.
+
+        Parameters
+        ----------
+        owner : str
+            Whose jobs it makes.
+        scopes : sequence of str
+            What it allows: ``read:jobs``, ``write:jobs``, ``control:jobs``,
+            ``read:workers``, ``control:workers``, ``admin``.
+        expires_in_days : float, optional
+            Default: never.
+        note : str
+            What it is for.
+        """
         return await self._run(service_calls.create_key(owner, scopes, expires_in_days, note))
 
     async def revoke_key(self, key_id: str) -> None:
-        """As `Client.revoke_key`."""
+        """End a key, the sessions made from it and their open streams."""
         return await self._run(service_calls.revoke_key(key_id))
 
     async def close(self) -> None:
-        """As `Client.close`."""
+        """Give the connections back."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -96,39 +108,39 @@ class AsyncServiceClient:
     ) -> None:
         await self.close()
 
-    async def _run(self, call: Call[T], patience_s: float | None = None) -> T:
-        trying = self._trying(call, patience_s)
+    async def _run(self, call: Call[T], retry_timeout_s: float | None = None) -> T:
+        retries = self._retry_state(call, retry_timeout_s)
         while True:
             try:
                 response = await self._http.send(call.request(self._http))
             except httpx.TransportError as error:
-                await asyncio.sleep(trying.after_loss(error))
+                await async_sleep(retries.after_loss(error))
                 continue
-            pause_s = trying.after(response)
+            pause_s = retries.after(response)
             if pause_s is None:
-                return trying.read(response)
-            await asyncio.sleep(pause_s)
+                return retries.read(response)
+            await async_sleep(pause_s)
 
-    async def _stream(
-        self, call: Call[bytes], take: Callable[[httpx.Response], Awaitable[T]]
-    ) -> T:
+    async def _stream(self, call: Call[bytes], read: AsyncReader[T]) -> T:
         """As `_run`, for an answer that is not kept in memory."""
-        trying = self._trying(call)
+        retries = self._retry_state(call)
         while True:
             try:
                 request = call.request(self._http)
                 async with aclosing(await self._http.send(request, stream=True)) as response:
                     if response.is_success:
-                        return await take(response)
+                        return await read(response)
                     await response.aread()
             except httpx.TransportError as error:
-                await asyncio.sleep(trying.after_loss(error))
+                await async_sleep(retries.after_loss(error))
                 continue
-            pause_s = trying.after(response)
+            pause_s = retries.after(response)
             if pause_s is None:
                 raise refusal(response)
-            await asyncio.sleep(pause_s)
+            await async_sleep(pause_s)
 
-    def _trying(self, call: Call[T], patience_s: float | None = None) -> Trying[T]:
-        patience_s = self.patience_s if patience_s is None else patience_s
-        return Trying(call, self.connection, patience_s)
+    def _retry_state(
+        self, call: Call[T], retry_timeout_s: float | None = None
+    ) -> RetryState[T]:
+        retry_timeout_s = self.retry_timeout_s if retry_timeout_s is None else retry_timeout_s
+        return RetryState(call, self.connection, retry_timeout_s)
