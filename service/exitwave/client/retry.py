@@ -1,4 +1,4 @@
-"""When to try again, when to look again, and when to give up. It never sleeps itself."""
+"""When to try again, when to look again, and when to give up. Nothing here sleeps."""
 
 from __future__ import annotations
 
@@ -16,42 +16,41 @@ from exitwave.schema.job import Event, EventKind, Job
 from exitwave.settings.connection import Connection
 
 from .calls import API, CONNECT_S, Call, job_path, unreachable
-from .problems import retry_after_s
+from .problems import UNAVAILABLE_STATUS, retry_after_s
 
 T = TypeVar("T")
 
 RETRY_TIMEOUT_S = 20.0
 """For so long a call that fails is tried again, where its caller does not say."""
-PAUSE_S = (0.2, 3.0)
+RETRY_PAUSE_S = (0.2, 3.0)
 """First and longest pause before another try, where the service names none."""
-POLL_S = (0.2, 1.0)
+POLL_PAUSE_S = (0.2, 1.0)
 """First and longest pause while waiting for a job to end."""
 RECONNECT_S = 1.0
-SILENCE_S = 60.0
-"""A stream that says nothing for so long is dead: the service speaks every 15 s."""
-ABSENCE_S = 60.0
-"""Streams and waits outlive a restart of the service, but not a longer absence."""
+STREAM_TIMEOUT_S = 60.0
+"""A stream without a byte for so long is dead: the service sends one every 15 s."""
+MAX_OUTAGE_S = 60.0
+"""Streams and waits outlive a restart of the service, but no longer outage."""
 
-AWAY = frozenset({502, 503, 504})
-SLOW_DOWN = 429
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-KINDS = frozenset(get_args(EventKind))
+TOO_MANY_REQUESTS_STATUS = 429
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+EVENT_KINDS = frozenset(get_args(EventKind))
 
 _log = logging.getLogger(__name__)
 
 
 class RetryState(Generic[T]):
-    """The tries of one call, for `retry_timeout_s` from the first failure on."""
+    """Retries of one call, for `retry_timeout_s` from its first failure on."""
 
     def __init__(self, call: Call[T], connection: Connection, retry_timeout_s: float) -> None:
         self._call = call
         self._connection = connection
         self._retry_timeout_s = retry_timeout_s
-        self._failed_s: float | None = None
-        self._pause_s = PAUSE_S[0]
-        self._perhaps_done = False
+        self._first_failure_s: float | None = None
+        self._pause_s = RETRY_PAUSE_S[0]
+        self._may_have_arrived = False
 
-    def after_loss(self, error: httpx.TransportError) -> float:
+    def pause_after_error_s(self, error: httpx.TransportError) -> float:
         """Seconds to pause before the next try.
 
         Raises
@@ -59,44 +58,46 @@ class RetryState(Generic[T]):
         Unavailable
             There is none: the time for retries is over, or a second try could do harm.
         """
-        self._perhaps_done |= not isinstance(error, NEVER_SENT)
-        pause_s = self._next(None)
-        if pause_s is None or (self._perhaps_done and not self._call.repeatable):
+        self._may_have_arrived |= not isinstance(error, NOT_SENT)
+        pause_s = self._next_pause_s(None)
+        if pause_s is None or (self._may_have_arrived and not self._call.repeatable):
             raise unreachable(self._connection, error) from error
         return pause_s
 
-    def after(self, response: httpx.Response) -> float | None:
-        """Seconds to pause before the next try; None: this answer stands."""
+    def pause_after_answer_s(self, response: httpx.Response) -> float | None:
+        """Seconds to pause before the next try; None: this answer is the last one."""
         status = response.status_code
-        if status == SLOW_DOWN:
-            return self._next(retry_after_s(response))
-        if status not in AWAY or not self._call.repeatable:
+        if status == TOO_MANY_REQUESTS_STATUS:
+            return self._next_pause_s(retry_after_s(response))
+        if status not in UNAVAILABLE_STATUS or not self._call.repeatable:
             return None
-        self._perhaps_done = True
-        return self._next(retry_after_s(response))
+        self._may_have_arrived = True
+        return self._next_pause_s(retry_after_s(response))
 
     def read(self, response: httpx.Response) -> T:
-        """What the answer that stands holds."""
+        """What the last answer holds."""
         try:
             return self._call.read(response)
         except NotFound:
-            if not (self._perhaps_done and self._call.gone_is_done):
+            if not (self._may_have_arrived and self._call.not_found_is_success):
                 raise
             return self._call.parse(b"")
 
-    def _next(self, told_s: float | None) -> float | None:
+    def _next_pause_s(self, requested_s: float | None) -> float | None:
         now_s = time.monotonic()
-        if self._failed_s is None:
-            self._failed_s = now_s
-        # Clients that lost the service together do not come back together.
-        pause_s = random.uniform(0.5, 1.0) * self._pause_s if told_s is None else told_s
-        self._pause_s = min(2 * self._pause_s, PAUSE_S[1])
-        left_s = self._retry_timeout_s - (now_s - self._failed_s)
+        if self._first_failure_s is None:
+            self._first_failure_s = now_s
+        # Spread in time: clients that lost the service together must not come back together.
+        pause_s = (
+            random.uniform(0.5, 1.0) * self._pause_s if requested_s is None else requested_s
+        )
+        self._pause_s = min(2 * self._pause_s, RETRY_PAUSE_S[1])
+        left_s = self._retry_timeout_s - (now_s - self._first_failure_s)
         return pause_s if pause_s <= left_s else None
 
 
 class EventStreamState:
-    """Where a stream of events stands: what was read last, and for how long it is silent."""
+    """State of a stream of events: the last one read, and when the service was last heard."""
 
     def __init__(
         self,
@@ -109,40 +110,40 @@ class EventStreamState:
         self._job_id = job_id
         self._after = after
         self._on_reset = on_reset
-        self._heard_s = time.monotonic()
+        self._last_contact_s = time.monotonic()
 
     def arguments(self) -> dict[str, Any]:
-        """Of the request that begins or resumes the stream."""
+        """Arguments of the request that begins or resumes the stream."""
         job_id = self._job_id
         return {
             "method": "GET",
             "url": f"{API}/events" if job_id is None else f"{job_path(job_id)}/events",
             "headers": {} if self._after is None else {"Last-Event-ID": self._after},
-            "timeout": httpx.Timeout(SILENCE_S, connect=CONNECT_S),
+            "timeout": httpx.Timeout(STREAM_TIMEOUT_S, connect=CONNECT_S),
         }
 
     def read(self, message: ServerSentEvent) -> Event | None:
         """The event in a message; None for a message of another kind."""
-        self._heard_s = time.monotonic()
+        self._last_contact_s = time.monotonic()
         self._after = message.id or self._after
         if message.event == "reset":
             self._reset()
-        if message.event not in KINDS:
+        if message.event not in EVENT_KINDS:
             return None
         return Event.model_validate_json(message.data)
 
     def is_last(self, event: Event) -> bool:
-        """Whether nothing can follow."""
+        """Whether no event can follow this one."""
         return self._job_id is not None and event.state.terminal
 
     def pause_s(self, error: Exception | None = None) -> float:
         """Seconds until the stream is resumed; raises once the service is away too long."""
-        if error is not None and time.monotonic() - self._heard_s > ABSENCE_S:
+        if error is not None and time.monotonic() - self._last_contact_s > MAX_OUTAGE_S:
             if isinstance(error, httpx.TransportError):
                 raise unreachable(self._connection, error) from error
             raise error
-        told_s = error.retry_after_s if isinstance(error, TooManyRequests) else 0.0
-        return max(RECONNECT_S, told_s)
+        requested_s = error.retry_after_s if isinstance(error, TooManyRequests) else 0.0
+        return max(RECONNECT_S, requested_s)
 
     def _reset(self) -> None:
         if self._on_reset is not None:
@@ -152,13 +153,13 @@ class EventStreamState:
 
 
 class PollState:
-    """How long to pause before a job is looked at again, and when to give up."""
+    """State of a wait for a job: when to look at it again, and when to give up."""
 
     def __init__(self, job_id: str, timeout_s: float | None) -> None:
         self._job_id = job_id
         self._timeout_s = timeout_s
-        self._began_s = self._heard_s = time.monotonic()
-        self._pause_s = POLL_S[0]
+        self._started_s = self._last_contact_s = time.monotonic()
+        self._pause_s = POLL_PAUSE_S[0]
 
     def pause_s(self, found: Job | Unavailable | TooManyRequests) -> float:
         """Seconds until the next look.
@@ -168,21 +169,21 @@ class PollState:
         TimeoutError
             The job takes longer than was allowed.
         Unavailable
-            The service stays away.
+            The service does not answer for too long.
         """
         now_s = time.monotonic()
         if isinstance(found, Job):
-            self._heard_s = now_s
-        elif now_s - self._heard_s > ABSENCE_S:
+            self._last_contact_s = now_s
+        elif now_s - self._last_contact_s > MAX_OUTAGE_S:
             raise found
         left_s = float("inf")
         if self._timeout_s is not None:
-            left_s = self._began_s + self._timeout_s - now_s
+            left_s = self._started_s + self._timeout_s - now_s
         if left_s <= 0:
             state = found.state.value if isinstance(found, Job) else "out of reach"
             raise TimeoutError(
                 f"job {self._job_id} is still {state} after {self._timeout_s:g} s"
             )
-        told_s = found.retry_after_s if isinstance(found, TooManyRequests) else 0.0
-        self._pause_s = min(1.5 * self._pause_s, POLL_S[1])
-        return min(max(self._pause_s, told_s), left_s)
+        requested_s = found.retry_after_s if isinstance(found, TooManyRequests) else 0.0
+        self._pause_s = min(1.5 * self._pause_s, POLL_PAUSE_S[1])
+        return min(max(self._pause_s, requested_s), left_s)

@@ -9,6 +9,6 @@ from exitwave.client import retry
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "PAUSE_S", (0.01, 0.02))
-    monkeypatch.setattr(retry, "POLL_S", (0.01, 0.02))
+    monkeypatch.setattr(retry, "RETRY_PAUSE_S", (0.01, 0.02))
+    monkeypatch.setattr(retry, "POLL_PAUSE_S", (0.01, 0.02))
     monkeypatch.setattr(retry, "RECONNECT_S", 0.01)

@@ -114,7 +114,7 @@ def test_a_refused_stream_is_an_error(answer: Answer, kind: type[Exception]) -> 
 
 
 async def test_a_stream_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "ABSENCE_S", 0.1)
+    monkeypatch.setattr(retry, "MAX_OUTAGE_S", 0.1)
     with serving() as server:
         pass
     with server.client() as client, pytest.raises(Unavailable, match="no answer from"):

@@ -139,7 +139,7 @@ async def test_waiting_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> No
             assert client.wait("j1").state is JobState.FAILED
         async with AsyncClient(server.url, KEY) as client:
             assert (await client.wait("j1")).state is JobState.FAILED
-    monkeypatch.setattr(retry, "ABSENCE_S", 0.1)
+    monkeypatch.setattr(retry, "MAX_OUTAGE_S", 0.1)
     with (
         serving(answer_to=lambda _: AWAY) as server,
         server.client() as client,

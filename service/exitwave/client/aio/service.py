@@ -16,9 +16,9 @@ from exitwave.settings.connection import find_connection
 
 from .. import calls, service_calls
 from ..calls import Call
-from ..problems import refusal
+from ..concurrency import AsyncReader, async_sleep
+from ..problems import error_from_response
 from ..retry import RETRY_TIMEOUT_S, RetryState
-from ..waiting import AsyncReader, async_sleep
 
 T = TypeVar("T")
 
@@ -39,15 +39,15 @@ class AsyncServiceClient:
         )
 
     async def queue(self, limit: int = 50) -> QueueInfo:
-        """What waits: whether it is paused, how many, and the next `limit` jobs in order."""
+        """The queue: whether it is paused, how many wait, the next `limit` jobs in order."""
         return await self._run(service_calls.queue(limit))
 
     async def pause_queue(self) -> QueueInfo:
-        """Let no worker claim a job; running ones go on."""
+        """Pause the queue: no job is claimed; running ones go on."""
         return await self._run(service_calls.pause_queue(paused=True))
 
     async def resume_queue(self) -> QueueInfo:
-        """Let workers claim jobs again."""
+        """Resume the queue: jobs are claimed again."""
         return await self._run(service_calls.pause_queue(paused=False))
 
     async def workers(self) -> list[WorkerInfo]:
@@ -55,11 +55,11 @@ class AsyncServiceClient:
         return await self._run(service_calls.workers())
 
     async def drain(self, worker: str) -> WorkerInfo:
-        """Let a worker end its job and claim no other."""
+        """Drain a worker: it ends its job and claims no other."""
         return await self._run(service_calls.drain(worker, draining=True))
 
     async def undrain(self, worker: str) -> WorkerInfo:
-        """Let a draining worker claim jobs again."""
+        """Undrain a worker: it claims jobs again."""
         return await self._run(service_calls.drain(worker, draining=False))
 
     async def keys(self) -> KeyList:
@@ -78,7 +78,7 @@ class AsyncServiceClient:
         Parameters
         ----------
         owner : str
-            Whose jobs it makes.
+            Owner of the jobs submitted with it.
         scopes : sequence of str
             What it allows: ``read:jobs``, ``write:jobs``, ``control:jobs``,
             ``read:workers``, ``control:workers``, ``admin``.
@@ -94,7 +94,7 @@ class AsyncServiceClient:
         return await self._run(service_calls.revoke_key(key_id))
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:
@@ -114,9 +114,9 @@ class AsyncServiceClient:
             try:
                 response = await self._http.send(call.request(self._http))
             except httpx.TransportError as error:
-                await async_sleep(retries.after_loss(error))
+                await async_sleep(retries.pause_after_error_s(error))
                 continue
-            pause_s = retries.after(response)
+            pause_s = retries.pause_after_answer_s(response)
             if pause_s is None:
                 return retries.read(response)
             await async_sleep(pause_s)
@@ -132,11 +132,11 @@ class AsyncServiceClient:
                         return await read(response)
                     await response.aread()
             except httpx.TransportError as error:
-                await async_sleep(retries.after_loss(error))
+                await async_sleep(retries.pause_after_error_s(error))
                 continue
-            pause_s = retries.after(response)
+            pause_s = retries.pause_after_answer_s(response)
             if pause_s is None:
-                raise refusal(response)
+                raise error_from_response(response)
             await async_sleep(pause_s)
 
     def _retry_state(

@@ -20,10 +20,10 @@ from exitwave.schema.result import Plane
 from .. import arrays, job_calls
 from ..arrays import ResultArrays
 from ..calls import Format
+from ..concurrency import run, sleep
 from ..files import target_path, whole_file
-from ..problems import refusal
+from ..problems import error_from_response
 from ..retry import EventStreamState, PollState
-from ..waiting import run, sleep
 from .service import ServiceClient
 
 
@@ -36,8 +36,8 @@ class Client(ServiceClient):
         Default: ``EXITWAVE_URL`` and ``EXITWAVE_API_KEY``, else the last ``exitwave up`` of
         this machine.
     retry_timeout_s : float
-        For so long a call that fails is tried again: when nobody answers, or the service
-        asks to come back later.
+        How long a failed call is retried: when the service does not answer, or asks to
+        come back later.
 
     Raises
     ------
@@ -47,8 +47,8 @@ class Client(ServiceClient):
     Notes
     -----
     Every method raises the service's own errors (`exitwave.schema.errors`), and
-    `Unavailable` when nobody answers. Lost answers are asked for again; whatever makes a
-    job carries an idempotency key, so this never makes a second one.
+    `Unavailable` when the service does not answer. A call whose answer was lost is sent again;
+    every submission carries an idempotency key, so that this never makes a second job.
     """
 
     def submit(
@@ -61,7 +61,7 @@ class Client(ServiceClient):
         start: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
-        """Ask for a reconstruction.
+        """Submit a reconstruction.
 
         Parameters
         ----------
@@ -71,10 +71,10 @@ class Client(ServiceClient):
         overrides : mapping, optional
             Dotted keys under ``recipe.``, ``data.`` or ``geometry.``.
         priority : int
-            0 (live) to 9 (whenever).
+            0 (live) to 9 (lowest).
         tags : sequence of str
         start : str, optional
-            Id of a succeeded job whose object and probe this one begins with.
+            Id of a succeeded job whose object and probe are the initial guess.
         idempotency_key : str, optional
             The same key with the same request gives the same job again.
         """
@@ -92,7 +92,7 @@ class Client(ServiceClient):
         start: str | None = None,
         idempotency_key: str | None = None,
     ) -> list[BatchItem]:
-        """Ask for the same work on up to 200 scans; arguments as `submit`.
+        """Submit the same reconstruction of up to 200 scans; arguments as `submit`.
 
         Returns
         -------
@@ -130,11 +130,11 @@ class Client(ServiceClient):
         return self._run(job_calls.cancel(job_id))
 
     def stop(self, job_id: str) -> Job:
-        """End a running job now and keep what it has: it succeeds, its result not complete."""
+        """End a running job now and keep its result: it succeeds, marked as not complete."""
         return self._run(job_calls.stop(job_id))
 
     def retry(self, job_id: str, idempotency_key: str | None = None) -> Job:
-        """Ask for the work of an ended job again: a new job, linked by ``spec.retry_of``."""
+        """Submit the work of an ended job again: a new job, linked by ``spec.retry_of``."""
         return self._run(job_calls.retry(job_id, idempotency_key))
 
     def rerun(
@@ -147,13 +147,13 @@ class Client(ServiceClient):
         start: str | None = None,
         idempotency_key: str | None = None,
     ) -> Job:
-        """Ask for the work of an ended job with changes: a new job with ``spec.retry_of``.
+        """Submit the work of an ended job with changes: a new job with ``spec.retry_of``.
 
         Parameters
         ----------
         job_id : str
         overrides : mapping, optional
-            Laid over the earlier job's; None as a value drops the earlier job's.
+            Merged into the earlier job's; a value of None removes the earlier job's.
         recipe, priority, tags, start, idempotency_key : optional
             As `submit`; default the earlier job's.
         """
@@ -162,30 +162,30 @@ class Client(ServiceClient):
         )
 
     def reprioritise(self, job_id: str, priority: int) -> Job:
-        """Move a job in the queue: 0 (live) to 9 (whenever)."""
+        """Move a job in the queue: 0 (live) to 9 (lowest)."""
         return self._run(job_calls.patch(job_id, priority=priority))
 
     def pause(self, job_id: str) -> Job:
-        """Hold a queued job back; it keeps its place."""
+        """Pause a queued job; it keeps its place."""
         return self._run(job_calls.patch(job_id, paused=True))
 
     def resume(self, job_id: str) -> Job:
-        """Let a job that was held back go on."""
+        """Resume a paused job."""
         return self._run(job_calls.patch(job_id, paused=False))
 
     def delete(self, job_id: str) -> None:
-        """Forget a job that has ended. Its result stays in Tiled."""
+        """Delete a job that has ended. Its result stays in Tiled."""
         return self._run(job_calls.delete(job_id))
 
     def frc(self, job_id: str) -> Job:
-        """Ask for the resolution of a job that has succeeded.
+        """Submit the Fourier ring correlation of a succeeded job: its resolution.
 
         Returns
         -------
         Job
             A job of its own, of lowest priority, that reconstructs two halves of the data
-            and compares them; its result's ``quality.frc`` tells. Asking twice gives the
-            same job.
+            and compares them; its result's ``quality.frc`` holds the figures. Asking twice
+            gives the same job.
 
         Raises
         ------
@@ -204,7 +204,7 @@ class Client(ServiceClient):
         job_id : str
         timeout_s : float, optional
         require : {"good", "doubtful"}, optional
-            The worst verdict that will do.
+            The worst verdict that is accepted.
 
         Raises
         ------
@@ -242,10 +242,10 @@ class Client(ServiceClient):
             Events of this job alone, from its first one on; ends when the job has ended.
             Default: of all jobs, from now on, without end.
         after : str, optional
-            Begin behind the event of this id; ``"0"`` is the oldest one kept.
+            Begin after the event of this id; ``"0"`` is the oldest one kept.
         on_reset : callable, optional
-            Called where events are missing because the service no longer keeps them: ask
-            for the jobs anew. Default: a warning in the log.
+            Called where events are missing because the service no longer keeps them: list
+            the jobs again. Default: a warning in the log.
         """
         stream = EventStreamState(self.connection, job_id, after, on_reset)
         while True:
@@ -254,7 +254,7 @@ class Client(ServiceClient):
                 with connect_sse(self._http, **stream.arguments()) as source:
                     if not source.response.is_success:
                         source.response.read()
-                        raise refusal(source.response)
+                        raise error_from_response(source.response)
                     for message in source.iter_sse():
                         if event := stream.read(message):
                             yield event
@@ -276,7 +276,9 @@ class Client(ServiceClient):
         """
         arrays.require_numpy()
         with tempfile.TemporaryFile() as file:
-            self._stream(job_calls.result(job_id, "npz"), lambda answer: _save(answer, file))
+            self._stream(
+                job_calls.result(job_id, "npz"), lambda answer: _write_answer(answer, file)
+            )
             job = self.job(job_id)
             return run(arrays.read_result, job, file)
 
@@ -308,13 +310,13 @@ class Client(ServiceClient):
         def save(answer: httpx.Response) -> Path:
             target = target_path(path, answer)
             with whole_file(target) as file:
-                _save(answer, file)
+                _write_answer(answer, file)
             return target
 
         return self._stream(job_calls.result(job_id, format, plane), save)
 
 
-def _save(answer: httpx.Response, file: IO[bytes]) -> None:
+def _write_answer(answer: httpx.Response, file: IO[bytes]) -> None:
     file.seek(0)
     file.truncate()  # what a lost try left
     for part in answer.iter_bytes():

@@ -17,9 +17,9 @@ from exitwave.settings.connection import find_connection
 
 from .. import calls, service_calls
 from ..calls import Call
-from ..problems import refusal
+from ..concurrency import Reader, sleep
+from ..problems import error_from_response
 from ..retry import RETRY_TIMEOUT_S, RetryState
-from ..waiting import Reader, sleep
 
 T = TypeVar("T")
 
@@ -40,15 +40,15 @@ class ServiceClient:
         )
 
     def queue(self, limit: int = 50) -> QueueInfo:
-        """What waits: whether it is paused, how many, and the next `limit` jobs in order."""
+        """The queue: whether it is paused, how many wait, the next `limit` jobs in order."""
         return self._run(service_calls.queue(limit))
 
     def pause_queue(self) -> QueueInfo:
-        """Let no worker claim a job; running ones go on."""
+        """Pause the queue: no job is claimed; running ones go on."""
         return self._run(service_calls.pause_queue(paused=True))
 
     def resume_queue(self) -> QueueInfo:
-        """Let workers claim jobs again."""
+        """Resume the queue: jobs are claimed again."""
         return self._run(service_calls.pause_queue(paused=False))
 
     def workers(self) -> list[WorkerInfo]:
@@ -56,11 +56,11 @@ class ServiceClient:
         return self._run(service_calls.workers())
 
     def drain(self, worker: str) -> WorkerInfo:
-        """Let a worker end its job and claim no other."""
+        """Drain a worker: it ends its job and claims no other."""
         return self._run(service_calls.drain(worker, draining=True))
 
     def undrain(self, worker: str) -> WorkerInfo:
-        """Let a draining worker claim jobs again."""
+        """Undrain a worker: it claims jobs again."""
         return self._run(service_calls.drain(worker, draining=False))
 
     def keys(self) -> KeyList:
@@ -79,7 +79,7 @@ class ServiceClient:
         Parameters
         ----------
         owner : str
-            Whose jobs it makes.
+            Owner of the jobs submitted with it.
         scopes : sequence of str
             What it allows: ``read:jobs``, ``write:jobs``, ``control:jobs``,
             ``read:workers``, ``control:workers``, ``admin``.
@@ -95,7 +95,7 @@ class ServiceClient:
         return self._run(service_calls.revoke_key(key_id))
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -115,9 +115,9 @@ class ServiceClient:
             try:
                 response = self._http.send(call.request(self._http))
             except httpx.TransportError as error:
-                sleep(retries.after_loss(error))
+                sleep(retries.pause_after_error_s(error))
                 continue
-            pause_s = retries.after(response)
+            pause_s = retries.pause_after_answer_s(response)
             if pause_s is None:
                 return retries.read(response)
             sleep(pause_s)
@@ -133,11 +133,11 @@ class ServiceClient:
                         return read(response)
                     response.read()
             except httpx.TransportError as error:
-                sleep(retries.after_loss(error))
+                sleep(retries.pause_after_error_s(error))
                 continue
-            pause_s = retries.after(response)
+            pause_s = retries.pause_after_answer_s(response)
             if pause_s is None:
-                raise refusal(response)
+                raise error_from_response(response)
             sleep(pause_s)
 
     def _retry_state(
