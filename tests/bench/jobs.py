@@ -214,7 +214,7 @@ def mixed_jobs(device: str) -> Iterator[Job]:
 def star_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
     """(d) the measured star: once without the patterns held out, once for each half."""
     for name in ("star", "star-even", "star-odd"):
-        changes = {"held_out": 0.0}
+        changes = {"held_out_fraction": 0.0}
         yield ours("d", name, "default", device=device, snapshot_every=0, changes=changes)
         for method in ("pty-chi LSQML", "pty-chi autodiff"):
             yield peer("d", name, method, versions, epochs=60, snapshot_every=0)
@@ -227,7 +227,7 @@ def speed_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
         name: str, batch: int, states: int, label: str, epochs: int = SPEED_EPOCHS, **more: Any
     ) -> Job:
         stages = [{"loss": "amplitude", "epochs": epochs, "batches": [batch]}]
-        changes = {"stages": stages, "probe_states": states, "held_out": 0.0}
+        changes = {"stages": stages, "probe_states": states, "held_out_fraction": 0.0}
         made = ours("e", name, "default", device=device, changes=changes, snapshot_every=0)
         return replace(made, method=label, options={**made.options, **more})
 

@@ -22,7 +22,7 @@ from tests.stack import (
 )
 from tiled.client import from_uri
 
-from exitwave.engine import StartingPoint
+from exitwave.engine import InitialGuess
 from exitwave.results import binned_planes
 from exitwave.schema.job import Job, JobState, ScanRef, StartRef
 
@@ -162,7 +162,7 @@ def test_a_job_begins_with_the_result_of_another(
     job = worker.until_ended(worker.submit(scan, SHORT, start=start))
     assert job.state == JobState.SUCCEEDED, job.failure
     root = from_uri(tiled_server.uri, api_key=tiled_server.api_key)
-    begins = StartingPoint(
+    begins = InitialGuess(
         object_MYX=root[first.result.node]["object"].read(),
         probe_NHW=root[first.result.node]["probe"].read(),
     )

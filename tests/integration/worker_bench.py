@@ -24,7 +24,7 @@ from tests.stack import (
 
 from exitwave.beamline.play import play
 from exitwave.beamline.simulate import simulate
-from exitwave.engine import EpochState, StartingPoint, reconstruct
+from exitwave.engine import EpochState, InitialGuess, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement
 from exitwave.prepare import build_dataset
@@ -162,7 +162,7 @@ def played(tiled: TiledServer, folder: Path) -> ScanRef:
 
 
 def uncut(
-    job: Job, tiled: TiledServer, start: StartingPoint | None = None
+    job: Job, tiled: TiledServer, start: InitialGuess | None = None
 ) -> Iterator[EpochState]:
     """The job done once more, here."""
     spec = job.spec

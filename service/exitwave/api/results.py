@@ -40,8 +40,7 @@ from exitwave.schema.result import (
     below,
     curve_array,
 )
-
-from .live.nodes import ResultNodes, StoredArray
+from exitwave.tiled_http import AsyncTiledReader, StoredArray
 
 Format = Literal["cxi", "npy", "npz", "png", "tiff"]
 
@@ -74,7 +73,7 @@ class ResultFile:
     media_type: str
 
 
-async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
+async def read_result(tiled: AsyncTiledReader, job: Job) -> Reconstruction:
     """The arrays and metadata of a job's final node.
 
     Raises
@@ -96,14 +95,14 @@ async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
     if job.result is None:
         raise ResultNotFound(f"job {job.id} has no result; it is {job.state}")
     path = job.result.node
-    stored = await nodes.metadata(path)
+    stored = await tiled.metadata(path)
     if stored is None:
         raise ResultNotFound(f"job {job.id}: Tiled no longer has its result at {path}")
     metadata = NodeMetadata.read(path, stored)
     arrays = {
-        name: (await _array(nodes, job, below(path, name))).values for name in FINAL_ARRAYS
+        name: (await _array(tiled, job, below(path, name))).values for name in FINAL_ARRAYS
     }
-    progress = await _array(nodes, job, below(path, LIVE_PROGRESS))
+    progress = await _array(tiled, job, below(path, LIVE_PROGRESS))
     fields = ArrayMetadata.read(below(path, LIVE_PROGRESS), progress.metadata).fields
     return Reconstruction(
         object_MYX=arrays[OBJECT],
@@ -116,7 +115,7 @@ async def read_result(nodes: ResultNodes, job: Job) -> Reconstruction:
         box=metadata.illuminated_box,
         quality=QualityFigures(
             numbers=flat_numbers(_plain(metadata.quality)),
-            curves=await _curves(nodes, path),
+            curves=await _curves(tiled, path),
         ),
         verdict=job.result.verdict,
         preparation=job.result.preparation,
@@ -180,18 +179,18 @@ def _about(job: Job) -> dict[str, str]:
     return about
 
 
-async def _array(nodes: ResultNodes, job: Job, path: str) -> StoredArray:
-    found = await nodes.array(path)
+async def _array(tiled: AsyncTiledReader, job: Job, path: str) -> StoredArray:
+    found = await tiled.array(path)
     if found is None:
         raise ResultNotFound(f"job {job.id}: Tiled has no {path}")
     return found
 
 
-async def _curves(nodes: ResultNodes, path: str) -> dict[str, Curve]:
+async def _curves(tiled: AsyncTiledReader, path: str) -> dict[str, Curve]:
     curves = {}
     for name in CURVES:
         array = below(path, curve_array(name))
-        found = await nodes.array(array)
+        found = await tiled.array(array)
         if found is not None:
             columns = ArrayMetadata.read(array, found.metadata).columns
             curves[name] = Curve(columns=columns, values=found.values)

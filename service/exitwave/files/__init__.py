@@ -15,7 +15,9 @@ and results are written and read by
 - `npy`: the ``recon_result`` tree
 - `npz`: a result for the Python client
 - `tiff`: an object's phase or amplitude as float32
-- `png`, `pattern_png`: pictures with a scale; `phase` takes ramp and piston out before
+- `png`, `pattern_png`: pictures with a scale
+- `display`, `colours`, `codes`: values, units, limits and colours of all pictures, the page's
+  among them; `phase` takes ramp and piston out before
 - `verdict_text`, `cxi_verdict`: what these files say of a verdict
 - `reconstruction`: what all of them hold
 """

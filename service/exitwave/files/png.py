@@ -5,29 +5,21 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.required import verdict_line
-from exitwave.schema.result import PLANES, Plane
+from exitwave.schema.result import Plane
 from exitwave.schema.verdict import Judgement, Verdict
 
-from .colours import colour_bar, colour_map, painted
-from .phase import Box, ComplexArray, remove_ramp
+from .colours import colour_bar, coloured
+from .display import OBJECT_PLANES, UNITS, object_limits, object_values
+from .phase import Box, ComplexArray
 from .verdict_text import plain_ascii, rule_texts
 
-Floats: TypeAlias = NDArray[np.floating[Any]]
-
-COLOURS = {"phase": "CET_L8", "amplitude": "CET_L1"}
-CYCLIC = "CET_C2"
-WRAPPED_RAD = 5.2
-"""A phase that spans more is shown over the full circle in cyclic colours."""
-PERCENTILES = (1.0, 99.0)
 LEAST_SIDE_PX = 640
 STRIP_PX = 56
 LEAST_WIDTH_PX = 360
@@ -74,20 +66,14 @@ def object_png(
     InvalidInput
         The plane is unknown, or the box holds no pixel.
     """
-    if plane not in PLANES:
-        raise InvalidInput("plane", plane, "one of " + ", ".join(PLANES))
+    values_YX = object_values(object_YX, box, plane)
     y0, y1, x0, x1 = box
-    part_YX = remove_ramp(object_YX, box)[y0:y1, x0:x1]
+    part_YX = values_YX[y0:y1, x0:x1]
     if not part_YX.size:
         raise InvalidInput("box", box, f"a box inside the object, {object_YX.shape}")
-    values_YX: Floats = np.angle(part_YX) if plane == "phase" else np.abs(part_YX)
-    low, high = _limits(values_YX)
-    name = COLOURS[plane]
-    if plane == "phase" and high - low > WRAPPED_RAD:
-        low, high, name = -math.pi, math.pi, CYCLIC
-    colours = colour_map(name)
+    low, high, colour_map = object_limits(values_YX, box, plane)
     zoom = max(1, round(LEAST_SIDE_PX / max(part_YX.shape)))
-    picture = Image.fromarray(painted(values_YX, low, high, colours))
+    picture = Image.fromarray(coloured(part_YX, low, high, colour_map))
     picture = picture.resize(
         (picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST
     )
@@ -101,8 +87,8 @@ def object_png(
     top = picture.height + 14
     remark = " (nominal)" if nominal else ""
     _scale_bar(draw, font, top, pixel_size_m / zoom, sheet.width, remark)
-    unit = " rad" if plane == "phase" else ""
-    colour_bar(sheet, draw, font, top, colours, (f"{low:.2f}", f"{high:.2f}{unit}"))
+    ends = (f"{low:.2f}", f"{high:.2f} {UNITS[OBJECT_PLANES[plane]]}".rstrip())
+    colour_bar(sheet, draw, font, top, colour_map, ends)
     if warning:
         sheet.paste(warning, (0, picture.height + STRIP_PX))
     out = io.BytesIO()
@@ -160,15 +146,6 @@ def _wrapped(text: str, width_px: int, font: Any) -> list[str]:
         else:
             lines[-1] = longer
     return lines
-
-
-def _limits(values_YX: Floats) -> tuple[float, float]:
-    """Percentiles, so that a few wild pixels do not spoil the contrast."""
-    finite = values_YX[np.isfinite(values_YX)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = (float(limit) for limit in np.percentile(finite, PERCENTILES))
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 
 def _scale_bar(

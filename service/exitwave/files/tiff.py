@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
-from exitwave.schema.errors import InvalidInput
-from exitwave.schema.result import PLANES, Plane
+from exitwave.schema.result import Plane
 from exitwave.schema.verdict import Verdict
 
-from .phase import Box, ComplexArray, remove_ramp
+from .display import object_values
+from .phase import Box, ComplexArray
 from .verdict_text import one_line, plain_ascii, rule_texts
 
 UM_M = 1e-6
-
-Floats: TypeAlias = NDArray[np.floating[Any]]
 
 
 def write_tiff(
@@ -56,10 +52,7 @@ def write_tiff(
     InvalidInput
         The plane is unknown.
     """
-    if plane not in PLANES:
-        raise InvalidInput("plane", plane, "one of " + ", ".join(PLANES))
-    flat_YX = remove_ramp(object_YX, box)
-    values_YX: Floats = np.angle(flat_YX) if plane == "phase" else np.abs(flat_YX)
+    values_YX = object_values(object_YX, box, plane)
     per_um = UM_M / pixel_size_m
     tifffile.imwrite(
         path,

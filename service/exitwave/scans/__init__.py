@@ -2,6 +2,6 @@
 
 from .profile import Orientation, Profile, load_profile
 from .source import Scan
-from .tiled import TiledScans
+from .tiled_scans import TiledScans
 
 __all__ = ["Orientation", "Profile", "Scan", "TiledScans", "load_profile"]

@@ -14,10 +14,10 @@ from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
 from exitwave.schema.verdict import Note
+from exitwave.tiled_http import Json, TiledReader
 
 from .arrays import RunArray
 from .profile import Calibration, Motor, Profile
-from .server import Json, TiledServer
 
 _UM_M = 1e-6
 
@@ -29,13 +29,13 @@ class Stream:
     ``<run>/streams/<stream>/data``; numbers of single events are columns of tables.
     """
 
-    def __init__(self, server: TiledServer, path: str, nodes: dict[str, Json]) -> None:
+    def __init__(self, server: TiledReader, path: str, nodes: dict[str, Json]) -> None:
         self._server = server
         self._path = path
         self._nodes = nodes
 
     @classmethod
-    def find(cls, server: TiledServer, run: str, name: str) -> Stream | None:
+    def find(cls, server: TiledReader, run: str, name: str) -> Stream | None:
         """The stream of that name, None if the run has none."""
         for path in (f"{run}/{name}", f"{run}/streams/{name}"):
             nodes = server.children(path)
@@ -84,7 +84,7 @@ class TiledScan:
     """
 
     def __init__(
-        self, server: TiledServer, profile: Profile, ref: ScanRef, documents: Json
+        self, server: TiledReader, profile: Profile, ref: ScanRef, documents: Json
     ) -> None:
         self.start: dict[str, Any] = documents["start"]
         self.stop: dict[str, Any] | None = documents.get("stop")

@@ -12,20 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .baselines import AdmmOptions, DifferenceMapOptions, EpieOptions
+from .baselines import AdmmOptions, BaselineOptions, DifferenceMapOptions, EpieOptions
 from .errors import RecipeError
 from .knobs import build, knob, plain
 from .parts import BackgroundOptions, IntensityOptions
 
-Algorithm = Literal["dap", "epie", "dm", "admm"]
-Loss = Literal["amplitude", "poisson", "gaussian"]
+AlgorithmName = Literal["dap", "epie", "dm", "admm"]
+Loss = Literal["amplitude", "anscombe", "poisson", "gaussian"]
 Method = Literal["descent", "difference_map"]
 RateSchedule = Literal["decay", "plateau"]
 SubPixel = Literal["auto", "on", "off"]
 StartKind = Literal["auto", "autocorrelation", "pupil"]
-
-ALL_PATTERNS = 1e6
-"""As a batch: more patterns than a scan has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +41,10 @@ class Stage:
         low=-10,
         high=1,
     )
-    loss: Loss = knob("amplitude", "amplitude converges fastest; poisson fits low counts best")
+    loss: Loss = knob(
+        "amplitude",
+        "amplitude converges fastest; anscombe tells few counts right; poisson fits them best",
+    )
     background: float = knob(
         0.0,
         "added to the modelled counts of every pixel; with poisson it keeps single counts, "
@@ -53,9 +53,9 @@ class Stage:
         low=0,
         high=1e6,
     )
-    whole_counts: bool = knob(
+    integer_counts_only: bool = knob(
         False,
-        "the stage is left out where patterns are not whole counts, whose noise is known; "
+        "the stage is left out where patterns are not integer counts, whose noise is known; "
         "the first one always runs",
     )
     epochs: int = knob(100, "passes over all patterns", unit="epoch", low=1, high=100_000)
@@ -67,7 +67,7 @@ class Stage:
         low=1e-6,
         high=1e6,
     )
-    band: float = knob(
+    frequency_band: float = knob(
         1.0,
         "share of the patterns' radius that is fitted, at 1 all of it with the corners; "
         "a coarse picture first keeps views out of wrong minima",
@@ -101,14 +101,15 @@ class Stage:
     plateau_factor: float = knob(
         0.5, "what the rate is multiplied by at a drop (plateau)", low=0.01, high=0.99
     )
-    prior_from: float = knob(
+    full_regularisation_from: float = knob(
         0.0,
-        "share of the patterns in an update from which the prior's ratio holds; smaller ones, "
-        "whose gradients are mostly noise, have it in proportion (balance gradient); 0 is off",
+        "share of the patterns in an update from which the regularisation's ratio holds; "
+        "smaller updates, whose gradients are mostly noise, have it in proportion (balance "
+        "gradient); 0 is off",
         low=0,
         high=1,
     )
-    fresh_moments: bool = knob(False, "start the stage with Adam's moments at zero")
+    reset_moments: bool = knob(False, "start the stage with Adam's moments at zero")
     object_clip: float = knob(
         2.0, "object modulus is clipped here before the stage; 0 is off", low=0, high=1e3
     )
@@ -123,19 +124,21 @@ class AdamOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriorOptions:
+class RegularisationOptions:
     """Adaptive total variation of the complex object, mean (|dx|^p + |dy|^p)^(q/p)."""
 
     balance: Literal["gradient", "loss", "off"] = knob(
         "gradient",
-        "gamma keeps the prior's gradient (gradient) or its value (loss, as published) at "
-        "`ratio` of the data's",
+        "gamma keeps the regularisation's gradient (gradient) or its value (loss, as "
+        "published) at `ratio` of the data's",
     )
-    ratio: float = knob(0.45, "prior over data: norms of gradients, or losses", low=0, high=10)
-    low_dose: float = knob(
+    ratio: float = knob(
+        0.45, "regularisation over data: norms of gradients, or losses", low=0, high=10
+    )
+    low_dose_threshold: float = knob(
         10.0,
         "below so many photons per resolved object pixel the ratio grows as the fourth root "
-        "of the lack, up to twice; needs whole counts; 0 is off",
+        "of the lack, up to twice; needs integer counts; 0 is off",
         unit="photons",
         low=0,
         high=1e6,
@@ -143,7 +146,7 @@ class PriorOptions:
     least_misfit: float = knob(
         0.95,
         "deviance over noise below which the last stage fits noise and the ratio grows, up to "
-        "eight times; needs whole counts; 0 is off",
+        "eight times; needs integer counts; 0 is off",
         low=0,
         high=2,
     )
@@ -153,14 +156,14 @@ class PriorOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartOptions:
-    """Where the run begins: from the patterns' autocorrelation or from the pupil."""
+    """The initial guess: from the patterns' autocorrelation or from the pupil."""
 
     kind: StartKind = knob(
         "auto",
         "auto: the autocorrelation, or a pupil out of focus where that is clearly better; both "
         "signs and astigmatism are tried. autocorrelation or pupil: that alone",
     )
-    object_blur_px: float = knob(
+    initial_object_sigma_px: float = knob(
         4.0, "Gaussian smoothing of the autocorrelation object", unit="px", low=0, high=100
     )
     object_noise: float = knob(
@@ -172,8 +175,8 @@ class StartOptions:
     probe_noise: float = knob(
         0.01, "complex noise on the probe, share of its rms modulus", low=0, high=1
     )
-    further_states: float = knob(
-        0.3, "amplitude of probe states after the first", low=0, high=1
+    extra_states_amplitude: float = knob(
+        0.3, "amplitude of probe states (modes) after the first", low=0, high=1
     )
 
 
@@ -211,18 +214,18 @@ def _default_stages() -> tuple[Stage, ...]:
             object_rate=0.1,
             probe_rate=0.1,
             final_rate=0.03,
-            prior_from=0.067,
-            fresh_moments=True,
+            full_regularisation_from=0.067,
+            reset_moments=True,
         ),
         Stage(
             loss="poisson",
             background=0.1,
-            whole_counts=True,
+            integer_counts_only=True,
             epochs=60,
             batches=(0.2,),
             object_rate=0.03,
             probe_rate=0.03,
-            fresh_moments=True,
+            reset_moments=True,
         ),
     )
 
@@ -233,14 +236,18 @@ class Recipe:
 
     name: str = knob("default", "how users refer to it")
     description: str = knob("", "one line for people")
-    algorithm: Algorithm = knob("dap", "dap; or a baseline: epie, dm (difference map), admm")
-    seed: int = knob(0, "of the start's noise and the order of patterns", low=0, high=2**31 - 1)
-    probe_states: int = knob(1, "mutually incoherent probe states", low=1, high=32)
-    object_states: int = knob(1, "mutually incoherent object states", low=1, high=8)
-    probe_after: int = knob(
+    algorithm: AlgorithmName = knob(
+        "dap", "dap; or a baseline: epie, dm (difference map), admm"
+    )
+    seed: int = knob(
+        0, "of the initial guess's noise and the order of patterns", low=0, high=2**31 - 1
+    )
+    probe_states: int = knob(1, "mutually incoherent probe states (modes)", low=1, high=32)
+    object_states: int = knob(1, "mutually incoherent object states (modes)", low=1, high=8)
+    probe_update_start: int = knob(
         0, "epochs before the probe begins to change", unit="epoch", low=0, high=100_000
     )
-    held_out: float = knob(
+    held_out_fraction: float = knob(
         0.03,
         "share of the patterns left out of the fit to test it with; none below 400 patterns",
         low=0,
@@ -248,8 +255,8 @@ class Recipe:
     )
     held_out_pixels: float = knob(
         0.03,
-        "share of the detector's lit pixels left out of the fit of every pattern, by seed, to "
-        "test it with",
+        "share of the detector's illuminated pixels left out of the fit of every pattern, by "
+        "seed, to test it with",
         low=0,
         high=0.3,
     )
@@ -263,8 +270,10 @@ class Recipe:
     )
     stages: tuple[Stage, ...] = knob(_default_stages, "run in order")
     adam: AdamOptions = knob(AdamOptions, "optimiser moments")
-    prior: PriorOptions = knob(PriorOptions, "total variation of the object")
-    start: StartOptions = knob(StartOptions, "where the run begins")
+    regularisation: RegularisationOptions = knob(
+        RegularisationOptions, "total variation of the object"
+    )
+    start: StartOptions = knob(StartOptions, "initial guess")
     clamp: ClampOptions = knob(ClampOptions, "limits of the object")
     gauge: GaugeOptions = knob(GaugeOptions, "what is pinned after each epoch")
     intensity: IntensityOptions = knob(IntensityOptions, "part: the flux of each pattern")
@@ -278,20 +287,31 @@ class Recipe:
     admm: AdmmOptions = knob(AdmmOptions, "steps of algorithm admm; likewise")
 
     @property
+    def baseline(self) -> BaselineOptions | None:
+        """Section of the algorithm, which has its name; none for dap."""
+        options: BaselineOptions | None = getattr(self, self.algorithm, None)
+        return options
+
+    @property
     def plan(self) -> tuple[Stage, ...]:
         """What the algorithm runs: `stages`, or all of a baseline's epochs as one stage."""
-        if self.algorithm == "dap":
+        if (options := self.baseline) is None:
             return self.stages
-        if self.algorithm == "epie":
-            return (Stage(loss="amplitude", epochs=self.epie.epochs, batches=(1.0,)),)
-        baseline = self.dm if self.algorithm == "dm" else self.admm
-        return (Stage(loss="amplitude", epochs=baseline.epochs, batches=(ALL_PATTERNS,)),)
+        batches = (options.patterns_per_update,)
+        return (Stage(loss="amplitude", epochs=options.epochs, batches=batches),)
 
     @property
     def surely_in_difference_map(self) -> bool:
         """Whether dap's first or last stage, which always run, is by the difference map."""
         methods = {self.plan[0].method, self.plan[-1].method}
         return self.algorithm == "dap" and "difference_map" in methods
+
+    @property
+    def waves_kept(self) -> int:
+        """Waves of every view and probe state that are surely kept from epoch to epoch."""
+        if (options := self.baseline) is None:
+            return self.dm.waves_kept if self.surely_in_difference_map else 0
+        return options.waves_kept
 
     @property
     def epochs(self) -> int:

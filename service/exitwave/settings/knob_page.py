@@ -17,10 +17,10 @@ HEAD = """# Knobs of a recipe
 
 Made by `make knobs` from `service/exitwave/schema/recipe.py`. A recipe in `configs/recipes/`
 names those that differ from the defaults below; a job overrides single ones by their dotted
-names (`--set recipe.prior.ratio=0.3`, `--set recipe.stages.0.epochs=50`). Values out of range
-are refused. The defaults are the recipe `default`, those of `stages` the values of a stage that
-names nothing else. What a job does with its scan, `data.*`, comes last; a recipe has nothing
-to do with it.
+names (`--set recipe.regularisation.ratio=0.3`, `--set recipe.stages.0.epochs=50`). Values out
+of range are refused. The defaults are the recipe `default`, those of `stages` the values of a
+stage that names nothing else. What a job does with its scan, `data.*`, comes last; a recipe has
+nothing to do with it.
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -148,6 +148,15 @@ class WorkerSettings(Section):
     )
 
 
+class TriggerSettings(Section):
+    """What submits a job for each finished scan."""
+
+    source: str = Field("tiled", description="Where finished scans are heard of.")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of that source alone; tiled has none."
+    )
+
+
 class Settings(BaseSettings):
     """Everything the processes need to find each other."""
 
@@ -166,6 +175,7 @@ class Settings(BaseSettings):
     tiled: TiledSettings = Field(default_factory=TiledSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    trigger: TriggerSettings = Field(default_factory=TriggerSettings)
 
     @classmethod
     def settings_customise_sources(

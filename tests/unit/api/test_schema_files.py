@@ -31,7 +31,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "no stage": {"stages": []},
     "in a stage": {"stages": [{"loss": "poison"}]},
     "in a list": {"stages": [{"batches": [0.0]}]},
-    "in a section": {"prior": {"p": 5.0}},
+    "in a section": {"regularisation": {"p": 5.0}},
     "no such start": {"start": "here"},
     "unknown in the start": {"start": {"knd": "pupil"}},
     "text for a number": {"adam": {"beta1": "0.5"}},
@@ -85,7 +85,7 @@ def test_every_value_says_what_it_is() -> None:
 
 def test_a_knob_has_its_range_unit_and_default() -> None:
     start = json.loads(schema_files()["recipe.json"])["properties"]["start"]
-    blur = start["anyOf"][0]["properties"]["object_blur_px"]
+    blur = start["anyOf"][0]["properties"]["initial_object_sigma_px"]
     assert blur.pop("description")
     assert blur == {
         "type": "number",

@@ -19,10 +19,10 @@ RECIPE = Recipe(
         Stage(epochs=4, batches=(20.0,), object_schedule="plateau", patience=1),
         Stage(epochs=4, batches=(50.0,), loss="poisson", probe_schedule="plateau"),
     ),
-    probe_after=1,
+    probe_update_start=1,
     probe_states=2,
     clamp=ClampOptions(modulus=1.5),
-    held_out=0.05,
+    held_out_fraction=0.05,
 )
 CUTS = (1, 4, 7)
 

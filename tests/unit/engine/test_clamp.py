@@ -10,8 +10,8 @@ from tests.support.simulated import as_dataset
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import EpochState, reconstruct
-from exitwave.engine.clamp import clamp
-from exitwave.engine.parameters import Parameters
+from exitwave.engine.optimise.clamp import clamp
+from exitwave.engine.optimise.parameters import Parameters
 from exitwave.schema.recipe import AdamOptions, ClampOptions, Recipe, Stage
 
 BOX = (0, 6, 0, 7)

@@ -7,7 +7,7 @@ import pytest
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset
-from exitwave.engine.evaluate import modelled_patterns
+from exitwave.engine.assessment.evaluate import modelled_patterns
 
 CHOSEN = np.array([3, 0, 24, 11, *range(12, 24)] * 2)
 

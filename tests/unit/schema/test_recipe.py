@@ -28,11 +28,11 @@ def test_a_word_for_the_start_is_its_kind() -> None:
         ({"probe_states": True}, "recipe.probe_states", "whole number"),
         ({"stages": []}, "recipe.stages", "at least one"),
         ({"stages": [{"epochs": 0}]}, "recipe.stages[0].epochs", "from 1"),
-        ({"stages": [{"loss": "l2"}]}, "recipe.stages[0].loss", "'amplitude', 'poisson'"),
+        ({"stages": [{"loss": "l2"}]}, "recipe.stages[0].loss", "'amplitude', 'anscombe'"),
         ({"stages": [{"batches": [0.1, float("nan")]}]}, "recipe.stages[0].batches[1]", "from"),
         ({"gauge": {"recentre": 1}}, "recipe.gauge.recentre", "true or false"),
         ({"start": "disk"}, "recipe.start.kind", "'auto', 'autocorrelation', 'pupil'"),
-        ({"prior": 3}, "recipe.prior", "a mapping"),
+        ({"regularisation": 3}, "recipe.regularisation", "a mapping"),
     ],
 )
 def test_a_wrong_knob_is_named(values: dict, key: str, expected: str) -> None:

@@ -17,6 +17,8 @@ def test_what_is_checked_in_is_up_to_date() -> None:
 def test_every_section_and_what_a_line_holds() -> None:
     names = [name for name, _ in sections(Recipe)]
     assert names[:3] == ["", "stages", "adam"] and "admm" in names
-    line = next(line for line in page().splitlines() if line.startswith("| `object_blur_px`"))
+    line = next(
+        line for line in page().splitlines() if line.startswith("| `initial_object_sigma_px`")
+    )
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
-    assert cells[:4] == ["`object_blur_px`", "4", "0 to 100", "px"] and cells[4]
+    assert cells[:4] == ["`initial_object_sigma_px`", "4", "0 to 100", "px"] and cells[4]

@@ -94,9 +94,9 @@ def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
     )
     assert recipes["fzp"].probe_states == 4
     assert [stage.loss for stage in recipes["paper"].stages] == ["amplitude", "poisson"]
-    assert recipes["paper"].prior.balance == "loss"
+    assert recipes["paper"].regularisation.balance == "loss"
     # Those of the baselines spell out their group's defaults.
-    for name, algorithm, probe_after in (
+    for name, algorithm, probe_update_start in (
         ("epie", "epie", 0),
         ("dm", "dm", 2),
         ("admm", "admm", 2),
@@ -105,7 +105,7 @@ def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
             name=name,
             description=recipes[name].description,
             algorithm=algorithm,
-            probe_after=probe_after,
+            probe_update_start=probe_update_start,
             dm=recipes[name].dm,  # the defaults are those of DAP's stage
         )
 
@@ -115,7 +115,7 @@ def test_the_default_recipe_spells_out_every_knob_of_dap() -> None:
     whole = recipe_to_mapping(Recipe())
     assert set(whole) - set(listed) == {"name", "epie", "admm"}
     assert set(listed["stages"][0]) == set(whole["stages"][0])
-    for group in ("adam", "prior", "start", "clamp", "gauge"):
+    for group in ("adam", "regularisation", "start", "clamp", "gauge"):
         assert set(listed[group]) == set(whole[group]), group
 
 
@@ -125,7 +125,7 @@ def test_the_example_file_lists_every_setting_with_its_default(
     defaults = load_settings()
     example = configs_dir() / "service.yaml"
     assert yaml.safe_load(example.read_text()).keys() == type(defaults).model_fields.keys()
-    for section in ("ledger", "tiled", "api", "worker"):
+    for section in ("ledger", "tiled", "api", "worker", "trigger"):
         listed = yaml.safe_load(example.read_text())[section].keys()
         assert listed == type(getattr(defaults, section)).model_fields.keys()
     monkeypatch.setenv("EXITWAVE_CONFIG", str(example))

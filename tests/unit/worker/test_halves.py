@@ -10,7 +10,7 @@ import pytest
 
 from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
-from exitwave.engine.evaluate import modelled_patterns
+from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.files.reconstruction import Curve
 from exitwave.prepare import Prepared
 from exitwave.quality import RingCorrelation, transfer_function

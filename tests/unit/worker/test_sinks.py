@@ -140,7 +140,7 @@ def test_all_are_done_when_each_is() -> None:
 
 
 def test_lines_go_on_from_an_earlier_attempts_and_have_no_picture() -> None:
-    loss = SimpleNamespace(total=3.0, data=2.0, prior=1.0)
+    loss = SimpleNamespace(total=3.0, data=2.0, regularisation=1.0)
     history = History(ROWS)
     history.add(SimpleNamespace(epoch=61, seconds=0.5, loss=loss))
     rows = history.rows()

@@ -21,6 +21,7 @@ from tiled.structures.core import Spec
 
 from exitwave.schema.errors import InvalidInput, TiledUnavailable, UsageError
 from exitwave.settings.service import Settings
+from exitwave.tiled_http import check_health
 
 from .devices import Constant, Detector, Flight, PositionRecorder
 from .plan import fly2dpd, start_metadata
@@ -180,7 +181,7 @@ def open_raw(settings: Settings) -> Container:
     uri = settings.tiled.uri.rstrip("/")
     try:
         # Tiled's client tries for most of a minute before it gives up; ask once before.
-        httpx.get(f"{uri}/healthz", timeout=10).raise_for_status()
+        check_health(uri, timeout_s=10.0)
         node = from_uri(f"{uri}/api/v1", api_key=settings.tiled.api_key.get_secret_value())
         for name in settings.tiled.raw.strip("/").split("/"):
             node = _child(node, name)

@@ -17,7 +17,7 @@ import typer
 from exitwave.cli.tables import quality_rows
 from exitwave.cli.verdict_rows import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
-from exitwave.engine.scan import choose_device
+from exitwave.engine.data.scan import choose_device
 from exitwave.files.cxi import write_reconstruction
 from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction

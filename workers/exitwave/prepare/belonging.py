@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from exitwave.engine.belong import Ways, try_ways
-from exitwave.engine.scan import Interrupt
+from exitwave.engine.consistency import OrientationSearch, try_orientations
+from exitwave.engine.data.scan import Interrupt
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions, Orientation
 from exitwave.schema.geometry import Geometry
@@ -103,7 +103,7 @@ def resolve_orientation(
     device : torch.device
     interrupt : callable, optional
     """
-    ways = try_ways(prepared.dataset, recipe, device, interrupt=interrupt)
+    ways = try_orientations(prepared.dataset, recipe, device, interrupt=interrupt)
     tried = [
         OrientationTried(orientation=one.name, loss=one.loss)
         for one in ways.tried
@@ -118,7 +118,7 @@ def _losses(tried: Sequence[OrientationTried]) -> str:
     return ", ".join(f"{one.orientation} {one.loss:.3g}" for one in tried)
 
 
-def _note(ways: Ways, tried: list[OrientationTried]) -> Note:
+def _note(ways: OrientationSearch, tried: list[OrientationTried]) -> Note:
     figures = {f"loss_{one.orientation}": one.loss for one in tried}
     if ways.line:
         text = "all views lie on one line, which looks alike from both sides"

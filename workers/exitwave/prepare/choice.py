@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.engine.views import STRAY_GROWTH, lonely_views
+from exitwave.engine.data.positions import STRAY_GROWTH, isolated_positions
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions, frame_ranges
 from exitwave.schema.errors import DataError
@@ -146,7 +146,7 @@ def _strays(
         return frames[:0]
     views = positions_m[frames] / window_m
     views -= views.min(axis=0)
-    alone = lonely_views(views, (1, 1))
+    alone = isolated_positions(views, (1, 1))
     if not 0 < alone.sum() <= most:
         return frames[:0]
     others = views[~alone]

@@ -11,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from exitwave.engine import ArrayFrames, Dataset
-from exitwave.engine.survey import saturated_pixels
+from exitwave.engine.data.validation import saturated_pixels
 from exitwave.scans import Scan
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import DataError, GeometryError

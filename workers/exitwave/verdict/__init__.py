@@ -2,7 +2,7 @@
 
 Here belong the figures, the rules with their thresholds, and the judge that asks them all. A
 new rule is one file and one line in `rules.RULES`. What is summed over patterns is gathered
-by the engine (`exitwave.engine.evidence`); why a run is bad is asked by `diagnosis`. How a
+by the engine (`exitwave.engine.assessment`); why a run is bad is asked by `diagnosis`. How a
 verdict is shown is not decided here.
 """
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from exitwave.engine import Dataset, EpochState
-from exitwave.engine.evaluate import modelled_patterns
-from exitwave.engine.scan import Interrupt, choose_device
+from exitwave.engine.assessment.evaluate import modelled_patterns
+from exitwave.engine.data.scan import Interrupt, choose_device
 from exitwave.files.reconstruction import Curve, QualityFigures, flat_numbers
 from exitwave.prepare import Prepared
 from exitwave.prepare.told import frames_left_out

@@ -15,7 +15,7 @@ import stamina
 import structlog
 import torch
 
-from exitwave.engine import Checkpoint, EpochState, StartingPoint, reconstruct
+from exitwave.engine import Checkpoint, EpochState, InitialGuess, reconstruct
 from exitwave.prepare import Prepared, build_oriented, mask_within
 from exitwave.results import AttemptRecord, FinalArrays, History, Sink, Spool, Spooled
 from exitwave.results.registry import make_sinks
@@ -117,7 +117,7 @@ class JobAttempt:
         prepared: Prepared,
         recipe: Recipe,
         kept: Kept | None,
-        start: StartingPoint | None,
+        start: InitialGuess | None,
     ) -> Result:
         history = History(None if kept is None else kept.rows)
         sinks = make_sinks(self._settings, record, history.rows())
@@ -143,7 +143,7 @@ class JobAttempt:
         self,
         prepared: Prepared,
         recipe: Recipe,
-        start: StartingPoint | Checkpoint | None,
+        start: InitialGuess | Checkpoint | None,
         follow: Follow,
     ) -> FinalArrays:
         spec, device = self._job.spec, str(self._torch_device)
@@ -313,13 +313,13 @@ class JobAttempt:
         self._tell(JobStoppedError, JobPreemptedError)
         return kept
 
-    def _start(self, prepared: Prepared, recipe: Recipe) -> StartingPoint | None:
+    def _start(self, prepared: Prepared, recipe: Recipe) -> InitialGuess | None:
         """The result of another job that this one begins with, if any."""
         start = self._job.spec.start
         if start is None:
             return None
 
-        def read() -> StartingPoint:
+        def read() -> InitialGuess:
             self._tell(JobStoppedError)
             return starting_point(self._settings.tiled, start, prepared, recipe)
 

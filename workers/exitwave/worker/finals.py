@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from exitwave.engine import EpochState
-from exitwave.engine.scan import Interrupt
+from exitwave.engine.data.scan import Interrupt
 from exitwave.prepare import Prepared
 from exitwave.quality import overlap
 from exitwave.results import FinalArrays, Snapshot

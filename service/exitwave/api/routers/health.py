@@ -11,6 +11,7 @@ from exitwave.api.deps import LedgerDep, SettingsDep
 from exitwave.api.problems import RETRY_AFTER_S, problem
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import LedgerUnavailable, Unavailable
+from exitwave.tiled_http import health_status
 
 router = APIRouter(tags=["health"])
 
@@ -64,9 +65,7 @@ async def _ledger(ledger: ServiceLedger) -> str:
 
 
 async def _tiled(uri: str) -> str:
-    try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-            answer = await client.get(f"{uri.rstrip('/')}/healthz")
-    except httpx.TransportError:
+    status = await health_status(uri, TIMEOUT_S)
+    if status is None:
         return "away"
-    return "ready" if answer.is_success else f"answers {answer.status_code}"
+    return "ready" if httpx.codes.is_success(status) else f"answers {status}"

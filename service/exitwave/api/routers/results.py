@@ -14,9 +14,9 @@ from starlette.requests import HTTPConnection
 from exitwave.api.answers import answers
 from exitwave.api.auth import ReadJobs, own
 from exitwave.api.deps import LedgerDep
-from exitwave.api.live.nodes import ResultNodes
 from exitwave.api.results import MEDIA_TYPES, Format, ResultFile, read_result, write_result
 from exitwave.schema.result import Plane
+from exitwave.tiled_http import AsyncTiledReader
 
 CHUNK_BYTES = 1 << 18
 
@@ -24,19 +24,19 @@ CHUNK_BYTES = 1 << 18
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep the connections to Tiled for as long as the application runs."""
-    app.state.results = ResultNodes(app.state.settings.tiled)
+    app.state.tiled = AsyncTiledReader(app.state.settings.tiled)
     try:
         yield
     finally:
-        await app.state.results.close()
+        await app.state.tiled.close()
 
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["results"], lifespan=lifespan)
 
 
-def _nodes(connection: HTTPConnection) -> ResultNodes:
-    nodes: ResultNodes = connection.app.state.results
-    return nodes
+def _tiled(connection: HTTPConnection) -> AsyncTiledReader:
+    tiled: AsyncTiledReader = connection.app.state.tiled
+    return tiled
 
 
 @router.get(
@@ -57,7 +57,7 @@ async def result(
     job_id: str,
     access: ReadJobs,
     ledger: LedgerDep,
-    nodes: Annotated[ResultNodes, Depends(_nodes)],
+    tiled: Annotated[AsyncTiledReader, Depends(_tiled)],
     format: Annotated[
         Format,
         Query(
@@ -69,7 +69,7 @@ async def result(
 ) -> StreamingResponse:
     """The final object and probe as a file. 409 until the job has ended."""
     job = own(await ledger.get(job_id), access)
-    found = await read_result(nodes, job)
+    found = await read_result(tiled, job)
     made = await asyncio.to_thread(write_result, found, job, format, plane)
     return StreamingResponse(
         _chunks(made),
