@@ -10,6 +10,7 @@ from typing import IO, Any
 import httpx
 from httpx_sse import aconnect_sse
 
+from exitwave.filesystem.atomic import atomic_file
 from exitwave.schema.errors import TooManyRequests, Unavailable
 from exitwave.schema.job import Attempt, Event, Job, JobPage, JobState
 from exitwave.schema.requests import BatchItem
@@ -20,7 +21,7 @@ from .. import arrays, job_calls
 from ..arrays import ResultArrays
 from ..calls import Format
 from ..concurrency import async_run, async_sleep
-from ..files import target_path, whole_file
+from ..files import target_path
 from ..problems import error_from_response
 from ..retry import EventStreamState, PollState
 from .service import AsyncServiceClient
@@ -308,7 +309,7 @@ class AsyncClient(AsyncServiceClient):
 
         async def save(answer: httpx.Response) -> Path:
             target = target_path(path, answer)
-            with whole_file(target) as file:
+            with atomic_file(target) as file:
                 await _write_answer(answer, file)
             return target
 
