@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import typer
 
-from exitwave.cli.tables import quality_rows
-from exitwave.cli.verdict_rows import verdict_rows
+from exitwave.cli.rendering import quality_rows
+from exitwave.cli.verdict_rendering import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
 from exitwave.engine.data.scan import choose_device
 from exitwave.files.cxi import write_reconstruction

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from exitwave.cli.extras import needs
-from exitwave.cli.jobs import parse_settings
+from exitwave.cli.submit_commands import parse_settings
 from exitwave.schema.data import Orientation
 from exitwave.schema.errors import UsageError
 from exitwave.settings.threads import BRIEFLY_SPINNING

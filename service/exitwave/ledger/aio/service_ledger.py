@@ -1,4 +1,4 @@
-"""The ledger as the parts of the service use it: whatever is no worker's."""
+"""The ledger as the service uses it: everything but the work of workers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ServiceLedger(AsyncConnection):
         spec : JobSpec
             What to do.
         owner : str
-            Who asks; the scope of `idempotency_key`.
+            Who submits; the scope of `idempotency_key`.
         idempotency_key : str, optional
             A second submission with this key returns the first one's job.
         request_digest : str, optional
@@ -90,19 +90,19 @@ class ServiceLedger(AsyncConnection):
         return await self.run(self._commands.reprioritise(job_id, priority))
 
     async def pause(self, job_id: str) -> Job:
-        """Hold a queued job back; `TransitionNotAllowed` if it is not queued."""
+        """Pause a queued job; `TransitionNotAllowed` if it is not queued."""
         return await self.run(self._commands.pause(job_id, True))
 
     async def resume(self, job_id: str) -> Job:
-        """Let a job that was held back go on; `TransitionNotAllowed` if it is not queued."""
+        """Resume a paused job; `TransitionNotAllowed` if it is not queued."""
         return await self.run(self._commands.pause(job_id, False))
 
     async def pause_queue(self) -> None:
-        """Let no job be claimed; running ones go on."""
+        """Pause the queue: no job is claimed; running ones go on."""
         await self.run(self._commands.pause_queue(True))
 
     async def resume_queue(self) -> None:
-        """Let jobs be claimed again."""
+        """Resume the queue: jobs are claimed again."""
         await self.run(self._commands.pause_queue(False))
 
     async def quarantine_job(self, job_id: str) -> None:
@@ -110,7 +110,7 @@ class ServiceLedger(AsyncConnection):
         await self.run(self._commands.quarantine_job(job_id))
 
     async def delete(self, job_id: str) -> None:
-        """Forget a job that has ended, or whose record is corrupt.
+        """Delete a job that has ended, or whose record is corrupt.
 
         Raises
         ------
@@ -124,7 +124,7 @@ class ServiceLedger(AsyncConnection):
         return await self.run(self._commands.queue(limit))
 
     async def drain(self, worker: str, draining: bool) -> None:
-        """Let a worker claim no further job, or claim again; `NotFound` if it is not there."""
+        """Let a worker claim no further job, or claim again; `NotFound` if it is unknown."""
         await self.run(self._commands.drain(worker, draining))
 
     async def get(self, job_id: str) -> Job:

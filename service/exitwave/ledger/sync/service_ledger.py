@@ -1,5 +1,5 @@
 # Made from aio/service_ledger.py by `make sync`: change that one.
-"""The ledger as the parts of the service use it: whatever is no worker's."""
+"""The ledger as the service uses it: everything but the work of workers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BlockingServiceLedger(Connection):
         spec : JobSpec
             What to do.
         owner : str
-            Who asks; the scope of `idempotency_key`.
+            Who submits; the scope of `idempotency_key`.
         idempotency_key : str, optional
             A second submission with this key returns the first one's job.
         request_digest : str, optional
@@ -89,19 +89,19 @@ class BlockingServiceLedger(Connection):
         return self.run(self._commands.reprioritise(job_id, priority))
 
     def pause(self, job_id: str) -> Job:
-        """Hold a queued job back; `TransitionNotAllowed` if it is not queued."""
+        """Pause a queued job; `TransitionNotAllowed` if it is not queued."""
         return self.run(self._commands.pause(job_id, True))
 
     def resume(self, job_id: str) -> Job:
-        """Let a job that was held back go on; `TransitionNotAllowed` if it is not queued."""
+        """Resume a paused job; `TransitionNotAllowed` if it is not queued."""
         return self.run(self._commands.pause(job_id, False))
 
     def pause_queue(self) -> None:
-        """Let no job be claimed; running ones go on."""
+        """Pause the queue: no job is claimed; running ones go on."""
         self.run(self._commands.pause_queue(True))
 
     def resume_queue(self) -> None:
-        """Let jobs be claimed again."""
+        """Resume the queue: jobs are claimed again."""
         self.run(self._commands.pause_queue(False))
 
     def quarantine_job(self, job_id: str) -> None:
@@ -109,7 +109,7 @@ class BlockingServiceLedger(Connection):
         self.run(self._commands.quarantine_job(job_id))
 
     def delete(self, job_id: str) -> None:
-        """Forget a job that has ended, or whose record is corrupt.
+        """Delete a job that has ended, or whose record is corrupt.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class BlockingServiceLedger(Connection):
         return self.run(self._commands.queue(limit))
 
     def drain(self, worker: str, draining: bool) -> None:
-        """Let a worker claim no further job, or claim again; `NotFound` if it is not there."""
+        """Let a worker claim no further job, or claim again; `NotFound` if it is unknown."""
         self.run(self._commands.drain(worker, draining))
 
     def get(self, job_id: str) -> Job:

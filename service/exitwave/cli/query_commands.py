@@ -1,4 +1,4 @@
-"""Commands that look: jobs, show, watch, queue, download."""
+"""Commands that query: jobs, show, watch, queue, download."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from exitwave.client import Client, Format, Plane
 from exitwave.schema.errors import UsageError
 from exitwave.schema.job import Job, JobPage, JobState
 
-from . import follow, service_tables, tables
+from . import live_progress, rendering, service_rendering
 from .common import (
     JobId,
     JsonFlag,
-    client_of,
-    exit_by_outcome,
+    exit_by_state,
+    make_client,
+    print_error,
     print_json,
-    say_error,
 )
 
 PAGE = 200
@@ -44,8 +44,8 @@ def list_jobs(
         typer.Option(help="Only jobs of this owner; others' need the scope control:jobs."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
-    everything: Annotated[
-        bool, typer.Option("--all", help="All there are, whatever --limit says.")
+    all_jobs: Annotated[
+        bool, typer.Option("--all", help="All jobs, whatever --limit says.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -53,35 +53,35 @@ def list_jobs(
     jobs: list[Job] = []
     corrupt: list[str] = []
     more = False
-    with client_of(context) as client:
+    with make_client(context) as client:
         for page in _pages(client, state, scan, tag, owner, limit):
             jobs += page.jobs
             corrupt += page.corrupt
             more = page.cursor is not None
-            if not everything and len(jobs) >= limit:
+            if not all_jobs and len(jobs) >= limit:
                 break
-    if not everything:
+    if not all_jobs:
         more |= len(jobs) > limit
         jobs = jobs[:limit]
     if as_json:
         print_json(jobs)
     else:
-        tables.console.print(tables.job_list(jobs))
+        rendering.console.print(rendering.job_list(jobs))
         if more:
             typer.echo(f"there are more; --limit {2 * limit} or --all shows them")
     if corrupt:
-        say_error(f"jobs that cannot be read: {' '.join(corrupt)}")
+        print_error(f"jobs that cannot be read: {' '.join(corrupt)}")
 
 
 def show(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:
-    """Show everything about one job."""
-    with client_of(context) as client:
+    """Show one job in full."""
+    with make_client(context) as client:
         job = client.job(job_id)
         linked = [] if as_json else _linked(client, job)
     if as_json:
         print_json(job)
     else:
-        tables.console.print(tables.job_record(job, linked))
+        rendering.console.print(rendering.job_record(job, linked))
 
 
 def watch(
@@ -91,12 +91,12 @@ def watch(
         typer.Argument(help="Follow this job to its end; default all.", metavar="[JOB]"),
     ] = None,
 ) -> None:
-    """Follow progress live; Ctrl-C leaves, the work goes on."""
-    with client_of(context) as client:
+    """Follow progress live; Ctrl-C ends watching, not the job."""
+    with make_client(context) as client:
         if job_id is None:
-            follow.everything(client)
+            live_progress.follow_all_jobs(client)
         else:
-            exit_by_outcome(follow.until_end(client, job_id), say=True)
+            exit_by_state(live_progress.follow_job(client, job_id), say=True)
 
 
 def queue(
@@ -104,15 +104,15 @@ def queue(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what waits, in order, and when it may start."""
-    with client_of(context) as client:
+    """List the queue in order, with expected starts."""
+    with make_client(context) as client:
         found = client.queue(limit)
     if as_json:
         print_json(found)
         return
-    typer.echo(service_tables.queue_line(found))
+    typer.echo(service_rendering.queue_line(found))
     if found.queued:
-        tables.console.print(service_tables.queue_list(found))
+        rendering.console.print(service_rendering.queue_list(found))
 
 
 def download(
@@ -132,7 +132,7 @@ def download(
     ] = None,
 ) -> None:
     """Fetch the result of a job as a file; prints where it is."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         try:
             typer.echo(client.download(job_id, format, out, plane))
         except OSError as error:
@@ -158,12 +158,12 @@ def _pages(
 
 
 def _linked(client: Client, job: Job) -> list[Job]:
-    """Jobs that refer to this one: its FRC, retries, those that begin with its result."""
+    """Jobs that refer to this one: its FRC, retries, those that start from its result."""
     found: list[Job] = []
     for page in _pages(client, None, job.spec.scan.uid, None, None):
         for other in page.jobs:
             if other.submitted_at < job.submitted_at:
                 return found  # newest first: what follows was there before this one
-            if tables.link(other, job.id):
+            if rendering.relation(other, job.id):
                 found.append(other)
     return found

@@ -8,9 +8,9 @@ import typer
 
 from exitwave.schema.access import SCOPES, Scope
 
-from . import service_tables
-from .common import JsonFlag, client_of, print_json, say_error
-from .tables import console
+from . import service_rendering
+from .common import JsonFlag, make_client, print_error, print_json
+from .rendering import console
 
 SCOPE_HELP = "; ".join(f"{scope.value}: {allows}" for scope, allows in SCOPES.items())
 
@@ -38,25 +38,25 @@ def create(
     as_json: JsonFlag = False,
 ) -> None:
     """Make a key and print it: the only time that it can be seen."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         made = client.create_key(owner, scopes, expires_days, note)
     if as_json:
         print_json(made)
     else:
-        say_error(f"key {made.info.id} of {made.info.owner}, shown only now:")
+        print_error(f"key {made.info.id} of {made.info.owner}, shown only now:")
         typer.echo(made.key)
 
 
 def list_keys(context: typer.Context, as_json: JsonFlag = False) -> None:
     """List keys, without their secrets."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         found = client.keys()
     if as_json:
         print_json(found.keys)
     else:
-        console.print(service_tables.key_list(found.keys))
+        console.print(service_rendering.key_list(found.keys))
     if found.corrupt:
-        say_error(f"keys that cannot be read: {' '.join(found.corrupt)}")
+        print_error(f"keys that cannot be read: {' '.join(found.corrupt)}")
 
 
 def revoke(
@@ -64,6 +64,6 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="Id, as `keys list` shows it.", metavar="KEY")],
 ) -> None:
     """End a key, the sessions made from it and their open streams."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         client.revoke_key(key_id)
     typer.echo(f"key {key_id} revoked")

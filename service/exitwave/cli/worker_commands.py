@@ -6,9 +6,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from . import service_tables
-from .common import JsonFlag, client_of, print_json
-from .tables import console
+from . import service_rendering
+from .common import JsonFlag, make_client, print_json
+from .rendering import console
 
 WorkerName: TypeAlias = Annotated[
     str,
@@ -32,17 +32,17 @@ def list_workers(context: typer.Context, as_json: JsonFlag = False) -> None:
     """List workers; drain one."""
     if context.invoked_subcommand is not None:
         return
-    with client_of(context) as client:
+    with make_client(context) as client:
         found = client.workers()
     if as_json:
         print_json(found)
     else:
-        console.print(service_tables.worker_list(found))
+        console.print(service_rendering.worker_list(found))
 
 
 def drain(context: typer.Context, name: WorkerName, as_json: JsonFlag = False) -> None:
     """Let a worker end its job and claim no other."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         worker = client.drain(name)
     if as_json:
         print_json(worker)
@@ -53,7 +53,7 @@ def drain(context: typer.Context, name: WorkerName, as_json: JsonFlag = False) -
 
 def undrain(context: typer.Context, name: WorkerName, as_json: JsonFlag = False) -> None:
     """Let a draining worker claim jobs again."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         worker = client.undrain(name)
     if as_json:
         print_json(worker)

@@ -1,4 +1,4 @@
-"""Commands that change what is there: cancel, stop, reprioritise, pause, resume, delete."""
+"""Commands that control jobs: cancel, stop, reprioritise, pause, resume, delete."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import typer
 
 from exitwave.schema.job import Job, JobState, QueueInfo
 
-from . import service_tables, tables
-from .common import JobId, JsonFlag, client_of, print_json
+from . import rendering, service_rendering
+from .common import JobId, JsonFlag, make_client, print_json
 
 MaybeJobId: TypeAlias = Annotated[
     str | None, typer.Argument(help="Id of a job; default the queue.", metavar="[JOB]")
@@ -27,7 +27,7 @@ def cancel(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> 
 
     A queued one ends at once, a running one within seconds.
     """
-    with client_of(context) as client:
+    with make_client(context) as client:
         job = client.cancel(job_id)
     if as_json:
         print_json(job)
@@ -39,12 +39,12 @@ def cancel(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> 
 
 def stop(context: typer.Context, job_id: JobId, as_json: JsonFlag = False) -> None:
     """End a running job now and keep its result."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         job = client.stop(job_id)
     if as_json:
         print_json(job)
     elif job.state.terminal:
-        typer.echo(tables.outcome(job))
+        typer.echo(rendering.outcome(job))
     else:
         typer.echo(f"job {job.id} is {job.state}; told to end now and keep its result")
 
@@ -53,12 +53,12 @@ def reprioritise(
     context: typer.Context,
     job_id: JobId,
     priority: Annotated[
-        int, typer.Argument(min=0, max=9, help="0 (live) to 9 (whenever).", metavar="PRIORITY")
+        int, typer.Argument(min=0, max=9, help="0 (live) to 9 (lowest).", metavar="PRIORITY")
     ],
     as_json: JsonFlag = False,
 ) -> None:
     """Move a job in the queue."""
-    with client_of(context) as client:
+    with make_client(context) as client:
         job = client.reprioritise(job_id, priority)
     if as_json:
         print_json(job)
@@ -67,36 +67,38 @@ def reprioritise(
 
 
 def pause(context: typer.Context, job_id: MaybeJobId = None, as_json: JsonFlag = False) -> None:
-    """Hold a queued job back, or the whole queue.
+    """Pause a queued job, or the whole queue.
 
     Running jobs go on.
     """
-    _hold(context, job_id, paused=True, as_json=as_json)
+    _set_paused(context, job_id, paused=True, as_json=as_json)
 
 
 def resume(
     context: typer.Context, job_id: MaybeJobId = None, as_json: JsonFlag = False
 ) -> None:
-    """Let a held job, or the queue, go on."""
-    _hold(context, job_id, paused=False, as_json=as_json)
+    """Resume a paused job, or the queue."""
+    _set_paused(context, job_id, paused=False, as_json=as_json)
 
 
 def delete(context: typer.Context, job_id: JobId) -> None:
-    """Forget a job that has ended; its result stays in Tiled."""
-    with client_of(context) as client:
+    """Delete a job that has ended; its result stays in Tiled."""
+    with make_client(context) as client:
         client.delete(job_id)
     typer.echo(f"job {job_id} deleted")
 
 
-def _hold(context: typer.Context, job_id: str | None, *, paused: bool, as_json: bool) -> None:
+def _set_paused(
+    context: typer.Context, job_id: str | None, *, paused: bool, as_json: bool
+) -> None:
     found: Job | QueueInfo
-    with client_of(context) as client:
+    with make_client(context) as client:
         if job_id is not None:
             found = job = client.pause(job_id) if paused else client.resume(job_id)
-            said = f"job {job.id} is {job.state}" + (", held back" if job.paused else "")
+            said = f"job {job.id} is {job.state}" + (", paused" if job.paused else "")
         else:
             found = queue = client.pause_queue() if paused else client.resume_queue()
-            said = service_tables.queue_line(queue)
+            said = service_rendering.queue_line(queue)
     if as_json:
         print_json(found)
     else:

@@ -1,4 +1,4 @@
-"""Commands that make jobs: submit, retry, rerun, frc."""
+"""Commands that submit jobs: submit, retry, rerun, frc."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exitwave.schema.job import Job
 from exitwave.schema.requests import BatchItem
 from exitwave.schema.required import Required, check_verdict
 
-from . import follow, tables
+from . import live_progress, rendering
 from .common import (
     FAILED,
     SUBMIT_RETRY_TIMEOUT_S,
@@ -22,10 +22,10 @@ from .common import (
     RequireOption,
     WaitFlag,
     check_wait,
-    client_of,
+    make_client,
+    print_error,
     print_json,
-    say_error,
-    tell_new_job,
+    report_new_job,
 )
 
 SCAN_ID_DIGITS = 7
@@ -45,7 +45,9 @@ Tags: TypeAlias = Annotated[
 ]
 Start: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="A succeeded job whose object and probe it begins with.", metavar="JOB"),
+    typer.Option(
+        help="A succeeded job whose object and probe are the initial guess.", metavar="JOB"
+    ),
 ]
 
 
@@ -67,24 +69,24 @@ def submit(
     ],
     recipe: Annotated[str, typer.Option(help="Name of a recipe.")] = "default",
     settings: Settings = None,
-    priority: Annotated[int, typer.Option(min=0, max=9, help="0 (live) to 9 (whenever).")] = 5,
+    priority: Annotated[int, typer.Option(min=0, max=9, help="0 (live) to 9 (lowest).")] = 5,
     tags: Tags = None,
     start: Start = None,
     wait: WaitFlag = False,
     require: RequireOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Ask for the reconstruction of one scan or of many."""
+    """Submit the reconstruction of one scan or of many."""
     check_wait(require, wait=wait)
     named = [parse_scan(scan) for scan in scans]
     overrides = parse_settings(settings or [])
-    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
+    with make_client(context, SUBMIT_RETRY_TIMEOUT_S) as client:
         if len(named) > 1:
             items = client.submit_many(named, recipe, overrides, priority, tags or (), start)
-            _tell_many(client, items, wait=wait, as_json=as_json, require=require)
+            _report_batch(client, items, wait=wait, as_json=as_json, require=require)
         else:
             job = client.submit(named[0], recipe, overrides, priority, tags or (), start)
-            tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
+            report_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
 
 def retry(
@@ -94,11 +96,11 @@ def retry(
     require: RequireOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Do the work of an ended job once more: a new job."""
+    """Submit the work of an ended job again: a new job."""
     check_wait(require, wait=wait)
-    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
+    with make_client(context, SUBMIT_RETRY_TIMEOUT_S) as client:
         job = client.retry(job_id)
-        tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
+        report_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
 
 def rerun(
@@ -110,7 +112,7 @@ def rerun(
     ] = None,
     priority: Annotated[
         int | None,
-        typer.Option(min=0, max=9, help="0 (live) to 9 (whenever); default the earlier job's."),
+        typer.Option(min=0, max=9, help="0 (live) to 9 (lowest); default the earlier job's."),
     ] = None,
     tags: Annotated[
         list[str] | None, typer.Option("--tag", help="Instead of the earlier job's tags.")
@@ -120,27 +122,27 @@ def rerun(
     require: RequireOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Do the work of an ended job again with changes: a new job.
+    """Submit the work of an ended job with changes: a new job.
 
-    What is set is laid over what was set for the earlier job; KEY=null drops it.
+    What is set is merged into what was set for the earlier job; KEY=null removes it.
     """
     check_wait(require, wait=wait)
     overrides = parse_settings(settings or [])
-    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
+    with make_client(context, SUBMIT_RETRY_TIMEOUT_S) as client:
         job = client.rerun(job_id, overrides, recipe, priority, tags or None, start)
-        tell_new_job(client, job, wait=wait, as_json=as_json, require=require)
+        report_new_job(client, job, wait=wait, as_json=as_json, require=require)
 
 
 def frc(
     context: typer.Context, job_id: JobId, wait: WaitFlag = False, as_json: JsonFlag = False
 ) -> None:
-    """Ask for the resolution of a finished job.
+    """Submit the Fourier ring correlation of a finished job: its resolution.
 
-    A job of its own, of lowest priority: the FRC of two halves of the data. Asked for
-    twice it is the same one.
+    A job of its own, of lowest priority: it compares two halves of the data. Submitted
+    twice it is the same job.
     """
-    with client_of(context, SUBMIT_RETRY_TIMEOUT_S) as client:
-        tell_new_job(client, client.frc(job_id), wait=wait, as_json=as_json)
+    with make_client(context, SUBMIT_RETRY_TIMEOUT_S) as client:
+        report_new_job(client, client.frc(job_id), wait=wait, as_json=as_json)
 
 
 def parse_scan(text: str) -> str | int:
@@ -170,7 +172,7 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _tell_many(
+def _report_batch(
     client: Client,
     items: list[BatchItem],
     *,
@@ -178,34 +180,34 @@ def _tell_many(
     as_json: bool,
     require: Required | None,
 ) -> None:
-    """A line for each scan; exit code 1 unless all is well with all of them."""
-    well = True
-    for place, item in enumerate(items):
+    """Print a line for each scan; exit code 1 unless all of them succeed."""
+    all_succeeded = True
+    for index, item in enumerate(items):
         job = item.job
         if job is None:
-            well = False
+            all_succeeded = False
             if item.problem is not None and not as_json:
-                say_error(f"scan {item.scan}: {item.problem.detail}")
+                print_error(f"scan {item.scan}: {item.problem.detail}")
             continue
         if wait:
-            job = follow.until_end(client, job.id, quiet=as_json)
-            items[place] = item.model_copy(update={"job": job})
-            well &= job.state == "succeeded" and _is_met(job, require)
+            job = live_progress.follow_job(client, job.id, quiet=as_json)
+            items[index] = item.model_copy(update={"job": job})
+            all_succeeded &= job.state == "succeeded" and _meets_requirement(job, require)
         if not as_json:
-            said = tables.outcome(job) if wait else f"job {job.id} {job.state}"
+            said = rendering.outcome(job) if wait else f"job {job.id} {job.state}"
             typer.echo(f"scan {item.scan}: {said}")
     if as_json:
         print_json(items)
-    if not well:
+    if not all_succeeded:
         raise typer.Exit(FAILED)
 
 
-def _is_met(job: Job, require: Required | None) -> bool:
-    """Whether its verdict is as good as required; says so where it is not."""
+def _meets_requirement(job: Job, require: Required | None) -> bool:
+    """Whether its verdict is as good as required; prints why not."""
     try:
         if require is not None:
             check_verdict(job, require)
     except VerdictNotMet as error:
-        say_error(str(error))
+        print_error(str(error))
         return False
     return True

@@ -1,4 +1,4 @@
-"""Jobs as people read them."""
+"""Jobs as tables and lines of text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exitwave.schema.job import Attempt, Job, JobState, Progress, Quality
 from exitwave.schema.required import verdict_line
 from exitwave.schema.verdict import Verdict
 
-from .verdict_rows import VERDICT_STYLES, verdict_rows
+from .verdict_rendering import VERDICT_STYLES, verdict_rows
 
 PIPED_WIDTH = 160
 """Columns where there is no terminal: lines stay whole for grep."""
@@ -33,7 +33,7 @@ STYLES = {
 
 
 def job_list(jobs: list[Job]) -> Table:
-    """One line a job; a narrow terminal cuts the ends of long names."""
+    """A table with a line for each job; a narrow terminal cuts long names."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     narrowest = {"job": 26, "state": 9, "verdict": 10, "progress": 9}
     names = ("job", "state", "verdict", "scan", "recipe", "progress", "loss", "submitted")
@@ -55,13 +55,13 @@ def job_list(jobs: list[Job]) -> Table:
 
 
 def job_style(job: Job) -> str:
-    """Colour of its line: of its verdict where it has one, else of its state."""
+    """Colour of a job's line: that of its verdict, else of its state."""
     verdict = _verdict_of(job)
     return STYLES[job.state] if verdict is None else VERDICT_STYLES[verdict.verdict]
 
 
 def verdict_text(job: Job) -> str:
-    """Whether there is a picture; nothing where none can be expected."""
+    """The verdict in a word; empty where none is expected."""
     verdict = _verdict_of(job)
     if verdict is not None:
         return verdict.verdict
@@ -74,21 +74,21 @@ def _verdict_of(job: Job) -> Verdict | None:
 
 
 def job_record(job: Job, linked: Sequence[Job] = ()) -> Table:
-    """Everything about one job, its verdict first, and the jobs that refer to it."""
+    """One job in full, its verdict first, and the jobs that refer to it."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, line in _verdict_rows(job):
         table.add_row(name, line, style=job_style(job) if name == "verdict" else "")
-    for name, line in (*_asked_rows(job), *_course_rows(job), *_end_rows(job)):
+    for name, line in (*_request_rows(job), *_progress_rows(job), *_result_rows(job)):
         table.add_row(name, line)
     for other in linked:
-        table.add_row(link(other, job.id), f"{other.id} {other.state}")
+        table.add_row(relation(other, job.id), f"{other.id} {other.state}")
     return table
 
 
-def link(other: Job, job_id: str) -> str:
-    """What another job is to this one; nothing if it does not refer to it."""
+def relation(other: Job, job_id: str) -> str:
+    """How another job refers to this one; empty if it does not."""
     spec = other.spec
     if spec.parent == job_id:
         return "frc"
@@ -107,10 +107,10 @@ def _verdict_rows(job: Job) -> list[tuple[str, str]]:
     return rows
 
 
-def _asked_rows(job: Job) -> Iterator[tuple[str, str]]:
+def _request_rows(job: Job) -> Iterator[tuple[str, str]]:
     spec = job.spec
     yield "job", job.id
-    yield "state", job.state.value + _intent(job)
+    yield "state", job.state.value + _pending_request(job)
     yield "scan", f"{scan_name(job)}  {spec.scan.uid}"
     yield "recipe", str(spec.recipe.get("name", ""))
     for key, value in spec.overrides.items():
@@ -127,12 +127,12 @@ def _asked_rows(job: Job) -> Iterator[tuple[str, str]]:
         yield "tags", " ".join(spec.tags)
 
 
-def _course_rows(job: Job) -> Iterator[tuple[str, str]]:
-    yield "submitted", f"{clock(job.submitted_at)} by {job.owner}"
+def _progress_rows(job: Job) -> Iterator[tuple[str, str]]:
+    yield "submitted", f"{local_time(job.submitted_at)} by {job.owner}"
     if job.started_at:
-        yield "started", clock(job.started_at)
+        yield "started", local_time(job.started_at)
     if job.ended_at:
-        yield "ended", f"{clock(job.ended_at)} after {took(job)}"
+        yield "ended", f"{local_time(job.ended_at)} after {duration_text(job)}"
     if job.progress and job.state.terminal:
         yield "progress", f"epoch {epoch_text(job)}"
     elif job.progress:
@@ -147,7 +147,7 @@ def _course_rows(job: Job) -> Iterator[tuple[str, str]]:
         yield f"attempt {attempt.number}", attempt_text(attempt)
 
 
-def _end_rows(job: Job) -> Iterator[tuple[str, str]]:
+def _result_rows(job: Job) -> Iterator[tuple[str, str]]:
     if job.failure:
         yield "failure", f"{job.failure.message} [{job.failure.slug}]"
     if job.result:
@@ -157,7 +157,7 @@ def _end_rows(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def attempt_text(attempt: Attempt) -> str:
-    """Where one attempt ran, where it began, how it ended and why."""
+    """Where one attempt ran, from which epoch, how it ended and why."""
     where = f"{attempt.worker} ({attempt.device})" if attempt.device else attempt.worker
     began = ""
     if attempt.progress is not None:
@@ -175,7 +175,7 @@ def outcome(job: Job) -> str:
         return f"job {job.id} {job.state}: {job.failure.message}"
     if job.result is not None:
         where = f"{job.result.node} in Tiled"
-        said = f"job {job.id} {job.state} after {took(job)}"
+        said = f"job {job.id} {job.state} after {duration_text(job)}"
         verdict = job.result.verdict
         if verdict is None:
             return f"{said}: {where}"
@@ -186,7 +186,7 @@ def outcome(job: Job) -> str:
 def quality_rows(
     quality: Quality | None, verdict: Verdict | None = None
 ) -> list[tuple[str, str]]:
-    """How good a result is: a name and a line for each figure that there is.
+    """Figures of quality: a name and a line for each that is known.
 
     The PRTF compares a model with the data that it was fitted to: a false picture has a
     perfect one, so that it counts only where the verdict is good.
@@ -225,20 +225,20 @@ def _up_to(cycles_per_px: float) -> str:
 
 
 def recipe_name(job: Job) -> str:
-    """Name of its recipe; a job of another kind says so."""
+    """Name of its recipe, after the kind of a job that is no reconstruction."""
     name = str(job.spec.recipe.get("name", ""))
     return name if job.spec.kind == "reconstruction" else f"{job.spec.kind} {name}".strip()
 
 
 def scan_name(job: Job) -> str:
-    """How people call its scan."""
+    """Short name of its scan: number and sample."""
     scan = job.spec.scan
     name = scan.uid[:8] if scan.scan_id is None else f"{scan.scan_id}"
     return f"{name} {scan.sample}".strip()
 
 
 def progress_text(progress: Progress | None) -> str:
-    """How far it is."""
+    """Progress in words."""
     if progress is None:
         return ""
     if progress.phase != "reconstructing":
@@ -249,7 +249,7 @@ def progress_text(progress: Progress | None) -> str:
 
 
 def epoch_text(job: Job) -> str:
-    """How far it is, or came, in few letters."""
+    """Epochs done, of all, in few letters."""
     progress = job.progress
     if progress is None or (progress.phase != "reconstructing" and not job.state.terminal):
         return progress_text(progress)
@@ -267,16 +267,16 @@ def ago(then: datetime) -> str:
     return f"{_duration((datetime.now(UTC) - then).total_seconds())} ago"
 
 
-def took(job: Job) -> str:
-    """From the start of the first attempt to the end, or until now."""
+def duration_text(job: Job) -> str:
+    """Time from the start of the first attempt to the end, or until now."""
     if job.started_at is None:
         return ""
     end = job.ended_at or datetime.now(UTC)
     return _duration((end - job.started_at).total_seconds())
 
 
-def _intent(job: Job) -> str:
-    """What it has been told and has not done yet."""
+def _pending_request(job: Job) -> str:
+    """What was requested and is not done yet."""
     if job.state.terminal:
         return ""
     if job.cancel_requested:
@@ -299,6 +299,6 @@ def _duration(seconds: float) -> str:
     return f"{max(0.0, seconds):.0f} s"
 
 
-def clock(moment: datetime) -> str:
-    """Date and time here."""
+def local_time(moment: datetime) -> str:
+    """Date and time in this machine's time zone."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,4 +1,4 @@
-"""Queue, workers and keys as people read them."""
+"""Queue, workers and keys as tables and lines of text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from exitwave.schema.access import KeyInfo
 from exitwave.schema.job import QueueInfo
 from exitwave.schema.worker import WorkerInfo
 
-from .tables import ago, clock
+from .rendering import ago, local_time
 
 WORKER_STYLES = {"busy": "cyan", "quarantined": "red", "draining": "yellow"}
 
 
 def queue_line(queue: QueueInfo) -> str:
-    """The queue in a line."""
+    """The queue in one line."""
     paused = "paused: no job is claimed; " if queue.paused else ""
     return f"{paused}{queue.waiting} waiting, {queue.running} running"
 
@@ -55,7 +55,7 @@ def key_list(keys: list[KeyInfo]) -> Table:
             key.id,
             key.owner,
             " ".join(scope.value for scope in key.scopes),
-            clock(key.created_at),
+            local_time(key.created_at),
             _moment(key.expires_at, "never"),
             key.note,
         )
@@ -70,4 +70,4 @@ def _table(*names: str) -> Table:
 
 
 def _moment(moment: datetime | None, otherwise: str) -> str:
-    return otherwise if moment is None else clock(moment)
+    return otherwise if moment is None else local_time(moment)

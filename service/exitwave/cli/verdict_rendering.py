@@ -1,4 +1,4 @@
-"""A verdict as people read it: names and lines, the verdict first."""
+"""A verdict as names and lines of text, the verdict first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VERDICT_STYLES: dict[Judgement, str] = {
     "doubtful": "yellow",
     "no picture": "red",
 }
-"""Colours on a terminal; the word is always there, too."""
+"""Colours on a terminal; the word is always printed, too."""
 
 Rows = list[tuple[str, str]]
 
@@ -19,22 +19,22 @@ Rows = list[tuple[str, str]]
 def verdict_rows(
     verdict: Verdict | None, preparation: Preparation | None, start: Start | None
 ) -> Rows:
-    """A name and a line for each thing that is known, in the order to be read.
+    """A name and a line for each thing that is known, the most important one first.
 
-    Whether there is a picture, which rules say so and what to do; the figures they looked
-    at; what was left out and noticed; how the positions were turned; where the run began.
+    The verdict, the rules behind it and their advice; the figures they used; what was left
+    out of the fit and noted; the orientation; the initial guess.
     """
     return [
-        *(_judged(verdict) if verdict else ()),
-        *(_prepared(preparation) if preparation else ()),
-        *(_begun(start) if start else ()),
+        *(_judgement_rows(verdict) if verdict else ()),
+        *(_preparation_rows(preparation) if preparation else ()),
+        *(_start_rows(start) if start else ()),
     ]
 
 
-def _judged(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _judgement_rows(verdict: Verdict) -> Iterator[tuple[str, str]]:
     yield "verdict", verdict.verdict
     for finding in verdict.rules:
-        yield from _found(finding)
+        yield from _finding_rows(finding)
     figures = {**verdict.figures}
     for finding in verdict.rules:
         figures |= finding.figures
@@ -42,7 +42,7 @@ def _judged(verdict: Verdict) -> Iterator[tuple[str, str]]:
         yield "figures", ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
 
-def _found(finding: Finding) -> Iterator[tuple[str, str]]:
+def _finding_rows(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.says == "good":
         yield "remark", f"{finding.text} [{finding.rule}]"
     else:
@@ -51,7 +51,7 @@ def _found(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "advice", finding.advice
 
 
-def _prepared(preparation: Preparation) -> Iterator[tuple[str, str]]:
+def _preparation_rows(preparation: Preparation) -> Iterator[tuple[str, str]]:
     for left_out in preparation.left_out:
         yield "left out", left_out.text
     for note in preparation.notes:
@@ -62,8 +62,8 @@ def _prepared(preparation: Preparation) -> Iterator[tuple[str, str]]:
         yield "orientation", preparation.orientation + (f" (loss of {losses})" if tried else "")
 
 
-def _begun(start: Start) -> Iterator[tuple[str, str]]:
-    line = _place(start.chosen)
+def _start_rows(start: Start) -> Iterator[tuple[str, str]]:
+    line = _start_text(start.chosen)
     if len(start.tried) > 1:
         line += f"; of {len(start.tried)} tried in {start.seconds:.2g} s"
     if start.runs > 1:
@@ -71,8 +71,8 @@ def _begun(start: Start) -> Iterator[tuple[str, str]]:
     yield "began with", line
 
 
-def _place(start: StartTried) -> str:
-    """One place to begin, in words."""
+def _start_text(start: StartTried) -> str:
+    """One initial guess, in words."""
     words: str = start.kind
     y_px2, x_px2 = start.defocus_y_px2, start.defocus_x_px2
     if y_px2 or x_px2:

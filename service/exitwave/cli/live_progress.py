@@ -18,7 +18,7 @@ from rich.progress import Progress as Bars
 from exitwave.client import Client
 from exitwave.schema.job import Event, EventKind, Job, JobState, Progress
 
-NEWS: dict[EventKind, str] = {
+EVENT_TEXT: dict[EventKind, str] = {
     "submitted": "queued",
     "started": "running",
     "requeued": "lost its worker; queued again",
@@ -27,13 +27,13 @@ NEWS: dict[EventKind, str] = {
     "stop_requested": "told to end now and keep its result",
     "preempt_requested": "to be preempted by live work",
     "reprioritised": "moved in the queue",
-    "paused": "held back",
-    "resumed": "no longer held back",
+    "paused": "paused",
+    "resumed": "resumed",
     "stale": "a stale attempt finished; refused",
 }
 
 
-def until_end(client: Client, job_id: str, *, quiet: bool = False) -> Job:
+def follow_job(client: Client, job_id: str, *, quiet: bool = False) -> Job:
     """Follow one job to its end, with a bar where the output is a terminal."""
     job = client.job(job_id)
     if job.state.terminal:
@@ -41,11 +41,11 @@ def until_end(client: Client, job_id: str, *, quiet: bool = False) -> Job:
     with _Display(quiet=quiet) as display:
         display.show(job.id, job.progress)
         for event in client.events(job_id):
-            display.tell(event)
+            display.handle(event)
     return client.job(job_id)
 
 
-def everything(client: Client) -> None:
+def follow_all_jobs(client: Client) -> None:
     """Follow all jobs until interrupted."""
     with _Display() as display:
 
@@ -57,11 +57,11 @@ def everything(client: Client) -> None:
 
         show_unfinished()
         for event in client.events(on_reset=show_unfinished):
-            display.tell(event)
+            display.handle(event)
 
 
 class _Display:
-    """A bar for each unfinished job; other news as lines above, or alone off a terminal."""
+    """A bar for each unfinished job on a terminal; other events as lines, everywhere."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         console = Console(markup=False, highlight=False, quiet=quiet, stderr=True)
@@ -76,19 +76,19 @@ class _Display:
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def tell(self, event: Event) -> None:
-        """Show what happened."""
+    def handle(self, event: Event) -> None:
+        """Print or draw one event."""
         if event.kind == "ended":
             verdict = f", {event.verdict}" if event.verdict else ""
-            self._say(f"job {event.job_id} {event.state}{verdict}")
+            self._print(f"job {event.job_id} {event.state}{verdict}")
             self._remove(event.job_id)
             return
         if event.kind != "progress":
-            self._say(f"job {event.job_id} {NEWS[event.kind]}")
+            self._print(f"job {event.job_id} {EVENT_TEXT[event.kind]}")
         self.show(event.job_id, event.progress)
 
     def show(self, job_id: str, progress: Progress | None) -> None:
-        """Put a job's bar where it belongs."""
+        """Show a job's progress in its bar."""
         if job_id not in self._tasks:
             self._tasks[job_id] = self._bars.add_task(job_id, total=None, loss="")
         if progress is None:
@@ -104,7 +104,7 @@ class _Display:
         )
 
     def clear(self) -> None:
-        """Take all bars away."""
+        """Remove all bars."""
         for job_id in list(self._tasks):
             self._remove(job_id)
 
@@ -112,7 +112,7 @@ class _Display:
         if (task := self._tasks.pop(job_id, None)) is not None:
             self._bars.remove_task(task)
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self._bars.console.print(line)
 
     def __enter__(self) -> Self:
