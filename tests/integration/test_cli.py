@@ -12,6 +12,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 from unittest.mock import patch
 
 import h5py
@@ -24,6 +25,10 @@ from tiled.client import from_uri
 from exitwave.cli import main
 from exitwave.client import Client
 from exitwave.schema.errors import AccessDenied
+
+README = Path(__file__).parents[2] / "README.md"
+FRAMES = 15
+"""So few that nobody asks why so short a run is no good."""
 
 SHORT = [
     *("--set", "recipe.stages.0.epochs=2"),
@@ -58,9 +63,9 @@ def told(done: CompletedProcess[str], code: int = 0) -> str:
 @pytest.fixture(scope="module")
 def scan_uid(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A short scan; the job that the trigger makes of it is cancelled by the command line."""
-    path = short_scan(tmp_path_factory.mktemp("scan") / "s.cxi", 26)
+    path = short_scan(tmp_path_factory.mktemp("scan") / "s.cxi", FRAMES)
     said = told(stack.cli("beamline", "play", "--file", str(path), "--rate", "500"))
-    assert "26 frames" in said
+    assert f"{FRAMES} frames" in said
     uid = said.rsplit("uid ", 1)[1].strip()
     with stack.client() as client:
         wait_until(lambda: client.jobs(scan=uid).jobs, "the trigger's job")
@@ -206,8 +211,31 @@ def test_arrays_come_through_the_service_alone(
         np.testing.assert_array_equal(result.positions_m, kept["positions_m"])
         np.testing.assert_array_equal(result.loss, kept["loss"])
         assert result.pixel_size_m == kept.attrs["pixel_size_m"]
-    assert result.positions_m.shape == (26, 2)
+    assert result.positions_m.shape == (FRAMES, 2)
     assert result.quality is not None and result.job.id == done_job
+
+
+def test_the_readmes_client_does_what_it_says(
+    stack: Stack, scan_uid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = README.read_text(encoding="utf-8").split("```python")[1].split("```")[0]
+    changed = {**dict(pair.split("=") for pair in SHORT[1::2]), "recipe.seed": 3}
+    overrides = {key: int(value) for key, value in changed.items()}
+    for named, ours in (
+        ('"7f0c3f2e"', repr(scan_uid[:8])),
+        ('{"recipe.seed": 3}', repr(overrides)),
+    ):
+        assert code.count(named) == 1
+        code = code.replace(named, ours)
+    monkeypatch.chdir(tmp_path)
+    said = io.StringIO()
+    with patch.dict(os.environ, stack.env, clear=True), redirect_stdout(said):
+        names: dict[str, Any] = {}
+        exec(compile(code, str(README), "exec"), names)
+        names["client"].close()
+    assert names["job"].spec.overrides["recipe.seed"] == 3
+    assert names["event"].kind == "ended" and "epoch=5" in said.getvalue()
+    assert names["result"].object_MYX.ndim == 3 and h5py.is_hdf5("star.cxi")
 
 
 def test_the_queue_is_steered(stack: Stack, scan_uid: str) -> None:

@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from exitwave.schema.job import Attempt, Job, JobPage, JobPatch, JobRequest, JobState
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest, RerunRequest
 from exitwave.schema.result import Plane
+from exitwave.schema.result_formats import ResultFormat
 
 from .calls import (
     API,
     LONG_ANSWER_S,
     Call,
-    Format,
     job_path,
     no_content,
     validated,
@@ -167,7 +167,7 @@ def delete(job_id: str) -> Call[None]:
     return Call("DELETE", job_path(job_id), no_content, not_found_is_success=True)
 
 
-def result(job_id: str, format: Format, plane: Plane | None = None) -> Call[bytes]:
+def result(job_id: str, format: ResultFormat, plane: Plane | None = None) -> Call[bytes]:
     """A result as a file."""
     return Call(
         "GET",

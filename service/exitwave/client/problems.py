@@ -14,7 +14,7 @@ from exitwave.schema.errors import (
     TransitionNotAllowed,
     Unavailable,
 )
-from exitwave.schema.job import Problem
+from exitwave.schema.problem import Problem
 
 UNAVAILABLE_STATUS = frozenset({502, 503, 504})
 

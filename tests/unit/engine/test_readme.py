@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.simulated import as_dataset
+from tests.support.simulated import as_dataset, as_measurement
 
-from exitwave.beamline.simulate import simulate
+import exitwave.files
+from exitwave.files.cxi import write_measurement
+from exitwave.simulated_beamline.simulate import simulate
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -18,10 +21,15 @@ def test_the_example_runs(
 ) -> None:
     section = README.read_text(encoding="utf-8").split("### In a notebook")[1]
     code = section.split("```python")[1].split("```")[0]
-    dataset = as_dataset(simulate(0.6, 1e4, 1, grid=4))
-    counts = dataset.frames.read(np.arange(16))
+    scan = simulate(0.6, 1e4, 1, grid=3)
+    dataset = as_dataset(scan)
     monkeypatch.chdir(tmp_path)
-    names = {"counts": counts, "positions": dataset.positions_px}
+    write_measurement(Path("scan.cxi"), as_measurement(scan))
+    names = {"exitwave": exitwave}
+    reads = re.search(r"# of a file: (.+)", code)
+    assert reads is not None
+    exec(reads[1], names)
+    np.testing.assert_array_equal(names["counts"], dataset.frames.read(np.arange(9)))
     exec(compile(code, str(README), "exec"), names)
     assert names["object_MYX"].shape == (1, *dataset.object_shape_YX)
     assert names["probe_NHW"].shape == (2, 64, 64)
