@@ -1,4 +1,4 @@
-"""Where an offline run begins, and what it leaves for another one to go on from."""
+"""What an offline run starts from, and the checkpoints that another one resumes."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _LOSSES = "losses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
-    """How a run begins and what is kept of it.
+class RunStart:
+    """What a run starts from, and where its checkpoints go.
 
     Attributes
     ----------
     start : Path, optional
-        Result whose probe and, where it has the same frame, object begin the run.
+        Result whose probe and, where its shape fits, object are the initial guess.
     checkpoint : Path, optional
         Written every `every` epochs and after the last one.
     resume : bool
-        Whether to go on from `checkpoint`.
+        Whether to resume from `checkpoint`.
     every : int
+        Epochs from one checkpoint to the next.
     """
 
     start: Path | None = None
@@ -38,10 +39,10 @@ class Begin:
     resume: bool = False
     every: int = 10
 
-    def beginning(
+    def load(
         self, dataset: Dataset, recipe: Recipe, say: Callable[[str], None]
     ) -> tuple[InitialGuess | Checkpoint | None, list[float]]:
-        """What `reconstruct` is given as its start, and the losses so far; `say` is told.
+        """Load what `reconstruct` starts from, and the losses so far; `say` prints what it is.
 
         Raises
         ------
@@ -50,14 +51,14 @@ class Begin:
         """
         if self.resume and self.checkpoint is not None:
             arrays = read_arrays(self.checkpoint)
-            kept = Checkpoint.from_arrays(arrays)
-            say(f"{self.checkpoint}: going on after epoch {kept.epoch}")
-            return kept, [float(loss) for loss in arrays.get(_LOSSES, ())]
+            checkpoint = Checkpoint.from_arrays(arrays)
+            say(f"{self.checkpoint}: going on after epoch {checkpoint.epoch}")
+            return checkpoint, [float(loss) for loss in arrays.get(_LOSSES, ())]
         if self.start is not None:
-            return _starting_point(self.start, dataset, recipe, say), []
+            return _initial_guess(self.start, dataset, recipe, say), []
         return None, []
 
-    def keep(self, state: EpochState, losses: list[float]) -> None:
+    def save_checkpoint(self, state: EpochState, losses: list[float]) -> None:
         """Write a checkpoint where one is due."""
         if self.checkpoint is not None and (
             state.epoch % self.every == 0 or state.epoch == state.epochs
@@ -66,7 +67,7 @@ class Begin:
             write_arrays(self.checkpoint, {**arrays, _LOSSES: np.array(losses)})
 
 
-def _starting_point(
+def _initial_guess(
     path: Path, dataset: Dataset, recipe: Recipe, say: Callable[[str], None]
 ) -> InitialGuess:
     result = read_reconstruction(path)

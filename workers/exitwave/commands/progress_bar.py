@@ -18,7 +18,7 @@ from rich.progress import (
 
 @contextmanager
 def epoch_bar(name: str, epochs: int) -> Iterator[Callable[[int, float, int], None]]:
-    """Gives what is told of each epoch done: its number, its loss, and how many there are."""
+    """Draw a bar; call what this gives with each epoch's number, its loss, and their count."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
