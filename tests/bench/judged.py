@@ -29,7 +29,7 @@ CODE = (
     "workers/exitwave/prepare",
     "workers/exitwave/quality",
     "workers/exitwave/verdict",
-    "workers/exitwave/worker/assess.py",
+    "workers/exitwave/assessment",
 )
 """What a run and its figures depend on."""
 

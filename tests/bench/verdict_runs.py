@@ -26,6 +26,7 @@ from tests.bench.rows import Row, Store, circumstances, row_key
 from tests.bench.sets import measurement
 from tests.bench.verdict_sets import Case, Scan, all_cases, scan_of
 
+from exitwave.assessment import assess
 from exitwave.beamline.simulate import PIXEL_SIZE_M
 from exitwave.commands.file_scan import FileScan
 from exitwave.commands.truth import compare_with_truth
@@ -36,7 +37,6 @@ from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError
 from exitwave.settings.logs import configure_logging
 from exitwave.settings.recipes import resolve_recipe
-from exitwave.worker.assess import assess
 
 PART = "v"
 BAD_BELOW, BAD_BEHIND = 0.9, 0.05

@@ -32,7 +32,7 @@ from tests.integration.own_server import OwnServer
 from tests.ledger_client import Ledger
 from tests.stack import clean_environment, exitwave, free_port, tail, wait_until
 
-from exitwave.local import processes
+from exitwave import processes
 from exitwave.schema.errors import LedgerUnavailable
 from exitwave.schema.job import Event, Job, JobSpec, ScanRef
 from exitwave.settings.service import Settings, TiledSettings

@@ -21,14 +21,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from exitwave.schema.job import Job, Progress, Result, ResumePoint
-from exitwave.settings.service import Settings
 from exitwave.worker.control import (
     Control,
     JobCancelledError,
     JobPreemptedError,
     JobStoppedError,
 )
+
+from exitwave.schema.job import Job, Progress, Result, ResumePoint
+from exitwave.settings.service import Settings
 
 LOG_VARIABLE = "FAULTS_EXECUTION_LOG"
 BODY = "tests.faults.light_body:LightBody"

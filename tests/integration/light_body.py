@@ -10,9 +10,10 @@ import os
 import signal
 import time
 
+from exitwave.worker.control import Control, JobPreemptedError, JobStoppedError
+
 from exitwave.schema.job import Job, Progress, Result, ResumePoint
 from exitwave.settings.service import Settings
-from exitwave.worker.control import Control, JobPreemptedError, JobStoppedError
 
 PATH = "tests.integration.light_body:LightBody"
 START_S = "LIGHT_BODY_START_S"

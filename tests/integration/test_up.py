@@ -18,8 +18,8 @@ from tests.stack import (
     wait_until,
 )
 
+from exitwave import processes
 from exitwave.beamline.play import play
-from exitwave.local import processes
 from exitwave.schema.job import JobState
 
 

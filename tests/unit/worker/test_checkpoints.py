@@ -18,8 +18,8 @@ from exitwave.schema.errors import CheckpointError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ResumePoint
 from exitwave.schema.recipe import Recipe, Stage
-from exitwave.worker.beginning import newest_checkpoint
-from exitwave.worker.checkpoints import Keeper, found_in
+from exitwave.worker.engine_process.checkpoints import CheckpointWriter, found_in
+from exitwave.worker.engine_process.resume import newest_checkpoint
 
 RECIPE = Recipe(stages=(Stage(epochs=4, batches=(16.0,)),))
 
@@ -45,12 +45,12 @@ def kept(prepared: Prepared) -> list[Checkpoint]:
 
 
 def keep(folder: Path, attempt: int, *checkpoints: Checkpoint) -> None:
-    keeper = Keeper(folder, attempt, every_s=0)
+    writer = CheckpointWriter(folder, attempt, every_s=0)
     for checkpoint in checkpoints:
-        keeper.keep(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
-        keeper.flush()
-        assert keeper.newest == ResumePoint(attempt=attempt, epoch=checkpoint.epoch)
-    keeper.close()
+        writer.write(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
+        writer.flush()
+        assert writer.newest == ResumePoint(attempt=attempt, epoch=checkpoint.epoch)
+    writer.close()
 
 
 def points(folder: Path) -> list[tuple[int, int]]:
@@ -71,25 +71,25 @@ def test_the_two_newest_stay_and_a_later_attempts_are_left_alone(
 def test_the_latest_wins_and_the_run_does_not_wait(
     tmp_path: Path, kept: list[Checkpoint]
 ) -> None:
-    keeper = Keeper(tmp_path, 1, every_s=3600)
-    assert not keeper.due
+    writer = CheckpointWriter(tmp_path, 1, every_s=3600)
+    assert not writer.due
     for checkpoint in kept:
-        keeper.keep(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
-    keeper.flush()
+        writer.write(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
+    writer.flush()
     assert points(tmp_path)[0] == (1, 4)
-    keeper.close()
-    assert Keeper(tmp_path, 1, every_s=0).due
+    writer.close()
+    assert CheckpointWriter(tmp_path, 1, every_s=0).due
 
 
 def test_a_disk_that_refuses_does_not_end_the_run(
     tmp_path: Path, kept: list[Checkpoint]
 ) -> None:
     (tmp_path / "job").write_text("in the way")
-    keeper = Keeper(tmp_path / "job", 1, every_s=0)
-    keeper.keep(kept[0], np.zeros((1, 6)), copied_s=0.0)
-    keeper.flush()
-    assert keeper.newest is None
-    keeper.close()
+    writer = CheckpointWriter(tmp_path / "job", 1, every_s=0)
+    writer.write(kept[0], np.zeros((1, 6)), copied_s=0.0)
+    writer.flush()
+    assert writer.newest is None
+    writer.close()
 
 
 def test_the_newest_that_fits_is_found_and_why_others_do_not(
