@@ -18,7 +18,7 @@ from exitwave.client import Client
 
 
 class Child:
-    """A process of the rig that can be killed and started again, with all it started."""
+    """A process that can be killed and started again, with all it started."""
 
     def __init__(self, argv: list[str], env: dict[str, str], owner: Path, name: str) -> None:
         self.name = name

@@ -30,7 +30,7 @@ class Findings:
     """Collects what a figure finds.
 
     >>> found = Findings()
-    >>> found.demand(3 <= 2, "3 jobs lost, at most 2 wanted")
+    >>> found.check(3 <= 2, "3 jobs lost, at most 2 wanted")
     >>> found.say("3 lost")
     >>> found.measured().verdict
     'missed'
@@ -45,7 +45,7 @@ class Findings:
         """Part of what the table shows as measured."""
         self._said.append(text)
 
-    def demand(self, holds: bool, otherwise: str) -> None:
+    def check(self, holds: bool, otherwise: str) -> None:
         """What must hold; `otherwise` says what was found and what was wanted."""
         if not holds:
             self._misses.append(otherwise)
@@ -57,22 +57,22 @@ class Findings:
 Figure = Callable[[int], Measured]
 
 FIGURES: dict[str, str] = {
-    "F1a": "tests.faults.f1a:chaos",
-    "F1b": "tests.faults.f1b:chaos_of_real_runs",
-    "F2": "tests.faults.f2:submissions_while_the_api_dies",
-    "F3": "tests.faults.f3:zombie",
-    "F4": "tests.faults.f4:outages",
-    "F5": "tests.faults.f5:cut_off",
-    "F6": "tests.faults.f6:engine_killed",
-    "F7": "tests.faults.f7:worker_killed",
-    "F8": "tests.faults.f8:poison",
-    "F9": "tests.faults.f9:live_before_batch",
-    "F11": "tests.faults.f11:cancel",
-    "F14": "tests.faults.f14:events_without_a_gap",
-    "F15": "tests.faults.f15:tiled_away",
-    "F16": "tests.faults.f16:contract",
-    "F17": "tests.faults.f17:model",
-    "F20": "tests.faults.f20:open_loop",
+    "F1a": "tests.faults.chaos_kill:chaos",
+    "F1b": "tests.faults.chaos_real_runs:chaos_of_real_runs",
+    "F2": "tests.faults.api_dies:submissions_while_the_api_dies",
+    "F3": "tests.faults.zombie_finish:zombie_finish",
+    "F4": "tests.faults.server_outage:outages",
+    "F5": "tests.faults.network_cut:cut_off",
+    "F6": "tests.faults.engine_killed:engine_killed",
+    "F7": "tests.faults.worker_killed:worker_killed",
+    "F8": "tests.faults.crash_job:crash_job",
+    "F9": "tests.faults.live_preempts_batch:live_before_batch",
+    "F11": "tests.faults.cancel_in_any_phase:cancel",
+    "F14": "tests.faults.stream_drops:events_without_a_gap",
+    "F15": "tests.faults.tiled_outage:tiled_away",
+    "F16": "tests.faults.api_contract:contract",
+    "F17": "tests.faults.model_with_kills:model",
+    "F20": "tests.faults.submission_latency:open_loop",
 }
 """Where each is, in the order of the table."""
 

@@ -1,15 +1,15 @@
 """A whole service whose every part a test may kill, freeze, cut off and start again.
 
-    with rig(folder) as r:
-        r.tick()                                  # or r.api(), which ticks as well
-        worker = r.worker("w1")
-        job = r.submit(tags=["seconds:5"])
+    with running_service(folder) as service:
+        service.tick()                            # or service.api(), which ticks as well
+        worker = service.worker("w1")
+        job = service.submit(tags=["seconds:5"])
         worker.kill()                             # the whole tree, SIGKILL
         worker.start()
-        r.until_ended([job])
-        r.executions()                            # what the engines really did
+        service.until_ended([job])
+        service.executions()                      # what the engines really did
 
-All are real processes: `exitwave worker` with the light body unless `body` says otherwise, the
+All are real processes: `exitwave worker` with the fake engine unless `body` says otherwise, the
 API, and a Valkey with its append-only file. Call it from the main thread: children die with
 the thread that started them. Everything is killed at the end of the block.
 """
@@ -42,8 +42,8 @@ REAL_BODY = "exitwave.worker.run:JobRunner"
 PREFIX = "faults"
 
 
-class Rig:
-    """One service. Make it with `rig`."""
+class ServiceHarness:
+    """One service. Make it with `running_service`."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Rig:
         self.server.start()
 
     def spec(self, tags: Iterable[str] = (), **more: Any) -> JobSpec:
-        """A job for the light body; see there for the tags."""
+        """A job for the fake engine; see there for the tags."""
         scan = more.pop("scan", None) or ScanRef(uid="light", path="raw/light", n_frames=1)
         return JobSpec(scan=scan, recipe=more.pop("recipe", {}), tags=list(tags), **more)
 
@@ -177,7 +177,7 @@ class Rig:
         return [event for event in found if job_id in {None, event.job_id}]
 
     def executions(self, what: str | None = None) -> list[Entry]:
-        """What the light bodies did so far."""
+        """What the fake engines did so far."""
         return [e for e in read_log(self._execution_log) if what in {None, e.what}]
 
     def logs(self) -> str:
@@ -227,14 +227,14 @@ class Rig:
 
 
 @contextmanager
-def rig(
+def running_service(
     folder: Path,
     *,
     tiled: TiledSettings | None = None,
     body: str = BODY,
     server_options: Iterable[str] = (),
     **settings: str,
-) -> Iterator[Rig]:
+) -> Iterator[ServiceHarness]:
     """A queue, and whatever is started with it, for as long as the block lasts.
 
     Parameters
@@ -242,13 +242,15 @@ def rig(
     folder : Path
         Everything is kept there.
     tiled : TiledSettings, optional
-        Default: one that is away; the light body needs none.
+        Default: one that is away; the fake engine needs none.
     body : str
         What the engine processes run; `REAL_BODY` reconstructs.
     **settings : str
         For every process, as in ``LEDGER__LEASE_S="3"``.
     """
-    made = Rig(folder, tiled=tiled, body=body, settings=settings, server_options=server_options)
+    made = ServiceHarness(
+        folder, tiled=tiled, body=body, settings=settings, server_options=server_options
+    )
     try:
         yield made
     finally:

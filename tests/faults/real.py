@@ -1,4 +1,4 @@
-"""Real reconstructions for the rig: a real Tiled that holds the beginning of the real star."""
+"""Real reconstructions: a real Tiled that holds the beginning of the real star."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ _NOTES = """\
 - F1a and F3 to F8 submit to the ledger itself, as the API does, with an idempotency key each,
   again and again while the server is away; F2 and F20 go through HTTP. A thread calls `tick`
   each second in the API's place.
-- The light body computes nothing for 0.2 to 1 s and notes every run in a file of its own; "runs
-  not recorded" compares that file with the attempts in the ledger.
+- The fake engine computes nothing for 0.2 to 1 s and notes every run in a file of its own;
+  "runs not recorded" compares that file with the attempts in the ledger.
 - F1b keeps a checkpoint every 2 s: its runs are shorter than the usual 10 s. All runs of one
   recipe are compared with one that nobody disturbed, at one thread each.
 - F5 cuts in two ways: connections break and new ones are refused, or all stay and fall silent.

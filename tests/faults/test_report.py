@@ -12,9 +12,9 @@ from tests.faults.report import page, row_of
 def test_a_demand_that_does_not_hold_is_a_miss_with_its_reason_below_the_table() -> None:
     good, bad = Findings(), Findings()
     good.say("0 lost")
-    good.demand(True, "never said")
+    good.check(True, "never said")
     bad.say("took 160 s")
-    bad.demand(160 < 150, "it took 160 s, < 150 s wanted")
+    bad.check(160 < 150, "it took 160 s, < 150 s wanted")
     rows = {
         "F8": row_of("F8", 1, good.measured(), 3.0, 0.5),
         "F1a": row_of("F1a", 7, bad.measured(), 160.0, 0.5),

@@ -9,26 +9,26 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NAMESPACES = [ROOT / "service" / "exitwave", ROOT / "workers" / "exitwave"]
-ROOMS = sorted(
-    room for space in NAMESPACES for room in space.iterdir() if (room / "__init__.py").exists()
+PACKAGES = sorted(
+    path for space in NAMESPACES for path in space.iterdir() if (path / "__init__.py").exists()
 )
 
 
 @pytest.mark.parametrize("space", NAMESPACES, ids=lambda p: p.parent.name)
-def test_namespace_roots_hold_rooms_only(space: Path) -> None:
+def test_namespace_roots_hold_packages_only(space: Path) -> None:
     files = [p.name for p in space.iterdir() if p.is_file()]
     assert files == [], "a file here would break the PEP 420 namespace"
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.name)
-def test_every_room_is_typed(room: Path) -> None:
-    assert (room / "py.typed").is_file()
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.name)
+def test_every_package_is_typed(package: Path) -> None:
+    assert (package / "py.typed").is_file()
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.name)
-def test_every_room_stands_in_lint_and_type_checks(room: Path) -> None:
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda p: p.name)
+def test_every_package_stands_in_lint_and_type_checks(package: Path) -> None:
     text = (ROOT / "pyproject.toml").read_text()
-    assert text.count(f'"exitwave.{room.name}"') >= 2
+    assert text.count(f'"exitwave.{package.name}"') >= 2
 
 
 def test_no_test_module_is_imported_by_another() -> None:

@@ -81,8 +81,8 @@ def spelled(source: str) -> Iterator[str]:
 def test_no_other_module_spells_a_name_of_the_contract() -> None:
     modules = [
         path
-        for room in ("service", "workers")
-        for path in (ROOT / room).rglob("*.py")
+        for tree in ("service", "workers")
+        for path in (ROOT / tree).rglob("*.py")
         if path != CONTRACT
     ]
     found = [
@@ -186,7 +186,7 @@ def test_metadata_of_arrays_are_strict_and_tell_only_what_was_given() -> None:
     ):
         ArrayMetadata.read("n/live/progress", {"rows": 3})
     with pytest.raises(ValidationError):
-        given.epoch = 3  # type: ignore[misc]
+        given.epoch = 3  # type: ignore[misc]  # to see that it is refused
 
 
 def test_columns_of_the_progress_are_named_once() -> None:

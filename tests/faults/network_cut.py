@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import Rig, rig, scratch
+from tests.faults.harness import ServiceHarness, running_service, scratch
 from tests.faults.history import judge
 from tests.faults.proxy import Proxy, proxy_to
 
@@ -40,73 +40,80 @@ def cut_off_for(
     away_s = leases * lease_s
     ways: tuple[Way, ...] = ("cut", "silence")
     with ExitStack() as stack:
-        rigs = {
-            way: stack.enter_context(rig(folder / way, LEDGER__LEASE_S=str(lease_s)))
+        services = {
+            way: stack.enter_context(
+                running_service(folder / way, LEDGER__LEASE_S=str(lease_s))
+            )
             for way in ways
         }
-        proxies = {way: stack.enter_context(proxy_to(r.socket_path)) for way, r in rigs.items()}
-        jobs = {way: _begun(r, proxies[way], away_s + 20) for way, r in rigs.items()}
+        proxies = {
+            way: stack.enter_context(proxy_to(service.socket_path))
+            for way, service in services.items()
+        }
+        jobs = {
+            way: _begun(service, proxies[way], away_s + 20) for way, service in services.items()
+        }
         proxies["cut"].cut()
         proxies["silence"].silence()
         time.sleep(away_s)
-        for way, r in rigs.items():
-            _check_replaced(way, r, jobs[way], found)
+        for way, service in services.items():
+            _check_replaced(way, service, jobs[way], found)
         returned_at = {}
         for way, proxy in proxies.items():
             returned_at[way] = time.time()
             proxy.mend()
-        for way, r in rigs.items():
-            took_s = _stopped_at(r) - returned_at[way]
-            found.demand(took_s < float("inf"), f"{way}: its engine did not stop")
+        for way, service in services.items():
+            took_s = _stopped_at(service) - returned_at[way]
+            found.check(took_s < float("inf"), f"{way}: its engine did not stop")
             found.say(f"{way}: engine stopped {took_s:.2f} s after the link's return")
-            found.demand(
+            found.check(
                 limit_s is None or took_s <= limit_s,
                 f"{way}: its engine stopped after {took_s:.2f} s, <= {limit_s} s wanted",
             )
-        for way, r in rigs.items():
-            _check_final(way, r, jobs[way], found)
+        for way, service in services.items():
+            _check_final(way, service, jobs[way], found)
     return found.measured()
 
 
-def _begun(r: Rig, proxy: Proxy, seconds: float) -> str:
+def _begun(service: ServiceHarness, proxy: Proxy, seconds: float) -> str:
     """A job that runs on the worker behind the proxy; another worker is there, too."""
-    r.tick()
-    r.worker("far", LEDGER__URI=f"redis://{proxy.address}/0")
-    job_id = r.submit(
+    service.tick()
+    service.worker("far", LEDGER__URI=f"redis://{proxy.address}/0")
+    job_id = service.submit(
         [f"seconds:{seconds}", f"epochs:{seconds:.0f}", f"batches:{1 / BATCH_S:.0f}"]
     )
-    r.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
-    r.worker("near")
+    service.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
+    service.worker("near")
     return job_id
 
 
-def _check_replaced(way: Way, r: Rig, job_id: str, found: Findings) -> None:
-    job = r.ledger.get(job_id)
+def _check_replaced(way: Way, service: ServiceHarness, job_id: str, found: Findings) -> None:
+    job = service.ledger.get(job_id)
     replaced = job.attempt == 2 and job.attempts[1].worker == "near"
-    found.demand(replaced, f"{way}: after the cut the job was not the other worker's")
-    computing = [e for e in r.executions("epoch") if e.worker == "far"]
+    found.check(replaced, f"{way}: after the cut the job was not the other worker's")
+    computing = [e for e in service.executions("epoch") if e.worker == "far"]
     goes_on = time.time() - computing[-1].at < 5.0
-    found.demand(goes_on, f"{way}: the cut worker's engine did not go on")
+    found.check(goes_on, f"{way}: the cut worker's engine did not go on")
 
 
-def _stopped_at(r: Rig) -> float:
+def _stopped_at(service: ServiceHarness) -> float:
     """When the cut worker's engine gave its job up; infinity if not within a minute."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        stopped = [e.at for e in r.executions("cancelled") if e.worker == "far"]
+        stopped = [e.at for e in service.executions("cancelled") if e.worker == "far"]
         if stopped:
             return stopped[0]
         time.sleep(0.05)
     return float("inf")
 
 
-def _check_final(way: Way, r: Rig, job_id: str, found: Findings) -> None:
+def _check_final(way: Way, service: ServiceHarness, job_id: str, found: Findings) -> None:
     with contextlib.suppress(TransitionNotAllowed):  # it has ended already
-        r.ledger.stop(job_id)  # its second attempt need not run to the last epoch
-    r.until_ended([job_id])
+        service.ledger.stop(job_id)  # its second attempt need not run to the last epoch
+    service.until_ended([job_id])
     each = Findings()
-    judge(r, [job_id], each)
-    finals = sum(event.kind == "ended" for event in r.events(job_id))
+    judge(service, [job_id], each)
+    finals = sum(event.kind == "ended" for event in service.events(job_id))
     found.say(f"{way}: {finals} final")
     for miss in each.measured().misses:
-        found.demand(False, f"{way}: {miss}")
+        found.check(False, f"{way}: {miss}")

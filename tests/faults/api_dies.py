@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import Api, Rig, rig, scratch
+from tests.faults.harness import Api, ServiceHarness, running_service, scratch
 from tests.faults.real import Site, site
 
 TOGETHER = 50
@@ -25,7 +25,7 @@ def submissions_while_the_api_dies(seed: int) -> Measured:
     is killed 5 times: jobs = distinct keys, every 202 is there
     """
     with scratch() as folder, site(folder / "tiled") as place:
-        return submitted_meanwhile(folder / "rig", place, seed)
+        return submitted_meanwhile(folder / "service", place, seed)
 
 
 @dataclass
@@ -88,8 +88,8 @@ def submitted_meanwhile(
 ) -> Measured:
     """Every key once while the API is killed, and once more when all is quiet again."""
     found, chance = Findings(), random.Random(seed)
-    with rig(folder, tiled=place.tiled.settings, **FLOOD) as r:
-        api = r.api()
+    with running_service(folder, tiled=place.tiled.settings, **FLOOD) as service:
+        api = service.api()
         keys = [f"key-{seed}-{number}" for number in range(submissions)]
         client = Client(api, place.scan.uid, keys)
         dies_at = sorted(chance.sample(range(submissions // 20, submissions), kills))
@@ -109,19 +109,19 @@ def submitted_meanwhile(
         sender.join(60)
         again = Client(api, place.scan.uid, keys)
         again.run()
-        _judge(r, client, again, found)
+        _judge(service, client, again, found)
         failures = ", ".join(f"{n} {how}" for how, n in sorted(client.failures.items()))
         found.say(f"API killed {killed} times in {seconds:.0f} s; lost calls: {failures}")
-        found.demand(killed == kills, f"the API was killed {killed} times only")
+        found.check(killed == kills, f"the API was killed {killed} times only")
         refused = [how for how in client.failures if how[0].isdigit()]
-        found.demand(not refused, f"answers other than 202: {refused}")
+        found.check(not refused, f"answers other than 202: {refused}")
     return found.measured()
 
 
-def _judge(r: Rig, client: Client, again: Client, found: Findings) -> None:
+def _judge(service: ServiceHarness, client: Client, again: Client, found: Findings) -> None:
     jobs, cursor = [], None
     while True:
-        page = r.ledger.list(limit=200, cursor=cursor)
+        page = service.ledger.list(limit=200, cursor=cursor)
         jobs += page.jobs
         cursor = page.cursor
         if cursor is None:
@@ -130,15 +130,15 @@ def _judge(r: Rig, client: Client, again: Client, found: Findings) -> None:
     tags = [job.spec.tags[0] for job in jobs]
     answered = {job_id for ids in client.ids.values() for job_id in ids}
     changed = [key for key in client.keys if again.ids.get(key) != client.ids.get(key)]
-    submitted = sum(event.kind == "submitted" for event in r.events())
+    submitted = sum(event.kind == "submitted" for event in service.events())
     found.say(
         f"{len(jobs)} jobs for {len(client.keys)} keys, {len(answered - there)} of "
         f"{len(answered)} accepted ones missing, {len(changed)} keys name another job later"
     )
-    found.demand(
+    found.check(
         sorted(tags) == sorted(client.keys) and len(there) == len(client.keys),
         f"{len(there)} jobs for {len(set(tags))} of {len(client.keys)} keys",
     )
-    found.demand(submitted == len(client.keys), f"{submitted} events say submitted")
-    found.demand(answered == there, f"{len(answered ^ there)} jobs and 202s do not agree")
-    found.demand(not changed, f"another job under the same key later: {changed[:3]}")
+    found.check(submitted == len(client.keys), f"{submitted} events say submitted")
+    found.check(answered == there, f"{len(answered ^ there)} jobs and 202s do not agree")
+    found.check(not changed, f"another job under the same key later: {changed[:3]}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, Rig, rig, scratch
+from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
 from tests.faults.proxy import Proxy, proxy_to
 from tests.faults.real import Site, recipe, site
 
@@ -31,9 +31,9 @@ def cancel(seed: int) -> Measured:
     """
     with scratch() as folder, site(folder / "tiled") as place:
         found = Findings()
-        light = Light(found, limited=True)
-        light.run(folder / "light", repeats=5, grace_s=GRACE_S)
-        real = Real(found, limited=True)
+        fake = WithFakeEngine(found, limited=True)
+        fake.run(folder / "fake", repeats=5, grace_s=GRACE_S)
+        real = WithRealEngine(found, limited=True)
         real.run(folder / "real", place, grace_s=GRACE_S)
         return found.measured()
 
@@ -47,10 +47,10 @@ class Cancels:
     cancelled: list[str] = field(default_factory=list)
 
     @contextmanager
-    def served(self, r: Rig) -> Iterator[None]:
+    def served(self, service: ServiceHarness) -> Iterator[None]:
         """With an API, and a worker that is idle."""
-        self.rig, self.api = r, r.api()
-        r.worker("w")
+        self.service, self.api = service, service.api()
+        service.worker("w")
         with self.api.http() as self.http:
             yield
 
@@ -62,14 +62,14 @@ class Cancels:
         sent_at = time.time()
         for _ in range(times):
             answer = self.ask(job_id)
-            self.found.demand(
+            self.found.check(
                 answer.status_code == httpx.codes.ACCEPTED,
                 f"a cancel was answered {answer.status_code}: {answer.text}",
             )
-        (job,) = self.rig.until_ended([job_id])
+        (job,) = self.service.until_ended([job_id])
         assert job.ended_at is not None
         self.cancelled.append(job_id)
-        self.found.demand(job.state == JobState.CANCELLED, f"it ended as {job.state}")
+        self.found.check(job.state == JobState.CANCELLED, f"it ended as {job.state}")
         return job.ended_at.timestamp() - sent_at
 
     def report(self, phase: str, took_s: list[float], limit_s: float) -> None:
@@ -77,15 +77,15 @@ class Cancels:
         self.found.say(f"{phase} {worst_s:.2f} s")
         if self.limited:
             late = f"{phase}: {worst_s:.2f} s, < {limit_s:g} s wanted"
-            self.found.demand(worst_s < limit_s, late)
+            self.found.check(worst_s < limit_s, late)
 
     def terminal_stays(self, job_id: str, within_s: float = 1.0) -> None:
         """However often one asks, and whatever the engine may still have to say."""
-        before = self.rig.ledger.get(job_id)
+        before = self.service.ledger.get(job_id)
         answers = [self.ask(job_id) for _ in range(2)]
         time.sleep(within_s)
-        after = self.rig.ledger.get(job_id)
-        self.found.demand(after == before, f"an ended job changed: {before} to {after}")
+        after = self.service.ledger.get(job_id)
+        self.found.check(after == before, f"an ended job changed: {before} to {after}")
         for answer in answers:
             if before.state == JobState.CANCELLED:
                 right = answer.status_code == httpx.codes.ACCEPTED
@@ -94,48 +94,48 @@ class Cancels:
                     httpx.codes.CONFLICT,
                     before.state,
                 )
-            self.found.demand(right, f"{before.state}: {answer.status_code} {answer.text}")
+            self.found.check(right, f"{before.state}: {answer.status_code} {answer.text}")
 
     def all_ended_once(self) -> None:
-        ends = [event.job_id for event in self.rig.events() if event.kind == "ended"]
+        ends = [event.job_id for event in self.service.events() if event.kind == "ended"]
         wrong = [job_id for job_id in self.cancelled if ends.count(job_id) != 1]
-        self.found.demand(not wrong, f"{len(wrong)} cancelled jobs did not end exactly once")
+        self.found.check(not wrong, f"{len(wrong)} cancelled jobs did not end exactly once")
         for job_id in self.cancelled:
             self.terminal_stays(job_id, within_s=0.0)
 
     def goes_on(self, job_id: str) -> None:
-        (job,) = self.rig.until_ended([job_id])
-        self.found.demand(
+        (job,) = self.service.until_ended([job_id])
+        self.found.check(
             job.state == JobState.SUCCEEDED, f"a job after it: {job.state} {job.failure}"
         )
 
 
-class Light(Cancels):
-    """With a body whose batches take a known time."""
+class WithFakeEngine(Cancels):
+    """With an engine whose batches take a known time."""
 
     def run(self, folder: Path, *, repeats: int, grace_s: float) -> None:
         settings = {
             "WORKER__CANCEL_GRACE_S": str(grace_s),
             "LEDGER__MIN_RUN_BEFORE_PREEMPT_S": "0",
         }
-        with rig(folder, **settings) as r, self.served(r):
+        with running_service(folder, **settings) as service, self.served(service):
             self._queued_and_running(repeats)
             self._during_a_preemption(repeats)
             self._hung(grace_s)
-            job_id = r.submit(["seconds:0.2"])
+            job_id = service.submit(["seconds:0.2"])
             self.goes_on(job_id)
             self.terminal_stays(job_id)
             self.all_ended_once()
             self._nothing_ran_on()
 
     def _queued_and_running(self, repeats: int) -> None:
-        r = self.rig
+        service = self.service
         queued_s, running_s, twice_s = [], [], []
         for number in range(repeats):
-            job_id = r.submit(LONG)
-            r.until(job_id, _computing)
-            waiting, held = r.submit(), r.submit()
-            r.ledger.pause(held)
+            job_id = service.submit(LONG)
+            service.until(job_id, _computing)
+            waiting, held = service.submit(), service.submit()
+            service.ledger.pause(held)
             queued_s += [self.took_s(waiting), self.took_s(held, times=2)]
             if number % 2:
                 twice_s.append(self.took_s(job_id, times=3))
@@ -146,39 +146,41 @@ class Light(Cancels):
         self.report("running, asked three times", twice_s, BATCH_S + TO_CANCEL_S)
 
     def _during_a_preemption(self, repeats: int) -> None:
-        r, took_s = self.rig, []
+        service, took_s = self.service, []
         for _ in range(repeats):
-            # An epoch of 10 s: the order to preempt it stands for that long.
-            batch = r.submit(["seconds:100", "epochs:10", "batches:40"])
-            r.until(batch, lambda job: job.progress is not None)
-            live = r.submit(["seconds:0.2"], priority=0)
-            r.until(batch, lambda job: job.preempt_requested)
+            # An epoch of 10 s: the command to preempt it stands for that long.
+            batch = service.submit(["seconds:100", "epochs:10", "batches:40"])
+            service.until(batch, lambda job: job.progress is not None)
+            live = service.submit(["seconds:0.2"], priority=0)
+            service.until(batch, lambda job: job.preempt_requested)
             time.sleep(0.3)  # the engine knows it
             took_s.append(self.took_s(batch))
             self.goes_on(live)
-            preemptions = r.ledger.get(batch).preemptions
-            self.found.demand(preemptions == 0, "it was preempted although it was cancelled")
+            preemptions = service.ledger.get(batch).preemptions
+            self.found.check(preemptions == 0, "it was preempted although it was cancelled")
         self.report("during a preemption", took_s, BATCH_S + TO_CANCEL_S)
 
     def _hung(self, grace_s: float) -> None:
-        r = self.rig
-        job_id = r.submit(["seconds:2", "epochs:4", "hang"])
-        r.until(job_id, lambda job: job.progress is not None and job.progress.epoch >= 1)
+        service = self.service
+        job_id = service.submit(["seconds:2", "epochs:4", "hang"])
+        service.until(job_id, lambda job: job.progress is not None and job.progress.epoch >= 1)
         time.sleep(1.5)  # it is silent by now
         self.report("hung engine", [self.took_s(job_id)], grace_s + TO_KILL_S)
 
     def _nothing_ran_on(self) -> None:
         """No engine did anything for a job after its end."""
-        ended = {job_id: self.rig.until(job_id, _ended).ended_at for job_id in self.cancelled}
+        ended = {
+            job_id: self.service.until(job_id, _ended).ended_at for job_id in self.cancelled
+        }
         late = [
             entry
-            for entry in self.rig.executions()
+            for entry in self.service.executions()
             if (at := ended.get(entry.job)) and entry.at > at.timestamp() + BATCH_S
         ]
-        self.found.demand(not late, f"engines went on after the end: {late[:3]}")
+        self.found.check(not late, f"engines went on after the end: {late[:3]}")
 
 
-class Real(Cancels):
+class WithRealEngine(Cancels):
     """With real reconstructions, and a Tiled that is slow or away."""
 
     def run(self, folder: Path, place: Site, *, grace_s: float) -> None:
@@ -187,55 +189,55 @@ class Real(Cancels):
             through = tiled.settings.model_copy(update={"uri": f"http://{proxy.address}"})
             settings = {"WORKER__CANCEL_GRACE_S": str(grace_s)}
             with (
-                rig(folder, tiled=through, body=REAL_BODY, **settings) as r,
-                self.served(r),
+                running_service(folder, tiled=through, body=REAL_BODY, **settings) as service,
+                self.served(service),
             ):
                 self.limit_s = grace_s + TO_KILL_S
                 self._running(scan)
                 self._reading(scan, proxy)
                 self._writing(scan, proxy)
-                self.goes_on(r.submit(scan=scan, recipe=recipe(3)))
+                self.goes_on(service.submit(scan=scan, recipe=recipe(3)))
                 self.all_ended_once()
 
     def _running(self, scan: ScanRef) -> None:
-        r = self.rig
-        job_id = r.submit(scan=scan, recipe=recipe(100_000))
-        job = r.until(job_id, _computing)
+        service = self.service
+        job_id = service.submit(scan=scan, recipe=recipe(100_000))
+        job = service.until(job_id, _computing)
         assert job.progress is not None
         epoch_s = job.progress.seconds_per_epoch or 0.0
         took_s = self.took_s(job_id)
         self.report("real, running", [took_s], epoch_s + TO_CANCEL_S)
 
     def _reading(self, scan: ScanRef, proxy: Proxy) -> None:
-        r = self.rig
+        service = self.service
         proxy.delay_s = 1.0
-        slow = r.submit(scan=scan, recipe=recipe(100_000))
-        r.until(slow, _in_phase("reading"))
+        slow = service.submit(scan=scan, recipe=recipe(100_000))
+        service.until(slow, _in_phase("reading"))
         slow_s = self.took_s(slow)
         proxy.delay_s = 0.0
         proxy.cut()
-        away = r.submit(scan=scan, recipe=recipe(100_000))
-        r.until(away, _in_phase("reading"))
+        away = service.submit(scan=scan, recipe=recipe(100_000))
+        service.until(away, _in_phase("reading"))
         time.sleep(1.0)
         self.report("reading, Tiled slow", [slow_s], self.limit_s)
         self.report("reading, Tiled away", [self.took_s(away)], self.limit_s)
         proxy.mend()
 
     def _writing(self, scan: ScanRef, proxy: Proxy) -> None:
-        r = self.rig
-        job_id = r.submit(scan=scan, recipe=recipe(60))
-        r.until(job_id, _computing)
+        service = self.service
+        job_id = service.submit(scan=scan, recipe=recipe(60))
+        service.until(job_id, _computing)
         proxy.cut()
-        job = r.until(job_id, _in_phase("writing"))
+        job = service.until(job_id, _in_phase("writing"))
         time.sleep(2.0)
         took_s = self.took_s(job_id)
-        left = [path.name for path in (r.folder / "spool").rglob("*.npz")]
-        self.found.demand(not left, f"its result is still on disk: {left}")
+        left = [path.name for path in (service.folder / "spool").rglob("*.npz")]
+        self.found.check(not left, f"its result is still on disk: {left}")
         self.report("writing, Tiled away", [took_s], self.limit_s)
         proxy.mend()
         time.sleep(3.0)
-        result = r.ledger.get(job_id).result
-        self.found.demand(result is None, f"attempt {job.attempt} got a result: {result}")
+        result = service.ledger.get(job_id).result
+        self.found.check(result is None, f"attempt {job.attempt} got a result: {result}")
 
 
 def _computing(job: Job) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.f14 import dropped
+from tests.faults.stream_drops import dropped
 
 
 def test_no_event_is_missed_or_heard_twice(tmp_path: Path) -> None:

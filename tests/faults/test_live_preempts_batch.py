@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.f9 import interrupted
 from tests.faults.figures import Findings
+from tests.faults.live_preempts_batch import interrupted
 
 
 def test_live_work_interrupts_batch_work_which_goes_on(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, Rig, rig, scratch
+from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
 from tests.faults.history import judge
 from tests.faults.quantiles import percentile
 from tests.faults.real import Site, recipe, site
@@ -56,46 +56,46 @@ def interrupted(
     Without `start_s` it does not matter when they start.
     """
     chance = random.Random(seed)
-    with rig(folder, LEDGER__MIN_RUN_BEFORE_PREEMPT_S=str(min_run_s)) as r:
-        r.tick()
-        trees = [r.worker(f"w{k}", wait=False) for k in range(workers)]
-        r.until_listed(*trees)
+    with running_service(folder, LEDGER__MIN_RUN_BEFORE_PREEMPT_S=str(min_run_s)) as service:
+        service.tick()
+        trees = [service.worker(f"w{k}", wait=False) for k in range(workers)]
+        service.until_listed(*trees)
         work_s = live_jobs * sum(live_every_s) / 2
         needed = round(workers * work_s / (batch_epochs * epoch_s)) + workers
         tags = [f"seconds:{batch_epochs * epoch_s}", f"epochs:{batch_epochs}"]
-        batch = [r.submit(tags) for _ in range(needed)]
+        batch = [service.submit(tags) for _ in range(needed)]
         for job_id in batch[:workers]:
-            r.until(job_id, lambda job: job.progress and job.progress.epoch > 0)
+            service.until(job_id, lambda job: job.progress and job.progress.epoch > 0)
         live, busy = [], 0
         for _ in range(live_jobs):
             time.sleep(chance.uniform(*live_every_s))
-            running = r.ledger.list(state="running", limit=200).jobs
+            running = service.ledger.list(state="running", limit=200).jobs
             busy += len(running) == workers and all(job.priority > 0 for job in running)
-            live.append(r.submit(["seconds:0.5"], priority=0))
-        r.until_ended(live, within_s=60)
-        r.until_ended(batch, within_s=60 + 4 * needed * batch_epochs * epoch_s)
-        _starts(r, live, found, start_s)
+            live.append(service.submit(["seconds:0.5"], priority=0))
+        service.until_ended(live, within_s=60)
+        service.until_ended(batch, within_s=60 + 4 * needed * batch_epochs * epoch_s)
+        _starts(service, live, found, start_s)
         found.say(
             f"all {workers} workers were on batch jobs of {batch_epochs * epoch_s:.0f} s at "
             f"{busy} of {live_jobs} submissions, {live_every_s[0]:g} to {live_every_s[1]:g} s "
             f"apart (minimum run time {min_run_s:g} s)"
         )
         if start_s is not None:
-            found.demand(
-                busy >= 0.9 * live_jobs, f"all workers were on batch {busy} times only"
-            )
-        jobs = [r.ledger.get(job_id) for job_id in batch]
-        _went_on(r, jobs, found, min_run_s)
+            found.check(busy >= 0.9 * live_jobs, f"all workers were on batch {busy} times only")
+        jobs = [service.ledger.get(job_id) for job_id in batch]
+        _went_on(service, jobs, found, min_run_s)
         each = Findings()
-        judge(r, batch + live, each)
+        judge(service, batch + live, each)
         for miss in each.measured().misses:
-            found.demand(False, miss)
+            found.check(False, miss)
 
 
-def _starts(r: Rig, live: Sequence[str], found: Findings, start_s: float | None) -> None:
+def _starts(
+    service: ServiceHarness, live: Sequence[str], found: Findings, start_s: float | None
+) -> None:
     """From a live job's submission to its start in the engine, by one machine's clock."""
-    submitted = {e.job_id: e.at.timestamp() for e in r.events() if e.kind == "submitted"}
-    began = {e.job: e.at for e in r.executions("start")}
+    submitted = {e.job_id: e.at.timestamp() for e in service.events() if e.kind == "submitted"}
+    began = {e.job: e.at for e in service.executions("start")}
     took_s = [began[job_id] - submitted[job_id] for job_id in live]
     p95_s = percentile(took_s, 95)
     found.say(
@@ -104,16 +104,18 @@ def _starts(r: Rig, live: Sequence[str], found: Findings, start_s: float | None)
     )
     found.details["live_start_s"] = [round(s, 3) for s in took_s]
     if start_s is not None:
-        found.demand(p95_s < start_s, f"live start p95 {p95_s:.2f} s, < {start_s:g} s wanted")
+        found.check(p95_s < start_s, f"live start p95 {p95_s:.2f} s, < {start_s:g} s wanted")
 
 
-def _went_on(r: Rig, jobs: Sequence[Job], found: Findings, min_run_s: float) -> None:
+def _went_on(
+    service: ServiceHarness, jobs: Sequence[Job], found: Findings, min_run_s: float
+) -> None:
     """What preemption cost the batch jobs."""
     preemptions = sum(job.preemptions for job in jobs)
     lost = sum(job.lost for job in jobs)
     outcomes = Counter(a.outcome for job in jobs for a in job.attempts)
-    events = r.events()
-    repeated = [_repeated_epochs(r, job) for job in jobs]
+    events = service.events()
+    repeated = [_repeated_epochs(service, job) for job in jobs]
     overtaken = _overtaken(events, [job.id for job in jobs])
     ran_s = _run_before_order(events)
     found.say(
@@ -122,25 +124,25 @@ def _went_on(r: Rig, jobs: Sequence[Job], found: Findings, min_run_s: float) -> 
         f"overtaken by a later batch job, preempted after {min(ran_s, default=0.0):.1f} s "
         "at the earliest"
     )
-    found.demand(preemptions > 0, "no batch job was preempted")
-    found.demand(lost == 0, f"{lost} preemptions counted as losses")
-    found.demand(
+    found.check(preemptions > 0, "no batch job was preempted")
+    found.check(lost == 0, f"{lost} preemptions counted as losses")
+    found.check(
         outcomes["preempted"] == preemptions,
         f"{preemptions} preemptions, but attempts: {outcomes}",
     )
-    found.demand(
+    found.check(
         all(again <= job.preemptions for again, job in zip(repeated, jobs, strict=True)),
         f"epochs done twice: {repeated}; at most one for each preemption wanted",
     )
-    found.demand(overtaken == 0, f"{overtaken} jobs did not go back to their own place")
-    found.demand(
+    found.check(overtaken == 0, f"{overtaken} jobs did not go back to their own place")
+    found.check(
         all(s >= min_run_s for s in ran_s),
         f"preempted after {min(ran_s, default=0.0):.2f} s, >= {min_run_s:g} s wanted",
     )
 
 
-def _repeated_epochs(r: Rig, job: Job) -> int:
-    done = [e.epoch for e in r.executions("epoch") if e.job == job.id]
+def _repeated_epochs(service: ServiceHarness, job: Job) -> int:
+    done = [e.epoch for e in service.executions("epoch") if e.job == job.id]
     return len(done) - len(set(done))
 
 
@@ -175,20 +177,22 @@ def checkpointed(
 ) -> None:
     """The same with a real reconstruction, which goes on from its checkpoint."""
     settings = {"LEDGER__MIN_RUN_BEFORE_PREEMPT_S": str(min_run_s)}
-    with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
-        r.tick()
-        r.worker("w")
-        batch = r.submit(scan=place.scan, recipe=recipe(100_000))
+    with running_service(
+        folder, tiled=place.tiled.settings, body=REAL_BODY, **settings
+    ) as service:
+        service.tick()
+        service.worker("w")
+        batch = service.submit(scan=place.scan, recipe=recipe(100_000))
         live = []
         for number in range(live_jobs):
-            r.until(batch, _computing(attempt=number + 1))
+            service.until(batch, _computing(attempt=number + 1))
             time.sleep(min_run_s + 1.0)
-            live.append(r.submit(scan=place.scan, recipe=recipe(3), priority=0))
-            r.until_ended(live[-1:])
-        job = r.until(batch, _computing(attempt=live_jobs + 1))
-        events = r.events()
-        r.ledger.stop(batch)
-        (stopped,) = r.until_ended([batch])
+            live.append(service.submit(scan=place.scan, recipe=recipe(3), priority=0))
+            service.until_ended(live[-1:])
+        job = service.until(batch, _computing(attempt=live_jobs + 1))
+        events = service.events()
+        service.ledger.stop(batch)
+        (stopped,) = service.until_ended([batch])
     begun = {e.job_id: e.at for e in events if e.kind == "started" and e.job_id in live}
     asked = {e.job_id: e.at for e in events if e.kind == "submitted"}
     took_s = [(at - asked[job_id]).total_seconds() for job_id, at in begun.items()]
@@ -203,11 +207,11 @@ def checkpointed(
         f"real reconstruction (epoch {epoch_s or 0.0:.2f} s): {live_jobs} live jobs claimed "
         f"after at most {max(took_s):.2f} s, epochs done twice {repeated}"
     )
-    found.demand(
+    found.check(
         all(again is not None and again <= 1 for again in repeated),
         f"a real run repeated {repeated} epochs, at most one for each preemption wanted",
     )
-    found.demand(
+    found.check(
         (stopped.lost, stopped.preemptions) == (0, live_jobs),
         f"a real run: {stopped.preemptions} preemptions, {stopped.lost} losses",
     )
@@ -222,15 +226,15 @@ def _computing(attempt: int) -> Callable[[Job], object]:
 
 def flooded(folder: Path, found: Findings, *, live_jobs: int = 60, batch_jobs: int = 4) -> None:
     """One worker, and live work without end: batch work that waits gets its share."""
-    with rig(folder, LEDGER__STARVATION_LIMIT_S=str(STARVATION_LIMIT_S)) as r:
-        r.tick()
-        r.worker("w")
-        r.ledger.pause_queue()
-        batch = [r.submit(["seconds:0.3"]) for _ in range(batch_jobs)]
-        live = [r.submit(["seconds:0.3"], priority=0) for _ in range(live_jobs)]
-        r.ledger.resume_queue()
-        jobs = r.until_ended(batch + live, within_s=600)
-        events = r.events()
+    with running_service(folder, LEDGER__STARVATION_LIMIT_S=str(STARVATION_LIMIT_S)) as service:
+        service.tick()
+        service.worker("w")
+        service.ledger.pause_queue()
+        batch = [service.submit(["seconds:0.3"]) for _ in range(batch_jobs)]
+        live = [service.submit(["seconds:0.3"], priority=0) for _ in range(live_jobs)]
+        service.ledger.resume_queue()
+        jobs = service.until_ended(batch + live, within_s=600)
+        events = service.events()
         overdue = {job.id: job.submitted_at.timestamp() + STARVATION_LIMIT_S for job in jobs}
         in_a_row, longest = 0, 0
         left = set(batch)
@@ -249,11 +253,11 @@ def flooded(folder: Path, found: Findings, *, live_jobs: int = 60, batch_jobs: i
             f"flood of {live_jobs} live jobs: {len(before)} of {batch_jobs} batch jobs ran in "
             f"its midst, at most {longest} live starts in a row while one was overdue"
         )
-        found.demand(
+        found.check(
             longest < CLAIMS_PER_STARVED,
             f"{longest} live starts in a row while a batch job was overdue, < "
             f"{CLAIMS_PER_STARVED} wanted",
         )
-        found.demand(
+        found.check(
             len(before) == batch_jobs, f"only {len(before)} batch jobs ran during the flood"
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults.children import Worker
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, Rig, rig, scratch
+from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
 from tests.faults.real import Site, recipe, site
 
 from exitwave.schema.job import Event, Progress
@@ -27,7 +27,9 @@ def engine_killed(seed: int) -> Measured:
     on CPU, repeated epochs <= the checkpoint interval
     """
     with scratch() as folder, site(folder / "tiled") as place:
-        return killed(folder / "rig", place, seed, kills=3, checkpoints=2, checkpoint_s=10.0)
+        return killed(
+            folder / "service", place, seed, kills=3, checkpoints=2, checkpoint_s=10.0
+        )
 
 
 def killed(
@@ -47,26 +49,30 @@ def killed(
         "WORKER__CHECKPOINT_S": str(checkpoint_s),
         "LEDGER__MAX_LOST_ATTEMPTS": str(kills + 1),
     }
-    with rig(folder, tiled=place.tiled.settings, body=REAL_BODY, **settings) as r:
-        r.tick()
-        worker = r.worker("w1")
-        job_id = r.submit(scan=place.scan, recipe=recipe(ENDLESS))
+    with running_service(
+        folder, tiled=place.tiled.settings, body=REAL_BODY, **settings
+    ) as service:
+        service.tick()
+        worker = service.worker("w1")
+        job_id = service.submit(scan=place.scan, recipe=recipe(ENDLESS))
         for number in range(1, kills + 1):
-            _await_checkpoints(r, job_id, number, checkpoints)
+            _await_checkpoints(service, job_id, number, checkpoints)
             time.sleep(chance.uniform(0.0, checkpoint_s))
-            _kill(r, worker, job_id, number, checkpoint_s, found, within)
-        r.ledger.cancel(job_id)
-        r.until_ended([job_id])
+            _kill(service, worker, job_id, number, checkpoint_s, found, within)
+        service.ledger.cancel(job_id)
+        service.until_ended([job_id])
     return found.measured()
 
 
-def _await_checkpoints(r: Rig, job_id: str, attempt: int, checkpoints: int) -> None:
+def _await_checkpoints(
+    service: ServiceHarness, job_id: str, attempt: int, checkpoints: int
+) -> None:
     """Until an attempt has put so many of its own on disk."""
     seen: set[int] = set()
     deadline = time.monotonic() + 300
     while len(seen) < checkpoints:
-        assert time.monotonic() < deadline, f"checkpoints: {seen}\n{r.logs()}"
-        progress = r.ledger.get(job_id).progress
+        assert time.monotonic() < deadline, f"checkpoints: {seen}\n{service.logs()}"
+        progress = service.ledger.get(job_id).progress
         newest = progress.checkpoint if progress is not None else None
         if newest is not None and newest.attempt == attempt:
             seen.add(newest.epoch)
@@ -74,7 +80,7 @@ def _await_checkpoints(r: Rig, job_id: str, attempt: int, checkpoints: int) -> N
 
 
 def _kill(
-    r: Rig,
+    service: ServiceHarness,
     worker: Worker,
     job_id: str,
     attempt: int,
@@ -82,11 +88,11 @@ def _kill(
     found: Findings,
     within: tuple[float, float] | None,
 ) -> None:
-    files = (r.folder / "checkpoints" / job_id).glob("*-e*.npz")
+    files = (service.folder / "checkpoints" / job_id).glob("*-e*.npz")
     kept_at = {int(path.stem.partition("-e")[2]): path.stat().st_mtime for path in files}
     killed_at = time.time()
     os.kill(worker.engine_pid(), signal.SIGKILL)
-    r.until(
+    service.until(
         job_id,
         lambda job: (
             job.attempt == attempt + 1
@@ -94,7 +100,7 @@ def _kill(
             and job.progress.epoch > _begun_at(job.progress)
         ),
     )
-    job = r.ledger.get(job_id)
+    job = service.ledger.get(job_id)
     before, after = job.attempts[attempt - 1].progress, job.attempts[attempt].progress
     assert before is not None and after is not None
     begun = _begun_at(after)
@@ -103,31 +109,31 @@ def _kill(
     repeated_s = killed_at - kept_at.get(begun, began_at)
     # A checkpoint waits for the end of an epoch, and takes a moment to be on the disk.
     at_most_s = checkpoint_s + 2 * (before.seconds_per_epoch or 0.0) + 0.2
-    events = [e for e in r.events(job_id) if e.attempt == attempt + 1]
+    events = [e for e in service.events(job_id) if e.attempt == attempt + 1]
     shown_s = _first(events, 0) - killed_at
     resumed_s = _first(events, begun + 1) - killed_at
     found.say(
         f"attempt {attempt + 1} after {shown_s:.1f} s, its first epoch {resumed_s:.1f} s, "
         f"{repeated} epochs ({repeated_s:.1f} s) repeated"
     )
-    found.demand(
+    found.check(
         "SIGKILL" in job.attempts[attempt - 1].reason,
         f"attempt {attempt} does not say that its engine was killed",
     )
     newest = max(kept_at, default=0)
-    found.demand(begun >= newest, f"it went on from epoch {begun}, kept was {newest}")
+    found.check(begun >= newest, f"it went on from epoch {begun}, kept was {newest}")
     if within is None:
         return
     again_s, first_epoch_s = within
-    found.demand(
+    found.check(
         repeated_s <= at_most_s,
         f"{repeated_s:.1f} s of epochs were repeated, <= {checkpoint_s:.1f} s wanted",
     )
-    found.demand(
+    found.check(
         shown_s < again_s,
         f"attempt {attempt + 1} shown after {shown_s:.1f} s, < {again_s:.0f} s wanted",
     )
-    found.demand(
+    found.check(
         resumed_s <= first_epoch_s,
         f"first resumed epoch after {resumed_s:.1f} s, <= {first_epoch_s:.0f} s wanted",
     )

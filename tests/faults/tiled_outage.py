@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.faults.children import Worker
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, Rig, rig, scratch
+from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
 from tests.faults.proxy import Proxy, proxy_to
 from tests.faults.real import Site, recipe, same, site
 from tiled.client import from_uri
@@ -60,20 +60,24 @@ def away(
     with proxy_to(place.tiled.uri.removeprefix("http://")) as proxy:
         through = place.tiled.settings.model_copy(update={"uri": f"http://{proxy.address}"})
         settings = {"LEDGER__LEASE_S": str(lease_s)}
-        with rig(folder / "rig", tiled=through, body=REAL_BODY, **settings) as r:
-            r.tick()
-            worker = r.worker("w")
+        with running_service(
+            folder / "service", tiled=through, body=REAL_BODY, **settings
+        ) as service:
+            service.tick()
+            worker = service.worker("w")
             # Whatever else the machine does, no epoch will be much shorter.
-            epochs = math.ceil(MARGIN * (away_s + 2 * around_s) / _epoch_s(r, place))
-            job_id = r.submit(scan=place.scan, recipe=recipe(epochs))
-            r.until(job_id, lambda job: job.progress and job.progress.epoch > 0)
+            epochs = math.ceil(MARGIN * (away_s + 2 * around_s) / _epoch_s(service, place))
+            job_id = service.submit(scan=place.scan, recipe=recipe(epochs))
+            service.until(job_id, lambda job: job.progress and job.progress.epoch > 0)
             time.sleep(around_s)
-            outage = _watched(r, proxy, job_id, away_s)
-            caught_up_s = _caught_up_s(place, r, job_id, outage.last_epoch)
+            outage = _watched(service, proxy, job_id, away_s)
+            caught_up_s = _caught_up_s(place, service, job_id, outage.last_epoch)
             time.sleep(around_s)
-            pictures = _pictures(place, r.ledger.get(job_id), outage)
-            spooled, returned_at = _away_at_the_end(r, proxy, worker, job_id, at_end_s, found)
-            (done,) = r.until_ended([job_id], within_s=300)
+            pictures = _pictures(place, service.ledger.get(job_id), outage)
+            spooled, returned_at = _away_at_the_end(
+                service, proxy, worker, job_id, at_end_s, found
+            )
+            (done,) = service.until_ended([job_id], within_s=300)
             _judge(place, done, spooled, returned_at, found)
     ran = outage.last_epoch - outage.first_epoch
     found.say(
@@ -81,35 +85,35 @@ def away(
         f"{outage.longest_pause_s:.1f} s, {pictures} picture{'s' * (pictures != 1)} of them "
         f"afterwards, caught up after {caught_up_s:.1f} s"
     )
-    found.demand(not outage.ended, "the run ended during the outage")
-    found.demand(
+    found.check(not outage.ended, "the run ended during the outage")
+    found.check(
         outage.longest_pause_s < away_s / 2,
         f"no new epoch for {outage.longest_pause_s:.1f} s of the outage",
     )
-    found.demand(ran > 0, "the run stood still")
-    found.demand(pictures <= 2, f"{pictures} pictures of the outage's epochs, <= 2 wanted")
+    found.check(ran > 0, "the run stood still")
+    found.check(pictures <= 2, f"{pictures} pictures of the outage's epochs, <= 2 wanted")
     return found.measured()
 
 
-def _epoch_s(r: Rig, place: Site) -> float:
+def _epoch_s(service: ServiceHarness, place: Site) -> float:
     """The shortest epoch of a run of its own, which warms the engine."""
-    trial = r.submit(scan=place.scan, recipe=recipe(TRIAL_EPOCHS))
-    (job,) = r.until_ended([trial], within_s=300)
+    trial = service.submit(scan=place.scan, recipe=recipe(TRIAL_EPOCHS))
+    (job,) = service.until_ended([trial], within_s=300)
     assert job.state == JobState.SUCCEEDED, f"the trial: {job.failure}"
-    said = [e.progress.seconds_per_epoch for e in r.events(job.id) if e.progress]
+    said = [e.progress.seconds_per_epoch for e in service.events(job.id) if e.progress]
     return min(seconds for seconds in said if seconds)
 
 
-def _watched(r: Rig, proxy: Proxy, job_id: str, away_s: float) -> Outage:
+def _watched(service: ServiceHarness, proxy: Proxy, job_id: str, away_s: float) -> Outage:
     """Cut Tiled off for so long and watch the epochs go by."""
-    before = r.ledger.get(job_id)
+    before = service.ledger.get(job_id)
     assert before.progress is not None
     proxy.cut()
     first = newest = before.progress.epoch
     moved_s = began_s = time.monotonic()
     longest_s, ended = 0.0, False
     while time.monotonic() - began_s < away_s:
-        job = r.ledger.get(job_id)
+        job = service.ledger.get(job_id)
         ended |= job.state.terminal
         if job.progress is not None and job.progress.epoch > newest:
             newest, moved_s = job.progress.epoch, time.monotonic()
@@ -119,10 +123,10 @@ def _watched(r: Rig, proxy: Proxy, job_id: str, away_s: float) -> Outage:
     return Outage(first, newest, longest_s, ended)
 
 
-def _caught_up_s(place: Site, r: Rig, job_id: str, epoch: int) -> float:
+def _caught_up_s(place: Site, service: ServiceHarness, job_id: str, epoch: int) -> float:
     """Until Tiled has a line of that epoch."""
     began_s = time.monotonic()
-    job = r.ledger.get(job_id)
+    job = service.ledger.get(job_id)
     while time.monotonic() - began_s < 60:
         rows = _rows(place, job)
         if len(rows) and rows[-1, EPOCH] >= epoch:
@@ -132,23 +136,30 @@ def _caught_up_s(place: Site, r: Rig, job_id: str, epoch: int) -> float:
 
 
 def _away_at_the_end(
-    r: Rig, proxy: Proxy, worker: Worker, job_id: str, seconds: float, found: Findings
+    service: ServiceHarness,
+    proxy: Proxy,
+    worker: Worker,
+    job_id: str,
+    seconds: float,
+    found: Findings,
 ) -> tuple[FinalArrays, float]:
     """Away again before the last epoch; the result waits on disk, and its worker is killed."""
     proxy.cut()
-    job = r.until(job_id, lambda job: job.progress and job.progress.phase == "writing", 900)
+    job = service.until(
+        job_id, lambda job: job.progress and job.progress.phase == "writing", 900
+    )
     assert not job.state.terminal, f"it ended before Tiled was away again: {job}"
     time.sleep(seconds)
     worker.kill()
-    spooled = Spool(r.folder / "spool").earlier(job_id, 2)
+    spooled = Spool(service.folder / "spool").earlier(job_id, 2)
     assert spooled is not None, "the result is not on disk while Tiled is away"
     worker.start()
-    job = r.until(job_id, lambda job: job.progress and job.attempt == 2)
+    job = service.until(job_id, lambda job: job.progress and job.attempt == 2)
     time.sleep(seconds)
     assert job.progress is not None
-    found.demand("only delivered" in job.progress.note, f"attempt 2: {job.progress}")
-    state = r.ledger.get(job_id).state
-    found.demand(state == JobState.RUNNING, f"{state} while Tiled was away")
+    found.check("only delivered" in job.progress.note, f"attempt 2: {job.progress}")
+    state = service.ledger.get(job_id).state
+    found.check(state == JobState.RUNNING, f"{state} while Tiled was away")
     returned_at = time.time()
     proxy.mend()
     return spooled.final, returned_at
@@ -159,23 +170,23 @@ def _judge(
 ) -> None:
     assert done.ended_at is not None
     late_s = done.ended_at.timestamp() - returned_at
-    found.demand(
+    found.check(
         (done.state, done.attempt, done.lost) == (JobState.SUCCEEDED, 2, 1),
         f"{done.state} in attempt {done.attempt} ({done.failure}); succeeded in 2 wanted",
     )
-    found.demand(late_s > 0, f"it succeeded {-late_s:.1f} s before Tiled was back")
-    found.demand(place.complete(done.id, done.attempt), "the final node is not marked complete")
+    found.check(late_s > 0, f"it succeeded {-late_s:.1f} s before Tiled was back")
+    found.check(place.complete(done.id, done.attempt), "the final node is not marked complete")
     computed = {
         "object": spooled.object_MYX,
         "probe": spooled.probe_NHW,
         "positions_m": spooled.positions_m,
     }
     alike = same(place.final(done.result), computed)
-    found.demand(alike, "Tiled's result differs from the one that was computed")
+    found.check(alike, "Tiled's result differs from the one that was computed")
     rows = _rows(place, done)
     assert done.result is not None
     whole = np.array_equal(rows[:, EPOCH], np.arange(1, done.result.epochs + 1))
-    found.demand(whole, f"lines of live/progress: {rows[:, EPOCH]}")
+    found.check(whole, f"lines of live/progress: {rows[:, EPOCH]}")
     found.say(
         f"away at the end too, and the worker killed: attempt 2 only delivered, succeeded "
         f"{late_s:.1f} s after Tiled's return, {'bit for bit' if alike else 'not'} what was "

@@ -1,7 +1,7 @@
-"""What strangers may send: Schemathesis asks a real API everything that its description allows
+"""F16: unexpected requests. Schemathesis asks a real API everything that its description allows
 and much that it forbids, and judges every answer by that description.
 
-    python -m tests.faults.contract 2000 1
+    python -m tests.faults.api_contract 2000 1
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from tests.faults.figures import Findings, Measured
 from tests.faults.real import site
 from tests.integration.api_process import KEY, Api, nowhere, running_api
 from tests.stack import clean_environment, running_valkey
 
 from exitwave.schema.job import Result
 
+CASES = 2000
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -49,6 +51,23 @@ expected-statuses = ["2xx", "3xx", "4xx"%s]
 PROBLEM = "application/problem+json"
 FAST = {"REQUESTS_PER_S": "100000"}
 PHASES = ("coverage", "fuzzing", "stateful")
+
+
+def contract(seed: int) -> Measured:
+    """Schemathesis, 2,000 cases: no 5xx, no undocumented code, every error a problem+json"""
+    said = run(CASES, seed, with_tiled=True)
+    found = Findings()
+    statuses = ", ".join(f"{count} x {status}" for status, count in said["statuses"].items())
+    found.say(f"{said['cases']} cases, {len(said['failures'])} failed checks; {statuses}")
+    found.check(said["cases"] >= CASES, f"{said['cases']} cases, {CASES} wanted")
+    for name, what in (
+        ("failures", "answers against the description"),
+        ("server_errors", "5xx"),
+        ("not_problems", "errors that are no problem+json"),
+    ):
+        shown = "; ".join(said[name][:3])
+        found.check(not said[name], f"{len(said[name])} {what}: {shown}")
+    return found.measured()
 
 
 def run(

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import Rig, rig, scratch
+from tests.faults.harness import ServiceHarness, running_service, scratch
 from tests.faults.history import judge
 
 REMAINS_S = 20.0
@@ -33,35 +33,39 @@ def outages_of(
     """All at once, each with a queue of its own and a second worker that would take over."""
     found, chance = Findings(), random.Random(seed)
     with ExitStack() as stack:
-        rigs = [
-            stack.enter_context(rig(folder / f"{s:.0f}", LEDGER__LEASE_S=str(lease_s)))
+        services = [
+            stack.enter_context(
+                running_service(folder / f"{s:.0f}", LEDGER__LEASE_S=str(lease_s))
+            )
             for s in away_s
         ]
-        jobs = [_begun(r, s + remains_s) for r, s in zip(rigs, away_s, strict=True)]
+        jobs = [
+            _begun(service, s + remains_s) for service, s in zip(services, away_s, strict=True)
+        ]
         time.sleep(chance.uniform(0.0, 1.0))  # anywhere between two heartbeats
         gone_s = time.monotonic()
-        for r in rigs:
-            r.server.kill()
-        for r, s in sorted(zip(rigs, away_s, strict=True), key=lambda pair: pair[1]):
+        for service in services:
+            service.server.kill()
+        for service, s in sorted(zip(services, away_s, strict=True), key=lambda pair: pair[1]):
             time.sleep(max(0.0, gone_s + s - time.monotonic()))
-            r.server.start()
-        for r, s, job_id in zip(rigs, away_s, jobs, strict=True):
-            r.until_ended([job_id], within_s=6 * remains_s)
-            starts = len(r.executions("start"))
+            service.server.start()
+        for service, s, job_id in zip(services, away_s, jobs, strict=True):
+            service.until_ended([job_id], within_s=6 * remains_s)
+            starts = len(service.executions("start"))
             each = Findings()
-            judge(r, [job_id], each)
+            judge(service, [job_id], each)
             found.say(f"away {s:.0f} s: {starts} start{'s' * (starts != 1)}")
-            found.demand(starts == 1, f"away {s:.0f} s: {starts} starts, 1 wanted")
+            found.check(starts == 1, f"away {s:.0f} s: {starts} starts, 1 wanted")
             for miss in each.measured().misses:
-                found.demand(False, f"away {s:.0f} s: {miss}")
+                found.check(False, f"away {s:.0f} s: {miss}")
     return found.measured()
 
 
-def _begun(r: Rig, seconds: float) -> str:
-    r.tick()
-    first = r.worker("w1")
-    job_id = r.submit([f"seconds:{seconds}", f"epochs:{4 * seconds:.0f}"])
-    r.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
+def _begun(service: ServiceHarness, seconds: float) -> str:
+    service.tick()
+    first = service.worker("w1")
+    job_id = service.submit([f"seconds:{seconds}", f"epochs:{4 * seconds:.0f}"])
+    service.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
     assert first.alive
-    r.worker("w2")
+    service.worker("w2")
     return job_id
