@@ -151,7 +151,7 @@ def _away_at_the_end(
     assert not job.state.terminal, f"it ended before Tiled was away again: {job}"
     time.sleep(seconds)
     worker.kill()
-    spooled = Spool(service.folder / "spool").earlier(job_id, 2)
+    spooled = Spool(service.folder / "spool").newest_before(job_id, 2)
     assert spooled is not None, "the result is not on disk while Tiled is away"
     worker.start()
     job = service.until(job_id, lambda job: job.progress and job.attempt == 2)

@@ -12,8 +12,9 @@ and in the middle of its epochs:
 - ``out_of_memory``, ``out_of_host_memory``, ``broken_device`` raises what torch would
 
 A preempted job goes on from a checkpoint in the worker's own folder of checkpoints. What it
-does it appends to `EXECUTION_LOG` in the data directory, one JSON line at a time, so that a test
-can tell which attempts really ran. While there is a file `UNHEALTHY` its device does not compute.
+does it appends to `EXECUTION_LOG` in the data directory, one JSON line at a time, so that a
+test can tell which attempts really ran. While there is a file `UNHEALTHY` its device does not
+compute.
 """
 
 from __future__ import annotations

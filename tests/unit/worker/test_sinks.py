@@ -18,7 +18,7 @@ from exitwave.results import AttemptRecord, FinalArrays, Snapshot, Spool
 from exitwave.results.history import History
 from exitwave.results.registry import SINKS, AllSinks
 from exitwave.results.spool import REFUSED
-from exitwave.results.tiled import TiledSink
+from exitwave.results.tiled_sink import TiledSink
 from exitwave.schema.errors import SinkError
 from exitwave.schema.job import Job, JobSpec, JobState, Progress, Result, ScanRef
 from exitwave.settings.recipes import load_recipe

@@ -139,11 +139,11 @@ def with_diagnosis(
 
 def _with_wild_frames(prepared: Prepared, last: EpochState) -> Preparation:
     """What was left out before the fit, and what the fit itself found."""
-    told = prepared.preparation
+    before = prepared.preparation
     if not len(last.wild_frames):
-        return told
+        return before
     line = frames_left_out("unexplained", prepared.frame_indices[last.wild_frames])
-    return told.model_copy(update={"left_out": [*told.left_out, line]})
+    return before.model_copy(update={"left_out": [*before.left_out, line]})
 
 
 def _start(last: EpochState) -> Start:

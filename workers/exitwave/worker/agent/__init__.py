@@ -3,6 +3,7 @@
 - `agent`: claims jobs and keeps an engine process warm
 - `attempt_supervisor`: one attempt at a job, from claim to finish
 - `engine_handle`: the engine process as the agent sees it
+- `ledger_outage`: logs once that the queue is away, and once that it is back
 - `shutdown`: what SIGTERM and SIGINT do
 - `cleanup`: removes from disk what jobs have left there
 - `launcher`, `gpus`: a worker for each GPU

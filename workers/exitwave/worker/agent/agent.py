@@ -25,6 +25,7 @@ from ..protocol.messages import EngineReady, EngineUnavailable, EngineUnhealthy
 from .attempt_supervisor import POLL_S, AttemptSupervisor
 from .cleanup import remove_files_of, remove_leftovers
 from .engine_handle import EngineDiedError, EngineHandle
+from .ledger_outage import LedgerOutage
 from .shutdown import Shutdown
 
 RESTART_PAUSE_S = (1.0, 30.0)
@@ -72,7 +73,7 @@ class Agent:
         self._unhealthy = 0
         self._state: WorkerState = "starting"
         self._note = ""
-        self._ledger_away = False
+        self._outage = LedgerOutage(_log)
         self._registered_at_s = float("-inf")
 
     def run(self) -> None:
@@ -144,14 +145,10 @@ class Agent:
             self._register_if_due()
             job = self._ledger.claim(self._name, self._device, wait_s)
         except LedgerUnavailable as error:
-            if not self._ledger_away:
-                _log.warning("ledger.away", error=str(error))
-            self._ledger_away = True
+            self._outage.notice(error)
             self._sleep(wait_s)
             return None
-        if self._ledger_away:
-            _log.info("ledger.back")
-        self._ledger_away = False
+        self._outage.over()
         return job
 
     def _supervise(self, engine: EngineHandle, job: Job) -> None:

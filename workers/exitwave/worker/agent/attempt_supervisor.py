@@ -34,6 +34,7 @@ from ..protocol.messages import (
     EngineUnhealthy,
 )
 from .engine_handle import EngineDiedError, EngineHandle
+from .ledger_outage import LedgerOutage
 from .shutdown import Shutdown
 
 POLL_S = 0.1
@@ -59,7 +60,7 @@ _RANK: list[Signal] = ["go", "preempt", "stop", "cancel", "stale"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ends; `outcome` None: it was replaced, nobody is to be told."""
+    """How an attempt ends; `outcome` None: it was replaced, the ledger has no use for it."""
 
     outcome: Outcome | None
     result: Result | None = None
@@ -77,7 +78,7 @@ class AttemptSupervisor:
     job : Job
         As claimed.
     worker, device : str
-        As told to the ledger.
+        As registered with the ledger.
     settings : WorkerSettings
     shutdown : Shutdown
         Whether the worker is to end.
@@ -107,7 +108,7 @@ class AttemptSupervisor:
         self._notified = notified
         self._log = _log.bind(job_id=job.id, attempt=job.attempt)
         self._progress: Progress | None = None
-        self._ledger_away = False
+        self._outage = LedgerOutage(self._log)
         self._next_heartbeat_s = 0.0
         self._heard_s = time.monotonic()
         self._started = False
@@ -120,8 +121,8 @@ class AttemptSupervisor:
         Returns
         -------
         Ending, Job or None
-            How the attempt ended, and the job as the ledger then has it; None where it was
-            not told, or would not hear.
+            How the attempt ended, and the job as the ledger then has it; None where it
+            was not asked, or refused the outcome.
         """
         self._log.info("job.claimed", scan=self._job.spec.scan.uid)
         try:
@@ -133,7 +134,7 @@ class AttemptSupervisor:
         return ending, self._finish(ending)
 
     def _watch(self) -> Ending:
-        """Until the engine says how it ended, or is ended."""
+        """Supervise until the engine reports how the job ended, or is ended itself."""
         while True:
             if self._shutdown.immediate:
                 self._engine.kill()
@@ -181,7 +182,7 @@ class AttemptSupervisor:
                 self._heartbeat()
                 return self._return_job()
             case EngineUnhealthy() | EngineUnavailable():
-                # It never came to the job; the next one to start will say it again.
+                # It never came to the job. The next one to start tells the agent the same.
                 self._engine.kill()
                 return self._return_job()
             case EngineReady():
@@ -247,13 +248,9 @@ class AttemptSupervisor:
             self._ledger.register_worker(self._worker, self._device, state, self._job.id)
         except LedgerUnavailable as error:
             # The engine goes on: the queue's own absence never costs an attempt.
-            if not self._ledger_away:
-                self._log.warning("ledger.away", error=str(error))
-            self._ledger_away = True
+            self._outage.notice(error)
             return
-        if self._ledger_away:
-            self._log.info("ledger.back")
-        self._ledger_away = False
+        self._outage.over()
         self._want(signal)
 
     def _finish(self, ending: Ending) -> Job | None:

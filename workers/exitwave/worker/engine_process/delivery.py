@@ -71,7 +71,7 @@ class Delivery:
             sinks.deliver(spooled.final, go_on)
         except SinkError as error:
             raise SinkError(
-                f"{error}; the arrays are kept in {self._spool.refuse(spooled)}"
+                f"{error}; the arrays are kept in {self._spool.keep_refused(spooled)}"
             ) from error
         except JobCancelledError:
             spooled.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""How a device is named in the settings, and how torch is told; free memory. Without torch."""
+"""Devices as the settings name them, for torch, and free memory. Without torch."""
 
 from __future__ import annotations
 

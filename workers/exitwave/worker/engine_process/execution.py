@@ -76,9 +76,9 @@ class JobExecution:
         ExitwaveError
             Why it cannot be done.
         JobCancelledError, JobStoppedError, JobPreemptedError
-            It was told to end.
+            The agent commands its end.
         """
-        earlier = self._spool.earlier(self._job.id, self._job.attempt)
+        earlier = self._spool.newest_before(self._job.id, self._job.attempt)
         if earlier is not None:
             return self._delivery.deliver_earlier(earlier)
         recipe = recipe_from_mapping(self._job.spec.recipe)

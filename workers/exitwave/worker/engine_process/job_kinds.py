@@ -47,9 +47,9 @@ def reconstruction(
 ) -> FinalArrays:
     """Reconstruct a scan and judge the result.
 
-    Of a run that diverges, or is told to end now, the last good epoch. A run that is not good
-    is looked into unless it was told to end; `interrupt` is asked meanwhile, and an order to
-    stop or a preemption ends that look only.
+    A run that diverges or is stopped gives its last good epoch. Where the verdict is not good,
+    a diagnosis follows, unless the run was stopped. `interrupt` is called while it lasts: a
+    stop or a preemption ends the diagnosis alone, since the result is complete without it.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def frc(
     Raises
     ------
     JobStoppedError
-        It was told to end now: half a run tells no resolution.
+        The job was stopped: half of the data has no resolution.
     """
     found = compare_reconstructed_halves(engine, prepared, recipe, halves, follow)
     first, second = found.first, found.second

@@ -67,7 +67,7 @@ class AttemptReader:
         return self._wait_for_tiled(self._read_scan)
 
     def checkpoint(self, prepared: Prepared, recipe: Recipe) -> LoadedCheckpoint | None:
-        """Where an earlier attempt was; says so, and why not where there was more."""
+        """An earlier attempt's newest usable checkpoint; a note says why newer ones are not."""
         runs = 2 if self._job.spec.kind == "frc" else 1
         self._progress.update(phase="reconstructing", epochs=runs * recipe.epochs)
         folder = checkpoints_folder(self._settings) / self._job.id

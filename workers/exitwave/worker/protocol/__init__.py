@@ -1,7 +1,7 @@
 """What agent and engine process say to each other, and where both keep files.
 
 - `commands`: what the agent wants of a job, and how a job hears it
-- `control`: a job's end of the channel: it reports, and is told
+- `control`: a job's end of the channel: it reports, and gets commands
 - `messages`: what goes through the pipe
 - `entry`: how the agent names the engine process that it starts
 - `paths`: folders of checkpoints and spooled results

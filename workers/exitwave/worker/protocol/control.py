@@ -1,4 +1,4 @@
-"""A job's end of the channel: it reports its progress and is told what to do."""
+"""A job's end of the channel: it reports progress and gets commands."""
 
 from __future__ import annotations
 

@@ -44,13 +44,13 @@ class _Chosen:
     line: int
 
 
-class LiveSink:
+class LiveWriter:
     """Writes one attempt's ``live`` arrays from a thread of its own.
 
     Parameters
     ----------
     node : ResultNode
-        Used by this sink alone until `finish` or `abandon` has returned.
+        Used by this writer alone until `done` says yes or it was abandoned.
     publish_s : float
         Shortest time between two pictures.
     history : ndarray (n, 6), optional
@@ -147,16 +147,16 @@ class LiveSink:
         """Rows up to the chosen state's, then its pictures. May be repeated."""
         state = chosen.state
         planes = binned_planes(state.object_MYX()[0], state.illuminated_YX())
-        if planes.sound and chosen.line != self._line_shown:
+        if planes.finite and chosen.line != self._line_shown:
             with self._changed:
                 self._rows[chosen.line][FIELDS.index(PICTURE_VERSION)] = self._version + 1
         self._write_rows(chosen.line + 1)
-        if not planes.sound:
+        if not planes.finite:
             self._log.warning("live.picture_not_finite", epoch=state.epoch)
             return
         self._write_object(planes, chosen)
         probe = binned_planes(state.probe_NHW()[0])
-        if probe.sound:
+        if probe.finite:
             put_once(
                 self._node.array(LIVE_PROBE, probe.planes_2hw, self._scale(probe)),
                 probe.planes_2hw,

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from exitwave.settings.service import Settings
 
 from .final import FinalArrays, deliver
+from .live_writer import LiveWriter
 from .node import AttemptRecord, ResultNode
 from .protocol import Snapshot
-from .sink import LiveSink
 
 
 class TiledSink:
@@ -30,7 +30,7 @@ class TiledSink:
         self, settings: Settings, record: AttemptRecord, history: NDArray[np.float64]
     ) -> None:
         self._node = ResultNode(settings.tiled, record)
-        self._live = LiveSink(self._node, settings.worker.publish_s, history)
+        self._live = LiveWriter(self._node, settings.worker.publish_s, history)
 
     def offer(self, state: Snapshot) -> None:
         """Take note of an epoch; the newest becomes the next picture."""
