@@ -20,11 +20,11 @@ import yaml
 from tests.ledger_client import Ledger
 
 from exitwave import processes
-from exitwave.beamline.recorded import DEMO_SCAN
 from exitwave.client import Client
 from exitwave.local.valkey import ValkeyServer, prepare_valkey
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings, TiledSettings
+from exitwave.simulated_beamline.recorded import DEMO_SCAN
 
 
 @dataclass(frozen=True)
@@ -200,10 +200,15 @@ def running_tiled(data_dir: Path) -> Iterator[TiledServer]:
 
 
 @contextmanager
-def running_up(folder: Path, *, wait_for_worker: bool = True) -> Iterator[Stack]:
-    """A real `exitwave up`; what it keeps is in `folder`, which may be used again."""
+def running_up(
+    folder: Path, *, wait_for_worker: bool = True, **settings: str
+) -> Iterator[Stack]:
+    """A real `exitwave up`; what it keeps is in `folder`, which may be used again.
+
+    `settings` go into its environment, as in ``EXITWAVE__LEDGER__LEASE_S="4"``.
+    """
     data_dir, log, port = folder / "data", folder / "up.log", free_port()
-    env = clean_environment(XDG_STATE_HOME=str(folder / "state"))
+    env = clean_environment(XDG_STATE_HOME=str(folder / "state"), **settings)
     log.unlink(missing_ok=True)
     argv = exitwave("up", "--data-dir", str(data_dir), "--port", str(port))
     process = processes.start(argv, owner=folder, env=env, log=log)

@@ -10,8 +10,8 @@ from typing import Any
 from tests.bench.rows import engine_code
 from tests.bench.sets import DOSES, NOISE_SEEDS, OVERLAPS
 
+from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.recipe import recipe_from_mapping, recipe_to_mapping
-from exitwave.settings.recipes import resolve_recipe
 
 PEER_SETS = [f"o50-{dose}-n1" for dose in DOSES] + [f"o{o}-1e4-n1" for o in OVERLAPS[1:]]
 FAST_SETS = [name for name in PEER_SETS if name.startswith(("o50", "o40"))]
@@ -214,7 +214,7 @@ def mixed_jobs(device: str) -> Iterator[Job]:
 def star_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
     """(d) the measured star: once without the patterns held out, once for each half."""
     for name in ("star", "star-even", "star-odd"):
-        changes = {"held_out": 0.0}
+        changes = {"held_out_fraction": 0.0}
         yield ours("d", name, "default", device=device, snapshot_every=0, changes=changes)
         for method in ("pty-chi LSQML", "pty-chi autodiff"):
             yield peer("d", name, method, versions, epochs=60, snapshot_every=0)
@@ -227,7 +227,7 @@ def speed_jobs(device: str, versions: Mapping[str, str]) -> Iterator[Job]:
         name: str, batch: int, states: int, label: str, epochs: int = SPEED_EPOCHS, **more: Any
     ) -> Job:
         stages = [{"loss": "amplitude", "epochs": epochs, "batches": [batch]}]
-        changes = {"stages": stages, "probe_states": states, "held_out": 0.0}
+        changes = {"stages": stages, "probe_states": states, "held_out_fraction": 0.0}
         made = ours("e", name, "default", device=device, changes=changes, snapshot_every=0)
         return replace(made, method=label, options={**made.options, **more})
 

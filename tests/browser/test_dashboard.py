@@ -15,8 +15,8 @@ from tests.live_api import KEY, LiveApi
 from tests.live_job import LiveJob, star
 from tests.stack import wait_until
 
+from exitwave.files.colours import palette
 from exitwave.schema.job import FrcFigures, HeldOutFigures, Quality
-from exitwave.web.colours import palette
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -243,7 +243,7 @@ def test_a_finished_job_tells_how_good_it_is(open_page: OpenPage, api: LiveApi) 
     )
     line = page.get_by_test_id("quality")
     told = ["Held-out Poisson loss 0.512", "PRTF above 1/e to 0.41 cycles/px"]
-    told += ["Grid power 1.2 %", "Overlap 63 %"]
+    told += ["Raster-grid artefact 1.2 %", "Overlap 63 %"]
     expect(line.locator("span")).to_have_text(told)
     answer = httpx.post(f"{api.url}/api/v1/jobs/{job.job.id}/frc", headers=api.headers)
     assert answer.status_code == 202, answer.text

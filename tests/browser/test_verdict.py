@@ -142,7 +142,7 @@ def test_the_page_says_why_and_what_was_done(open_page: OpenPage, api: LiveApi) 
         "left outframe 17: no light",
         "notecounts are multiples of 4",
         "orientationswap loss of swap 0.22, none 0.61",
-        "began withpupil with a defocus of -310 px² loss 0.117, of 3 tried in 3.25 s, run 2",
+        "initial guesspupil with a defocus of -310 px² loss 0.117, of 3 tried in 3.25 s, run 2",
     ):
         expect(more).to_contain_text(told)
     panel = page.get_by_test_id("object_phase").bounding_box()

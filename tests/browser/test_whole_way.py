@@ -15,7 +15,7 @@ from tests.stack import Stack
 from tiled.client import from_uri
 
 from exitwave.api.live.planes import object_pictures, to_complex
-from exitwave.web.colours import palette
+from exitwave.files.colours import palette
 
 SHORT = {
     "recipe.stages.0.epochs": 10,

@@ -8,8 +8,8 @@ import torch
 from tests.support.file_frames import FileFrames
 
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
-from exitwave.engine.feed import Resident, Streamed
-from exitwave.engine.scan import load
+from exitwave.engine.data.feed import DevicePatterns, StreamedPatterns
+from exitwave.engine.data.scan import load
 from exitwave.schema.recipe import Recipe, Stage
 
 CUDA = torch.device("cuda")
@@ -37,7 +37,7 @@ def run(memory_GB: float | None, *, in_memory: bool = True) -> EpochState:
 @pytest.mark.parametrize("memory_GB", [None, BOUND_GB])
 def test_counts_arrive_as_they_are(memory_GB: float | None) -> None:
     scan = load(dataset(), RECIPE, CUDA, memory_GB)
-    assert isinstance(scan.patterns, Resident if memory_GB is None else Streamed)
+    assert isinstance(scan.patterns, DevicePatterns if memory_GB is None else StreamedPatterns)
     batches = np.array_split(np.random.default_rng(1).permutation(2000).astype(np.intp), 7)
     for _ in range(3):
         for batch in scan.feed(batches):

@@ -13,20 +13,22 @@ from tests.support.gradients import assert_equals_reference
 from tests.support.simulated import as_dataset
 from tests.unit.engine.scene import Scene, make_scene
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct
-from exitwave.engine.feed import Batch, Resident
+from exitwave.engine.data.feed import Batch, DevicePatterns
+from exitwave.engine.data.scan import Scan
 from exitwave.engine.forward import waves
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.graphs import GraphedUpdate, recorded
-from exitwave.engine.parameters import Parameters
-from exitwave.engine.prior import EPSILON, AdaptivePrior, TotalVariation, total_variation
-from exitwave.engine.scan import Scan
-from exitwave.engine.step import Step, make_step
-from exitwave.engine.triton_prior import write_direction
-from exitwave.engine.triton_step import TritonStep
-from exitwave.engine.update import Update
-from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions, Recipe, Stage
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import Step, make_step
+from exitwave.engine.gradients.total_variation import EPSILON, TotalVariation, total_variation
+from exitwave.engine.gradients.triton_step import TritonStep
+from exitwave.engine.gradients.triton_total_variation import write_direction
+from exitwave.engine.optimise.graphs import GraphedUpdate, recorded
+from exitwave.engine.optimise.parameters import Parameters
+from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
+from exitwave.engine.optimise.update import Update
+from exitwave.schema.recipe import Loss, Recipe, Stage
+from exitwave.schema.sections import AdamOptions, RegularisationOptions
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 DEVICE = torch.device("cuda")
 LOSSES: list[Loss] = ["amplitude", "poisson", "gaussian"]
@@ -38,7 +40,7 @@ def on_gpu(scene: Scene) -> Scene:
 
     scan = replace(
         scene.scan,
-        patterns=Resident(scene.scan.patterns.stored_nHW.to(DEVICE)),
+        patterns=DevicePatterns(scene.scan.patterns.stored_nHW.to(DEVICE)),
         corners_n2=moved(scene.scan.corners_n2),
         shifts_n2=moved(scene.scan.shifts_n2),
         scale_n=moved(scene.scan.scale_n),
@@ -105,8 +107,8 @@ def make_update(loss_scene: Scene, balance: str) -> tuple[Update, Parameters, St
     step = make_step(scene.scan, variables.named(), LOSSES)
     shifted = scene.scan.shifts_n2 is not None
     assert isinstance(step, FusedStep if shifted else TritonStep)
-    prior = AdaptivePrior(PriorOptions(balance=balance), scene.object_MYX)
-    return Update(step, variables, prior), variables, step, scene.scan
+    adaptive = AdaptiveRegularisation(RegularisationOptions(balance=balance), scene.object_MYX)
+    return Update(step, variables, adaptive), variables, step, scene.scan
 
 
 def epoch_of_batches(scan: Scan, number: int) -> list[Batch]:

@@ -25,6 +25,9 @@ from exitwave.cli import main
 from exitwave.client import Client
 from exitwave.schema.errors import AccessDenied
 
+FRAMES = 15
+"""So few that nobody asks why so short a run is no good."""
+
 SHORT = [
     *("--set", "recipe.stages.0.epochs=2"),
     *("--set", "recipe.stages.1.below_overlap=-10"),  # never
@@ -58,9 +61,9 @@ def told(done: CompletedProcess[str], code: int = 0) -> str:
 @pytest.fixture(scope="module")
 def scan_uid(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A short scan; the job that the trigger makes of it is cancelled by the command line."""
-    path = short_scan(tmp_path_factory.mktemp("scan") / "s.cxi", 26)
+    path = short_scan(tmp_path_factory.mktemp("scan") / "s.cxi", FRAMES)
     said = told(stack.cli("beamline", "play", "--file", str(path), "--rate", "500"))
-    assert "26 frames" in said
+    assert f"{FRAMES} frames" in said
     uid = said.rsplit("uid ", 1)[1].strip()
     with stack.client() as client:
         wait_until(lambda: client.jobs(scan=uid).jobs, "the trigger's job")
@@ -206,7 +209,7 @@ def test_arrays_come_through_the_service_alone(
         np.testing.assert_array_equal(result.positions_m, kept["positions_m"])
         np.testing.assert_array_equal(result.loss, kept["loss"])
         assert result.pixel_size_m == kept.attrs["pixel_size_m"]
-    assert result.positions_m.shape == (26, 2)
+    assert result.positions_m.shape == (FRAMES, 2)
     assert result.quality is not None and result.job.id == done_job
 
 

@@ -257,7 +257,7 @@ def test_workers_appear_and_vanish(valkey_uri: str) -> None:
         assert ledger.workers() == []
 
 
-def test_trigger_points_are_kept(ledger: Ledger) -> None:
-    assert ledger.trigger_point("tiled") is None
-    ledger.set_trigger_point("tiled", "123")
-    assert ledger.trigger_point("tiled") == "123"
+def test_cursors_of_triggers_are_kept(ledger: Ledger) -> None:
+    assert ledger.trigger_cursor("tiled") is None
+    ledger.set_trigger_cursor("tiled", "123")
+    assert ledger.trigger_cursor("tiled") == "123"

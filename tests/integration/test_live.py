@@ -18,7 +18,8 @@ from tests.stack import TiledServer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from exitwave.api.live.frames import Frame, decode, dequantise
+from exitwave.api.live.frames import Frame, decode
+from exitwave.files.codes import dequantise
 from exitwave.schema.result import FRAME_PLANES
 
 WITHIN_S = 20.0

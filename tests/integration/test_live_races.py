@@ -13,9 +13,10 @@ from tests.live_api import LiveApi, make_live_api
 from tests.live_job import EPOCHS, LiveJob, live_object, star
 from tests.stack import TiledServer
 
-from exitwave.api.live.frames import Frame, dequantise
+from exitwave.api.live.frames import Frame
 from exitwave.api.live.hub import Hub
 from exitwave.api.live.viewer import Viewer
+from exitwave.files.codes import dequantise
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import Job
 from exitwave.settings.service import LedgerSettings, TiledSettings

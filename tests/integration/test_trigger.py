@@ -18,25 +18,25 @@ from tests.ledger_client import Ledger
 from tiled.client import from_uri
 from tiled.structures.core import Spec
 
-from exitwave.beamline.play import PlayedScan, play
 from exitwave.client import Client
 from exitwave.schema.job import Job
 from exitwave.settings.service import Settings
-from exitwave.triggers.tiled import NAME
+from exitwave.simulated_beamline.play import PlayedScan, play
 
 PREFIX = "trigger-tests"
 KEY = "k" * 32
 HASTY = """
 from exitwave.client import Client
 from tests.ledger_client import Ledger
-from exitwave.settings.logs import configure_logging
+from exitwave.runtime.logs import configure_logging
 from exitwave.settings.service import load_settings
-from exitwave.triggers.runs import Runs
-from exitwave.triggers.tiled import TiledTrigger
+from exitwave.triggers.registry import make_source
+from exitwave.triggers.submitter import Submitter
+from exitwave.triggers.trigger import Trigger
 
 configure_logging("info")
-settings, client = load_settings(), Client(patience_s=1.0)
-TiledTrigger(Runs(settings.tiled), Ledger(settings.ledger), client).run_for_ever()
+settings, submitter = load_settings(), Submitter(Client(patience_s=1.0))
+Trigger("tiled", make_source(settings), submitter, Ledger(settings.ledger)).run_for_ever()
 """
 """The trigger with a client that soon gives up."""
 
@@ -80,7 +80,9 @@ class Bench:
         """A trigger process; it is killed at the end, as by a crash."""
         with servers.running([*argv], owner=self.folder, env=self.env, log=self.log) as process:
             with Ledger(self.settings.ledger) as ledger:
-                servers.wait_until(lambda: ledger.trigger_point(NAME), "point", log=self.log)
+                servers.wait_until(
+                    lambda: ledger.trigger_cursor("tiled"), "cursor", log=self.log
+                )
             yield
             process.send_signal(signal.SIGKILL)
 

@@ -19,8 +19,8 @@ from tests.stack import (
 )
 
 from exitwave import processes
-from exitwave.beamline.play import play
 from exitwave.schema.job import JobState
+from exitwave.simulated_beamline.play import play
 
 
 def test_a_second_up_on_the_same_directory_is_refused(stack: Stack) -> None:
@@ -84,6 +84,9 @@ def test_a_killed_worker_is_started_again(stack: Stack) -> None:
     )
 
 
+FRAMES = 15
+"""So few that nobody asks why so short a run is no good."""
+
 QUICK = {
     "recipe.stages.0.epochs": 2,
     "recipe.stages.1.below_overlap": -10,  # never
@@ -92,9 +95,14 @@ QUICK = {
 }
 
 
+LEASE = {"EXITWAVE__LEDGER__LEASE_S": "4"}
+"""The job of the killed worker waits no longer than that for another one."""
+
+
 def test_everything_comes_back_after_the_supervisor_was_killed(tmp_path: Path) -> None:
-    with running_up(tmp_path) as first, first.client() as client:
-        scan = play(first.settings, scan_file=short_scan(tmp_path / "s.cxi"), duration_s=0.1)
+    with running_up(tmp_path, **LEASE) as first, first.client() as client:
+        file = short_scan(tmp_path / "s.cxi", FRAMES)
+        scan = play(first.settings, scan_file=file, duration_s=0.1)
         wait_until(lambda: client.jobs(scan=scan.uid).jobs, "the trigger's job")
         (triggered,) = client.jobs(scan=scan.uid).jobs
         client.cancel(triggered.id)
@@ -104,7 +112,10 @@ def test_everything_comes_back_after_the_supervisor_was_killed(tmp_path: Path) -
         first.process.kill()
         first.process.wait()
         wait_until(lambda: not processes.survivors(first.data_dir), "all ended", within_s=10)
-    with running_up(tmp_path, wait_for_worker=False) as second, second.client() as client:
+    with (
+        running_up(tmp_path, wait_for_worker=False, **LEASE) as second,
+        second.client() as client,
+    ):
         assert second.api_key == first.api_key
         found = {job.id: job for job in client.jobs().jobs}
         assert set(found) == {triggered.id, done.id, unfinished.id}

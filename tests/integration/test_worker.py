@@ -22,7 +22,7 @@ from tests.stack import (
 )
 from tiled.client import from_uri
 
-from exitwave.engine import StartingPoint
+from exitwave.engine import InitialGuess
 from exitwave.results import binned_planes
 from exitwave.schema.job import Job, JobState, ScanRef, StartRef
 
@@ -73,6 +73,10 @@ def test_five_pictures_equal_the_engine_states_of_the_epochs_they_name(
     assert list((worker.settings.data_dir / "spool").iterdir()) == []
 
 
+FEW = {"frames": 15}
+"""So few that nobody asks why so short a run is no good."""
+
+
 def below(root: Any, path: str) -> list[str]:
     """Last key of a node that exists, else nothing."""
     try:
@@ -105,7 +109,7 @@ def test_bad_jobs_fail_with_their_reason_and_the_next_one_runs(
         worker.submit(scan, SHORT, crop_px=4096): "data-invalid",
         worker.submit(truncated, SHORT): "data-invalid",
     }
-    good = worker.submit(ScanRef(uid=scan.uid[:13], path="raw/x"), SHORT)
+    good = worker.submit(ScanRef(uid=scan.uid[:13], path="raw/x"), SHORT, **FEW)
     for job_id, slug in jobs.items():
         job = worker.until_ended(job_id)
         assert job.state == JobState.FAILED and job.attempt == 1
@@ -121,7 +125,7 @@ def test_a_run_that_diverges_fails_and_its_last_good_epoch_is_kept(
     worker: Worker, scan: ScanRef, tiled_server: TiledServer
 ) -> None:
     stages = [{"epochs": 2}, {"epochs": 4, "object_rate": 10, "probe_rate": 10}]
-    job = worker.until_ended(worker.submit(scan, {"stages": stages}))
+    job = worker.until_ended(worker.submit(scan, {"stages": stages}, **FEW))
     assert job.state == JobState.FAILED and job.failure is not None
     assert job.failure.slug == "diverged"
     assert "epoch 3: " in job.failure.message
@@ -137,7 +141,7 @@ def test_live_work_goes_first_and_stop_keeps_what_there_is(
 ) -> None:
     batch = worker.submit(scan, ENDLESS)
     worker.until_computing(batch)
-    live = worker.submit(scan, SHORT, priority=0)
+    live = worker.submit(scan, SHORT, priority=0, **FEW)
     assert worker.until_ended(live).state == JobState.SUCCEEDED
     job = worker.until_computing(batch, attempt=2)
     assert (job.preemptions, job.lost) == (1, 0)
@@ -157,12 +161,12 @@ def test_live_work_goes_first_and_stop_keeps_what_there_is(
 def test_a_job_begins_with_the_result_of_another(
     worker: Worker, scan: ScanRef, tiled_server: TiledServer
 ) -> None:
-    first = worker.until_ended(worker.submit(scan, SHORT))
+    first = worker.until_ended(worker.submit(scan, SHORT, **FEW))
     start = StartRef(job_id=first.id, attempt=1, node=first.result.node)
-    job = worker.until_ended(worker.submit(scan, SHORT, start=start))
+    job = worker.until_ended(worker.submit(scan, SHORT, start=start, **FEW))
     assert job.state == JobState.SUCCEEDED, job.failure
     root = from_uri(tiled_server.uri, api_key=tiled_server.api_key)
-    begins = StartingPoint(
+    begins = InitialGuess(
         object_MYX=root[first.result.node]["object"].read(),
         probe_NHW=root[first.result.node]["probe"].read(),
     )

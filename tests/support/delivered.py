@@ -17,7 +17,7 @@ from exitwave.settings.service import TiledSettings
 class Loss:
     total: float
     data: float
-    prior: float
+    regularisation: float
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from tests.unit.engine.scene import Scene
 
-from exitwave.engine.feed import Batch
+from exitwave.engine.data.feed import Batch
 from exitwave.engine.forward import batch_loss, waves
-from exitwave.engine.step import Step
+from exitwave.engine.gradients.step import Step
 
 CHOSEN = np.array([4, 0, 6, 2, 3], dtype=np.intp)
 

@@ -65,6 +65,11 @@ def test_the_api_does_not_load_torch() -> None:
     assert imported("import exitwave.api.app", "torch", "exitwave.engine") == set()
 
 
+def test_api_and_trigger_do_not_load_tileds_client() -> None:
+    modules = "exitwave.api.app, exitwave.scans, exitwave.triggers.process"
+    assert imported(f"import {modules}", "tiled") == set()
+
+
 def test_the_agent_does_not_load_torch() -> None:
     assert imported("import exitwave.worker.agent", "torch") == set()
 

@@ -68,17 +68,17 @@ def api() -> None:
 def tiled() -> None:
     """Run the embedded Tiled server."""
     with needs("demo"):
-        from exitwave.local.tiled import serve_tiled
+        from exitwave.local.tiled_server import serve_tiled
         from exitwave.settings.service import load_settings
 
     serve_tiled(load_settings())
 
 
 def trigger() -> None:
-    """Submit a job for each run that ends well in Tiled."""
+    """Submit a job for each scan that ends well."""
     with needs("service"):
         from exitwave.settings.service import load_settings
-        from exitwave.triggers.tiled import run_trigger
+        from exitwave.triggers.process import run_trigger
 
     run_trigger(load_settings())
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from .colours import colour_bar, colour_map, painted
+from .colours import ColourMap, colour_bar, coloured
 
-COLOURS = "CET_L8"
+COLOUR_MAP: ColourMap = "counts"
 MARK = "#00d0ff"
 LEAST_SIDE_PX = 512
 STRIP_PX = 56
@@ -59,9 +59,8 @@ def pattern_png(mean_HW: NDArray[np.float64], text: str) -> bytes:
         low = high / 10
     with np.errstate(invalid="ignore"):
         log_HW = np.log10(np.maximum(mean_HW, low))
-    colours = colour_map(COLOURS)
     zoom = max(1, round(LEAST_SIDE_PX / max(height, width)))
-    picture = Image.fromarray(painted(log_HW, math.log10(low), math.log10(high), colours))
+    picture = Image.fromarray(coloured(log_HW, math.log10(low), math.log10(high), COLOUR_MAP))
     picture = picture.resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(picture)
     y, x = (height // 2 + 0.5) * zoom, (width // 2 + 0.5) * zoom
@@ -77,7 +76,7 @@ def pattern_png(mean_HW: NDArray[np.float64], text: str) -> bytes:
     font = ImageFont.load_default(size=16)
     top = picture.height + 14
     draw.text((14, top + 4), text, fill="black", font=font)
-    colour_bar(sheet, draw, font, top, colours, (f"{low:.2g}", f"{high:.4g} counts"))
+    colour_bar(sheet, draw, font, top, COLOUR_MAP, (f"{low:.2g}", f"{high:.4g} counts"))
     out = io.BytesIO()
     sheet.save(out, "PNG")
     return out.getvalue()

@@ -16,10 +16,10 @@ class BlockingServiceLedger(Connection):
         """Workers heard of within three leases."""
         return self.run(self._commands.workers())
 
-    def trigger_point(self, name: str) -> str | None:
-        """Where the trigger of that name stands."""
-        return self.run(self._commands.trigger_point(name))
+    def trigger_cursor(self, name: str) -> str | None:
+        """How far the trigger of that name has come; None before its first start."""
+        return self.run(self._commands.trigger_cursor(name))
 
-    def set_trigger_point(self, name: str, value: str) -> None:
-        """Remember where the trigger of that name stands."""
-        self.run(self._commands.set_trigger_point(name, value))
+    def set_trigger_cursor(self, name: str, value: str) -> None:
+        """Remember how far the trigger of that name has come."""
+        self.run(self._commands.set_trigger_cursor(name, value))

@@ -1,4 +1,4 @@
-"""Commands that look: jobs, the queue, events, workers, where triggers stand."""
+"""Commands that look: jobs, the queue, events, workers, cursors of triggers."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ class ReadCommands(CommandBuilder):
             lambda reply: sorted(workers_from_reply(reply), key=lambda w: w.name),
         )
 
-    def trigger_point(self, name: str) -> Command[str | None]:
+    def trigger_cursor(self, name: str) -> Command[str | None]:
         return Command(("HGET", f"{self._root}:triggers", name), lambda reply: reply)
 
-    def set_trigger_point(self, name: str, value: str) -> Command[None]:
+    def set_trigger_cursor(self, name: str, value: str) -> Command[None]:
         return Command(("HSET", f"{self._root}:triggers", name, value), lambda reply: None)

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from exitwave.client import Client
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.job import Job, JobState
 from exitwave.schema.required import verdict_line
 from exitwave.schema.result import LIVE_OBJECT, attempt_node, below
+from exitwave.tiled_http import ONCE, TiledReader
 
 from .layout import default_data_dir
 from .supervisor import Say, Stopped, System, announce
@@ -197,12 +196,5 @@ def _has_picture(system: System, job: Job) -> bool:
 
 def _tiled(system: System, path: str) -> Any:
     """Metadata of a node in Tiled; empty if there is none."""
-    tiled = system.settings.tiled
-    answer = httpx.get(
-        f"{tiled.uri}/api/v1/metadata/{path}",
-        headers={"Authorization": f"Apikey {tiled.api_key.get_secret_value()}"},
-        timeout=30.0,
-    )
-    if answer.status_code == httpx.codes.NOT_FOUND:
-        return {}
-    return answer.raise_for_status().json()["data"]["attributes"]["metadata"]
+    node = TiledReader(system.settings.tiled, ONCE).node(path)
+    return {} if node is None else node["metadata"]

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from exitwave.client import Client
 from exitwave.ledger import BlockingServiceLedger
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings
+from exitwave.tiled_http import RetryPolicy, TiledReader
 
 LEAST_FREE_BYTES = 2_000_000_000
 GPU_DRIVER = Path("/proc/driver/nvidia/gpus")
@@ -42,8 +41,8 @@ def examine(settings: Settings, url: str | None) -> Iterator[Finding]:
     for part, check in checks.items():
         try:
             yield Finding(part, True, check())
-        except (ExitwaveError, httpx.HTTPError) as error:
-            yield Finding(part, False, str(error) or type(error).__name__)
+        except ExitwaveError as error:
+            yield Finding(part, False, str(error))
 
 
 def _key(url: str | None) -> str:
@@ -54,14 +53,12 @@ def _key(url: str | None) -> str:
 
 def _tiled(settings: Settings) -> str:
     tiled = settings.tiled
-    headers = {"Authorization": f"Apikey {tiled.api_key.get_secret_value()}"}
+    reader = TiledReader(tiled, RetryPolicy(timeout_s=10.0, connect_timeout_s=10.0))
     for container in (tiled.raw, tiled.results):
-        where = f"{tiled.uri.rstrip('/')}/api/v1/metadata/{container}"
-        answer = httpx.get(where, headers=headers, timeout=10.0)
-        if not answer.is_success:
+        if reader.node(container) is None:
             raise ExitwaveError(
-                f"{tiled.uri}: found status {answer.status_code} for /{container}; expected "
-                "a container that the key may read"
+                f"{tiled.uri}: found no /{container}; expected a container that the key may "
+                "read"
             )
     return f"{tiled.uri} has /{tiled.raw} and /{tiled.results}"
 

@@ -16,10 +16,10 @@ import httpx
 
 from exitwave import processes
 from exitwave.processes import Backoff, SupervisedProcess
+from exitwave.runtime.threads import BRIEFLY_SPINNING
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.connection import KEY_VARIABLE, URL_VARIABLE, save_connection
 from exitwave.settings.service import CONFIG_VARIABLE
-from exitwave.settings.threads import BRIEFLY_SPINNING
 
 from . import layout as layouts
 from .valkey import prepare_valkey

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from exitwave.files.hdf5 import find
 from exitwave.files.sources import check_sources
 from exitwave.schema.errors import DataError
-
-from .server import Json, TiledServer, array_dtype, array_shape
+from exitwave.tiled_http import Json, TiledReader, array_dtype, array_shape
 
 SLAB_FRAMES = 64
 """Frames per HTTP request: fewer are slow, more gain nothing."""
@@ -43,7 +42,7 @@ class RunArray:
     order of the items count.
     """
 
-    def __init__(self, server: TiledServer, path: str, attributes: Json) -> None:
+    def __init__(self, server: TiledReader, path: str, attributes: Json) -> None:
         self.path = path
         self.shape = array_shape(attributes)
         self.dtype = array_dtype(attributes)
@@ -65,7 +64,7 @@ class RunArray:
                 self._check_whole(dataset, max(0, dataset.ndim - 1))
                 values: NDArray[Any] = dataset[:].ravel()[: self.size]
                 return values
-        return self._server.array(self.path, self._attributes, ()).ravel()
+        return self._server.slab(self.path, self._attributes, ()).ravel()
 
     def images(self, start: int, stop: int) -> NDArray[Any]:
         """Images `start` to `stop` (n, H, W); the last two axes are those of an image."""
@@ -92,9 +91,7 @@ class RunArray:
     def _slab(self, start: int, stop: int) -> NDArray[Any]:
         window = _window(self.shape[:-2], start, stop)
         bounds = [(part.start, part.stop) for part in window.slices]
-        return _cut(
-            self._server.array(self.path, self._attributes, bounds), window, start, stop
-        )
+        return _cut(self._server.slab(self.path, self._attributes, bounds), window, start, stop)
 
 
 @dataclass(frozen=True, slots=True)

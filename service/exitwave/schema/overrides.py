@@ -43,6 +43,11 @@ def apply_overrides(
     InvalidInput
         The path leads through something that is neither a mapping nor a list, or
         outside a list.
+
+    Examples
+    --------
+    >>> apply_overrides({"stages": [{"epochs": 100}]}, {"stages.0.epochs": 40}, "recipe")
+    {'stages': [{'epochs': 40}]}
     """
     result: dict[str, Any] = copy.deepcopy(dict(values))
     for key, value in overrides.items():

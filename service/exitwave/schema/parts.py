@@ -1,24 +1,30 @@
-"""Parameters of the parts of the forward model that a recipe can add to object and probe.
+"""Recipe sections of the parts of the forward model that a recipe can add.
 
-Each section has the name of its part in `exitwave.engine.forward`; off by default.
+Each section has the name of its part in `exitwave.engine.forward`; all are off by default.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .knobs import knob
+from .parameters import parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntensityOptions:
-    """A factor on the flux of each pattern, of mean 1."""
+class PartOptions:
+    """What every part has."""
 
-    fit: bool = knob(False, "fit it: for beams whose flux nobody measured from frame to frame")
-    rate: float = knob(
-        0.5, "share of a full step at each visit, as a stage begins", low=0, high=1
+    fit: bool = parameter(False, "fit the part; else it is not in the model")
+    rate: float = parameter(
+        0.5, "share of a full step in each update, as a stage begins", low=0, high=1
     )
-    spread: float = knob(
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntensityOptions(PartOptions):
+    """A factor on the flux of each pattern, of mean 1: where it was not measured well."""
+
+    spread: float = parameter(
         0.1,
         "standard deviation about the measured flux that is expected; pulls the factors there",
         low=1e-3,
@@ -27,14 +33,13 @@ class IntensityOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackgroundOptions:
-    """One image of counts, the same in all patterns, added to the model."""
+class BackgroundOptions(PartOptions):
+    """One image of counts, the same in all patterns: light that misses the sample."""
 
-    fit: bool = knob(False, "fit it: for light that does not come through the sample")
-    rate: float = knob(
+    rate: float = parameter(
         0.2, "share of a full step in each update, as a stage begins", low=0, high=1
     )
-    smooth_px: float = knob(
+    smooth_px: float = parameter(
         0.0,
         "Gaussian width of the finest structure it may have; 0 leaves each pixel its own",
         unit="px",

@@ -25,7 +25,8 @@ from pydantic import ValidationError
 
 from .errors import GeometryError, LayoutError
 from .geometry import Geometry
-from .job import JobKind, Quality, Strict
+from .job import JobKind, Quality
+from .strict import StrictModel
 from .verdict import Preparation, Start, Verdict
 
 LAYOUT: Final = 1
@@ -109,7 +110,13 @@ def attempt_keys(results: str, scan_uid: str, job_id: str, attempt: int) -> tupl
 
 
 def attempt_node(results: str, scan_uid: str, job_id: str, attempt: int) -> str:
-    """Tiled path of an attempt's node."""
+    """Tiled path of an attempt's node.
+
+    Examples
+    --------
+    >>> below(attempt_node("ptycho", "7f0c3f2e", "01hx", 2), LIVE_OBJECT)
+    'ptycho/7f0c3f2e/01hx/a2/live/object'
+    """
     return "/".join(attempt_keys(results, scan_uid, job_id, attempt))
 
 
@@ -128,7 +135,7 @@ def second_half(array: str) -> str:
     return f"second/{array}"
 
 
-class _Metadata(Strict):
+class _Metadata(StrictModel):
     def written(self, without: Iterable[str] = ()) -> dict[str, Any]:
         """What is written: JSON values of the fields that were given, but for some."""
         # By way of text: only there are figures that JSON does not know told in words.

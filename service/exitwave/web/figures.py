@@ -1,41 +1,26 @@
 """The dashboard's figures, built in Python and drawn by BokehJS in the page.
 
-Figures start empty: the page puts pictures and curves into their sources as they arrive.
-It finds everything by name: of each picture plane ``<plane>`` (the figure), ``:source``,
-``:mapper``; ``loss`` and ``loss:source``.
+Figures start empty: the page puts pictures and curves into their sources as they arrive. It
+finds everything by name: ``<panel>`` is the figure of a panel, ``<panel>:source`` what it
+draws, ``<panel>:mapper`` the colours of a picture.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
-from bokeh.document import Document
-from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 from bokeh.models.annotations import ColorBar, ScaleBar
 from bokeh.models.tickers import BasicTicker, LogTicker
 from bokeh.plotting import figure
 
-from exitwave.schema.result import (
-    LOSS_CURVE,
-    OBJECT_AMPLITUDE,
-    OBJECT_PHASE,
-    PROBE_AMPLITUDE,
-    PROBE_PHASE,
-)
-
-from .colours import Table, palette
+from exitwave.files.colours import palette
+from exitwave.files.display import COLOUR_MAPS
+from exitwave.schema.result import FramePlane
 
 Theme = Literal["dark", "light"]
-
-PICTURES: dict[str, Table] = {
-    OBJECT_PHASE: "phase",
-    OBJECT_AMPLITUDE: "amplitude",
-    PROBE_AMPLITUDE: "amplitude",
-    PROBE_PHASE: "cyclic",
-}
-"""Picture planes and the colours they start with."""
 
 _COLOURS: dict[Theme, dict[str, str]] = {
     "dark": {
@@ -56,53 +41,62 @@ _COLOURS: dict[Theme, dict[str, str]] = {
 _FONT = "system-ui, 'DejaVu Sans', sans-serif"
 
 
-def figures_json(theme: Theme) -> dict[str, Any]:
-    """All figures in one BokehJS document.
+@dataclass(frozen=True, slots=True)
+class PictureFigure:
+    """A picture: µm axes, rows growing downwards, a colour bar.
 
-    Returns
-    -------
-    dict
-        ``docs_json`` and ``render_items`` for ``Bokeh.embed.embed_items``; each figure
-        goes into the page's element ``figure-<name>``.
+    Attributes
+    ----------
+    compact : bool
+        For a small panel: fewer ticks, short axis labels.
+    scale_bar : bool
+        With a scale bar on the picture.
+    fit : {"visited", "whole"}
+        What is in view at first: the visited part, or the whole array.
+    moves_with : str, optional
+        Name of the panel, above in the table, whose view it follows and moves.
     """
-    plots = {plane: _picture(plane, theme) for plane in PICTURES} | {LOSS_CURVE: _loss(theme)}
-    document = Document()
-    for plot in plots.values():
-        document.add_root(plot)
-    documents, items = standalone_docs_json_and_render_items(list(plots.values()))
-    rendered = [item.to_json() for item in items]
-    places = {plot.id: f"figure-{name}" for name, plot in plots.items()}
-    for item in rendered:
-        item["roots"] = places
-    return {"docs_json": documents, "render_items": rendered}
 
+    kind: ClassVar = "picture"
+    compact: bool = False
+    scale_bar: bool = False
+    fit: Literal["visited", "whole"] = "visited"
+    moves_with: str | None = None
 
-def _picture(plane: str, theme: Theme) -> figure:
-    """One picture panel: µm axes, rows growing downwards, a colour bar, a scale bar."""
-    colours = _COLOURS[theme]
-    small = plane.startswith("probe")
-    plot = figure(
-        name=plane,
-        sizing_mode="stretch_both",
-        x_range=Range1d(start=0, end=1),
-        y_range=Range1d(start=1, end=0),
-        tools="pan,wheel_zoom",
-        active_scroll="wheel_zoom",
-        toolbar_location=None,
-        x_axis_label="µm" if small else "x (µm)",
-        y_axis_label=None if small else "y (µm)",
-        min_border=4,
-    )
-    source = ColumnDataSource(
-        {"image": [np.zeros((1, 1), np.uint32)], "x": [0], "y": [0], "dw": [0], "dh": [0]},
-        name=f"{plane}:source",
-    )
-    plot.image_rgba("image", source=source, x="x", y="y", dw="dw", dh="dh")
-    mapper = LinearColorMapper(
-        name=f"{plane}:mapper", palette=palette(PICTURES[plane]), low=0, high=1
-    )
-    plot.add_layout(
-        ColorBar(
+    def plot(self, name: str, plane: FramePlane, theme: Theme) -> figure:
+        """The BokehJS figure, in the colours of a plane."""
+        plot = figure(
+            name=name,
+            sizing_mode="stretch_both",
+            x_range=Range1d(start=0, end=1),
+            y_range=Range1d(start=1, end=0),
+            tools="pan,wheel_zoom",
+            active_scroll="wheel_zoom",
+            toolbar_location=None,
+            x_axis_label="µm" if self.compact else "x (µm)",
+            y_axis_label=None if self.compact else "y (µm)",
+            min_border=4,
+        )
+        source = ColumnDataSource(
+            {"image": [np.zeros((1, 1), np.uint32)], "x": [0], "y": [0], "dw": [0], "dh": [0]},
+            name=f"{name}:source",
+        )
+        plot.image_rgba("image", source=source, x="x", y="y", dw="dw", dh="dh")
+        plot.add_layout(self._colour_bar(name, plane, theme), "right")
+        if self.scale_bar:
+            plot.add_layout(_scale_bar(plot))
+        _dress(plot, theme)
+        plot.grid.visible = False
+        for axis in plot.axis:
+            axis.ticker = BasicTicker(desired_num_ticks=3 if self.compact else 6)
+        return plot
+
+    def _colour_bar(self, name: str, plane: FramePlane, theme: Theme) -> ColorBar:
+        colours = _COLOURS[theme]
+        mapper = LinearColorMapper(
+            name=f"{name}:mapper", palette=palette(COLOUR_MAPS[plane]), low=0, high=1
+        )
+        return ColorBar(
             color_mapper=mapper,
             width=12,
             padding=8,
@@ -113,17 +107,41 @@ def _picture(plane: str, theme: Theme) -> figure:
             major_label_text_color=colours["ink"],
             major_label_text_font=_FONT,
             major_label_text_font_size="13px",
-            ticker=BasicTicker(desired_num_ticks=3 if small else 5),
-        ),
-        "right",
-    )
-    if plane == OBJECT_PHASE:
-        plot.add_layout(_scale_bar(plot))
-    _dress(plot, theme)
-    plot.grid.visible = False
-    for axis in plot.axis:
-        axis.ticker = BasicTicker(desired_num_ticks=3 if small else 6)
-    return plot
+            ticker=BasicTicker(desired_num_ticks=3 if self.compact else 5),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CurveFigure:
+    """A curve of `y` over `x`, which are the columns of its source and the axes' labels."""
+
+    kind: ClassVar = "curve"
+    x: str
+    y: str
+    logarithmic: bool = False
+
+    def plot(self, name: str, plane: FramePlane, theme: Theme) -> figure:
+        """The BokehJS figure; a curve has no colours of its plane."""
+        colours = _COLOURS[theme]
+        plot = figure(
+            name=name,
+            sizing_mode="stretch_both",
+            y_axis_type="log" if self.logarithmic else "linear",
+            tools="pan,wheel_zoom",
+            toolbar_location=None,
+            x_axis_label=self.x,
+            y_axis_label=self.y,
+            min_border=4,
+        )
+        # One point draws no line, but spares a logarithmic axis an empty range.
+        source = ColumnDataSource({self.x: [0], self.y: [1]}, name=f"{name}:source")
+        plot.line(self.x, self.y, source=source, line_width=2.5, line_color=colours["curve"])
+        _dress(plot, theme)
+        ticker = LogTicker if self.logarithmic else BasicTicker
+        plot.yaxis.ticker = plot.ygrid.ticker = ticker(desired_num_ticks=4)
+        plot.grid.grid_line_color = colours["line"]
+        plot.grid.grid_line_alpha = 0.5
+        return plot
 
 
 def _scale_bar(plot: figure) -> ScaleBar:
@@ -141,28 +159,6 @@ def _scale_bar(plot: figure) -> ScaleBar:
         label_text_font=_FONT,
         label_text_font_size="13px",
     )
-
-
-def _loss(theme: Theme) -> figure:
-    colours = _COLOURS[theme]
-    plot = figure(
-        name=LOSS_CURVE,
-        sizing_mode="stretch_both",
-        y_axis_type="log",
-        tools="pan,wheel_zoom",
-        toolbar_location=None,
-        x_axis_label="epoch",
-        y_axis_label="loss",
-        min_border=4,
-    )
-    # One point draws no line, but spares the logarithmic axis an empty range.
-    source = ColumnDataSource({"epoch": [0], "loss": [1]}, name=f"{LOSS_CURVE}:source")
-    plot.line("epoch", "loss", source=source, line_width=2.5, line_color=colours["curve"])
-    _dress(plot, theme)
-    plot.yaxis.ticker = plot.ygrid.ticker = LogTicker(desired_num_ticks=4)
-    plot.grid.grid_line_color = colours["line"]
-    plot.grid.grid_line_alpha = 0.5
-    return plot
 
 
 def _dress(plot: figure, theme: Theme) -> None:

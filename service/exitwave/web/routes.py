@@ -12,8 +12,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
-from .colours import Table, tables
-from .figures import Theme, figures_json
+from .figures import Theme
+from .panels import panels_json
 
 STATIC = Path(__file__).parent / "static"
 
@@ -56,16 +56,10 @@ def page() -> FileResponse:
     return FileResponse(STATIC / "index.html", headers=PAGE_HEADERS)
 
 
-@router.get("/assets/figures.json")
-def figures(theme: Theme = "dark") -> dict[str, Any]:
-    """All figures as one BokehJS document."""
-    return figures_json(theme)
-
-
-@router.get("/assets/colours.json")
-def colours() -> dict[Table, list[str]]:
-    """Colour tables, 256 levels each."""
-    return tables()
+@router.get("/assets/panels.json")
+def panels(theme: Theme = "dark") -> dict[str, Any]:
+    """The table of panels, with their figures and palettes."""
+    return panels_json(theme)
 
 
 def add_dashboard(app: FastAPI) -> None:

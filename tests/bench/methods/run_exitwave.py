@@ -23,7 +23,7 @@ import torch
 from bare_ffts import ffts_beside
 from exchange import Recorder, about, read_scan, write_result
 
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.recipe import Recipe, recipe_from_mapping
 
@@ -56,7 +56,7 @@ def run(settings: dict[str, Any], snapshots: str) -> tuple[EpochState, Recorder]
     start = None
     if settings["start"] is not None:
         shape_YX = tuple(int(n) for n in dataset.object_shape_YX)
-        start = StartingPoint(
+        start = InitialGuess(
             probe_NHW=np.load(settings["start"])[: recipe.probe_states],
             object_MYX=np.ones((recipe.object_states, *shape_YX), np.complex64),
         )

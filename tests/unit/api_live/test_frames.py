@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exitwave.api.live.frames import Frame, decode, dequantise, encode, quantise
+from exitwave.api.live.frames import Frame, decode, encode
+from exitwave.files.codes import dequantise, quantise
 from exitwave.schema.errors import InvalidInput
 
 

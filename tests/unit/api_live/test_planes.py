@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitwave.api.live.frames import dequantise
 from exitwave.api.live.planes import (
     bin_complex,
     object_pictures,
     probe_pictures,
-    robust_limits,
     to_complex,
     visited_box,
 )
+from exitwave.files.codes import dequantise
+from exitwave.files.display import robust_limits
 
 SIZE, RIM = 80, 10
 BOX = (RIM, SIZE - RIM, RIM, SIZE - RIM)

@@ -7,8 +7,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from exitwave.api.live.newest import Newest
-from exitwave.api.live.progress import PictureNumbers, ProgressTable
+from exitwave.api.live.frame_sequencer import FrameSequencer
+from exitwave.api.live.latest_value import LatestValue
+from exitwave.api.live.progress_table import ProgressTable
 from exitwave.schema.errors import InvalidInput
 
 FIELDS = ["epoch", "seconds", "loss", "picture_version"]
@@ -16,7 +17,7 @@ FIELDS = ["epoch", "seconds", "loss", "picture_version"]
 
 def table(*rows: tuple[float, float, float, float]) -> ProgressTable:
     progress = ProgressTable()
-    progress.fields_are(FIELDS)
+    progress.set_columns(FIELDS)
     progress.add(np.array(rows).reshape(-1, 4))
     return progress
 
@@ -43,40 +44,40 @@ def test_a_table_just_made_has_no_epoch_yet() -> None:
 
 def test_a_missing_field_is_named() -> None:
     with pytest.raises(InvalidInput, match="picture_version"):
-        ProgressTable().fields_are(["epoch", "loss"])
+        ProgressTable().set_columns(["epoch", "loss"])
 
 
 def test_message_k_is_picture_k() -> None:
     progress = table(*((epoch, 0.1, 1, epoch) for epoch in range(1, 8)))
-    numbers = PictureNumbers(progress)
-    numbers.joined()
+    sequencer = FrameSequencer(progress)
+    sequencer.subscribed()
     # Two messages passed between subscribing and reading the table.
-    assert [numbers.of(sequence) for sequence in (5, 6, 7)] == [5, 6, 7]
+    assert [sequencer.version_of(sequence) for sequence in (5, 6, 7)] == [5, 6, 7]
 
 
 def test_after_a_restart_of_tiled_the_count_goes_on() -> None:
     rows = [(epoch, 0.1, 1, epoch) for epoch in range(1, 21)]
     progress = table(*rows)
-    numbers = PictureNumbers(progress)
-    numbers.joined()
-    assert numbers.of(20) == 20
-    numbers.joined()
+    sequencer = FrameSequencer(progress)
+    sequencer.subscribed()
+    assert sequencer.version_of(20) == 20
+    sequencer.subscribed()
     progress.add(np.array([(21, 0.1, 1, 21)]))
-    assert numbers.of(1) == 21
+    assert sequencer.version_of(1) == 21
     progress.add(np.array([(22, 0.1, 1, 22)]))
-    assert numbers.of(2) == 22
-    numbers.joined()  # this time only the connection broke
+    assert sequencer.version_of(2) == 22
+    sequencer.subscribed()  # this time only the connection broke
     progress.add(np.array([(23, 0.1, 1, 23)]))
-    assert numbers.of(3) == 23
+    assert sequencer.version_of(3) == 23
 
 
 async def test_only_the_newest_value_is_handed_over() -> None:
-    slot: Newest[int] = Newest()
-    slot.put(1)
-    slot.put(2)
-    assert await slot.take() == 2
-    waiting = asyncio.create_task(slot.take())
+    latest: LatestValue[int] = LatestValue()
+    latest.put(1)
+    latest.put(2)
+    assert await latest.take() == 2
+    waiting = asyncio.create_task(latest.take())
     await asyncio.sleep(0)
     assert not waiting.done()
-    slot.put(3)
+    latest.put(3)
     assert await waiting == 3

@@ -16,9 +16,8 @@ from exitwave.assessment import (
     half_of,
     reconstruct_halves,
 )
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
-from exitwave.engine.evaluate import modelled_patterns
+from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.files.reconstruction import Curve
 from exitwave.prepare import Prepared
 from exitwave.quality import RingCorrelation, transfer_function
@@ -27,6 +26,7 @@ from exitwave.schema.errors import DataError, EngineError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import halves_for
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 RECIPE = Recipe(seed=3, stages=(Stage(epochs=3, batches=(8.0,)),))
 ENGINE = partial(reconstruct, device="cpu")

@@ -36,7 +36,7 @@ from exitwave.schema.verdict import Finding, Preparation, Start, StartTried, Ver
     ("text", "value"),
     [
         ("recipe.seed=3", 3),
-        ("recipe.prior.ratio=0.45", 0.45),
+        ("recipe.regularisation.ratio=0.45", 0.45),
         ("data.subset=even", "even"),
         ('data.subset="even"', "even"),
         ("recipe.stages.0.batches=[2, 5]", [2, 5]),

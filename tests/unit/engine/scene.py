@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from exitwave.engine.feed import Resident
-from exitwave.engine.scan import Scan
+from exitwave.engine.data.feed import DevicePatterns
+from exitwave.engine.data.scan import Scan
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def make_scene(
     if masked:
         counts[:, ~mask] = 0  # as loading a dataset does
     scan = Scan(
-        patterns=Resident(torch.from_numpy(counts.astype(np.int16))),
+        patterns=DevicePatterns(torch.from_numpy(counts.astype(np.int16))),
         corners_n2=torch.from_numpy(np.stack(corners, axis=1)),
         shifts_n2=torch.from_numpy(random.uniform(-0.5, 0.5, (frames, 2))) if shifted else None,
         scale_n=torch.from_numpy(random.uniform(0.5, 1.5, frames)).to(dtype.to_real())

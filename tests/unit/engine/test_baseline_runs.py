@@ -9,13 +9,12 @@ import pytest
 import torch
 from tests.support.baselines import recipe_of
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import (
     ArrayFrames,
     Checkpoint,
     Dataset,
     EpochState,
-    StartingPoint,
+    InitialGuess,
     object_shape_YX,
     reconstruct,
 )
@@ -24,18 +23,19 @@ from exitwave.engine.forward.illuminate import split_positions
 from exitwave.quality import align
 from exitwave.schema.baselines import EpieOptions
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
-from exitwave.schema.recipe import Algorithm
+from exitwave.schema.recipe import AlgorithmName
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
-ALGORITHMS: tuple[Algorithm, ...] = ("epie", "dm", "admm")
+ALGORITHMS: tuple[AlgorithmName, ...] = ("epie", "dm", "admm")
 
 
-def disk_start(scan: SimulatedScan) -> StartingPoint:
+def disk_start(scan: SimulatedScan) -> InitialGuess:
     """A flat disk somewhat wider than the beam, with its photons; an object of ones."""
     y, x = np.mgrid[:64, :64] - 32
     disk = 1 / (1 + np.exp((np.hypot(y, x) - 20) / 0.75))
     disk *= np.sqrt(scan.patterns_nHW.sum(axis=(1, 2)).max() / (disk**2).sum())
     shape_YX = object_shape_YX(scan.positions_px, (64, 64))
-    return StartingPoint(
+    return InitialGuess(
         object_MYX=np.ones(shape_YX, np.complex64), probe_NHW=disk.astype(complex)
     )
 
@@ -71,7 +71,7 @@ def same(one: EpochState, other: EpochState) -> bool:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_recentring_does_not_change_the_course_of_a_run(algorithm: Algorithm) -> None:
+def test_recentring_does_not_change_the_course_of_a_run(algorithm: AlgorithmName) -> None:
     scan = simulate(0.7, 1e5, 0, grid=3)
     start = disk_start(scan)
     start = replace(start, probe_NHW=np.roll(start.probe_NHW, (4, -3), (0, 1)))
@@ -89,19 +89,19 @@ def test_recentring_does_not_change_the_course_of_a_run(algorithm: Algorithm) ->
 
 
 @pytest.mark.parametrize(("algorithm", "count"), [("epie", 40), ("dm", 40), ("admm", 40)])
-def test_an_easy_scan_is_recovered(algorithm: Algorithm, count: int) -> None:
+def test_an_easy_scan_is_recovered(algorithm: AlgorithmName, count: int) -> None:
     scan = simulate(0.7, 1e6, 0, grid=5)
-    recipe = recipe_of(algorithm, count, probe_after=2)
+    recipe = recipe_of(algorithm, count, probe_update_start=2)
     states = list(reconstruct(dataset_of(scan), recipe, disk_start(scan), device="cpu"))
     assert align(states[-1].object_MYX()[0], scan.object_YX, scan.region).cpcc > 0.9
     assert len(states) == count == states[-1].epochs
     assert states[-1].loss.data < 0.2 * states[0].loss.data
-    assert states[-1].loss.prior == 0
+    assert states[-1].loss.regularisation == 0
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_truth_stays_between_pixels_and_in_changing_light(
-    algorithm: Algorithm,
+    algorithm: AlgorithmName,
 ) -> None:
     scan = simulate(0.7, 1e5, 0, grid=3)
     random = np.random.default_rng(5)
@@ -119,7 +119,7 @@ def test_the_truth_stays_between_pixels_and_in_changing_light(
     dataset = Dataset(frames=ArrayFrames(counts.numpy()), positions_px=positions, scale_n=scale)
     rows, columns = dataset.object_shape_YX
     truth = scan.object_YX[:rows, :columns]
-    start = StartingPoint(object_MYX=truth, probe_NHW=scan.probe_HW)
+    start = InitialGuess(object_MYX=truth, probe_NHW=scan.probe_HW)
     recipe = recipe_of(algorithm, 4)
     recipe = replace(recipe, start=replace(recipe.start, probe_noise=0.0))
     *_, state = reconstruct(dataset, recipe, start, device="cpu")
@@ -129,8 +129,11 @@ def test_the_truth_stays_between_pixels_and_in_changing_light(
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_a_run_that_is_cut_and_resumed_gives_the_same_numbers(algorithm: Algorithm) -> None:
-    recipe, dataset = recipe_of(algorithm, 5, probe_states=2, probe_after=1), small_dataset()
+def test_a_run_that_is_cut_and_resumed_gives_the_same_numbers(algorithm: AlgorithmName) -> None:
+    recipe, dataset = (
+        recipe_of(algorithm, 5, probe_states=2, probe_update_start=1),
+        small_dataset(),
+    )
     uncut = list(reconstruct(dataset, recipe, device="cpu"))
     run = reconstruct(dataset, recipe, device="cpu")
     for _ in range(3):
@@ -144,10 +147,10 @@ def test_a_run_that_is_cut_and_resumed_gives_the_same_numbers(algorithm: Algorit
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_it_also_does_with_patterns_left_out(algorithm: Algorithm) -> None:
+def test_it_also_does_with_patterns_left_out(algorithm: AlgorithmName) -> None:
     """Cut before and after the epoch that gives back what cannot be spared."""
     dataset = dataset_of(simulate(0.7, 1e4, 2, grid=20))
-    recipe = recipe_of(algorithm, 8, held_out=0.05)
+    recipe = recipe_of(algorithm, 8, held_out_fraction=0.05)
     kept = {}
     for state in reconstruct(dataset, recipe, device="cpu"):
         if state.epoch in {1, 3}:
@@ -162,9 +165,9 @@ def test_it_also_does_with_patterns_left_out(algorithm: Algorithm) -> None:
 
 def test_the_steps_of_epie_settle_over_the_last_quarter() -> None:
     runs = []
-    for final_step in (1.0, 0.02):
+    for step_decay in (1.0, 0.02):
         recipe = replace(
-            recipe_of("epie", 8), epie=EpieOptions(epochs=8, final_step=final_step)
+            recipe_of("epie", 8), epie=EpieOptions(epochs=8, step_decay=step_decay)
         )
         runs.append(list(reconstruct(small_dataset(), recipe, device="cpu")))
     assert [same(*pair) for pair in zip(*runs, strict=True)] == [True] * 6 + [False] * 2
@@ -173,7 +176,7 @@ def test_the_steps_of_epie_settle_over_the_last_quarter() -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_masked_pixels_do_not_matter(algorithm: Algorithm) -> None:
+def test_masked_pixels_do_not_matter(algorithm: AlgorithmName) -> None:
     recipe = recipe_of(algorithm, 3, probe_states=2)
     runs = [
         list(reconstruct(small_dataset(junk=junk), recipe, device="cpu")) for junk in (0.0, 6e4)
@@ -182,8 +185,8 @@ def test_masked_pixels_do_not_matter(algorithm: Algorithm) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_probe_waits(algorithm: Algorithm) -> None:
-    recipe = recipe_of(algorithm, 3, probe_after=2)
+def test_the_probe_waits(algorithm: AlgorithmName) -> None:
+    recipe = recipe_of(algorithm, 3, probe_update_start=2)
     recipe = replace(recipe, gauge=replace(recipe.gauge, recentre=False, scale=False))
     probes = [s.probe_NHW() for s in reconstruct(small_dataset(), recipe, device="cpu")]
     assert np.allclose(probes[0], probes[1], rtol=1e-5, atol=1e-6)
@@ -191,14 +194,14 @@ def test_the_probe_waits(algorithm: Algorithm) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_several_object_states_are_refused(algorithm: Algorithm) -> None:
+def test_several_object_states_are_refused(algorithm: AlgorithmName) -> None:
     recipe = recipe_of(algorithm, 2, object_states=2)
     with pytest.raises(RecipeError, match=r"recipe\.object_states: found 2; expected 1"):
         next(reconstruct(small_dataset(), recipe, device="cpu"))
 
 
 @pytest.mark.parametrize("algorithm", ["dm", "admm"])
-def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: Algorithm) -> None:
+def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: AlgorithmName) -> None:
     scan = simulate(0.7, 1e4, 0, grid=8)
     bound_GB = 0.006
     next(reconstruct(dataset_of(scan), recipe_of("epie", 1), device="cpu", memory_GB=bound_GB))
@@ -210,7 +213,7 @@ def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: Algorithm)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_divergence_names_knobs_of_the_algorithm(algorithm: Algorithm) -> None:
-    start = StartingPoint(probe_NHW=np.full((12, 10), 1e30, np.complex64))
+def test_divergence_names_parameters_of_the_algorithm(algorithm: AlgorithmName) -> None:
+    start = InitialGuess(probe_NHW=np.full((12, 10), 1e30, np.complex64))
     with pytest.raises(Diverged, match=rf"epoch 1: .* {algorithm}\."):
         next(reconstruct(small_dataset(), recipe_of(algorithm, 1), start, device="cpu"))

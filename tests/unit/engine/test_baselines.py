@@ -12,15 +12,15 @@ from tests.support.baselines import recipe_of
 from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.engine.baselines import Admm, DifferenceMap, Epie
-from exitwave.engine.baselines.iterate import Iterate
 from exitwave.engine.baselines.modulus import gain, power
-from exitwave.engine.baselines.overlap import Overlap, Views
-from exitwave.engine.baselines.shifter import Shifter
+from exitwave.engine.baselines.overlap_projection import OverlapProjection, Views
+from exitwave.engine.baselines.subpixel import SubpixelShift
+from exitwave.engine.baselines.variables import VariablesWithoutMoments
 from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.schedule import epochs
 from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions, EpieOptions
-from exitwave.schema.recipe import GaugeOptions
+from exitwave.schema.sections import GaugeOptions
 
 
 def all_views(scene: Scene) -> Views:
@@ -54,7 +54,7 @@ def test_an_epie_step_is_the_published_one() -> None:
     scene = make_scene(frames=1, shifted=False, masked=False, scaled=False)
     recipe = replace(
         recipe_of("epie", 1),
-        epie=EpieOptions(object_step=0.7, probe_step=0.6, final_step=1, object_clip=0),
+        epie=EpieOptions(object_step=0.7, probe_step=0.6, step_decay=1, object_clip=0),
     )
     recipe = replace(recipe, gauge=GaugeOptions(recentre=False, phase=False, scale=False))
     picture, probe = scene.object_MYX.numpy().copy(), scene.probe_NHW.numpy().copy()
@@ -125,7 +125,7 @@ def test_an_admm_step_is_the_saddle_point_of_the_lagrangian() -> None:
 def test_shifting_back_is_the_adjoint_of_shifting() -> None:
     scene = make_scene()
     index_B, waves = torch.arange(7), random_waves(scene)
-    shifter = Shifter(scene.scan, torch.complex128)
+    shifter = SubpixelShift(scene.scan, torch.complex128)
     there = torch.vdot(shifter.to_views(scene.probe_NHW, index_B).flatten(), waves.flatten())
     back = torch.vdot(scene.probe_NHW.flatten(), shifter.from_views(waves, index_B).flatten())
     torch.testing.assert_close(there, back)
@@ -137,7 +137,7 @@ def test_fitted_object_and_probe_leave_no_gradient(shifted: bool) -> None:
     scene = make_scene(frames=150, shifted=shifted, masked=False)
     scan, waves, views = scene.scan, random_waves(scene), all_views(scene)
     picture, probe = scene.object_MYX, scene.probe_NHW
-    overlap = Overlap(scan, picture, probe, deterministic=True)
+    overlap = OverlapProjection(scan, picture, probe, deterministic=True)
 
     def gradient_over(variable: torch.Tensor) -> float:
         leaf = variable.clone().requires_grad_()
@@ -166,7 +166,9 @@ def test_the_probe_fit_between_pixels_does_not_grow_where_the_weight_falls_steep
     scene = make_scene(frames=60, masked=False)
     scene.object_MYX[:, :, 5::10] *= 1e-2
     scene.scan.corners_n2[:, 1] = 0
-    overlap = Overlap(scene.scan, scene.object_MYX, scene.probe_NHW, deterministic=True)
+    overlap = OverlapProjection(
+        scene.scan, scene.object_MYX, scene.probe_NHW, deterministic=True
+    )
     views = all_views(scene)
     waves = overlap.exit_waves(views)
     scene.probe_NHW.mul_(1.5)
@@ -181,12 +183,14 @@ def test_rolling_takes_the_waves_of_all_views_along() -> None:
     scene = make_scene(shifted=False, masked=False)
     scene.scan.corners_n2.clamp_(4, 10)
     scene.probe_NHW[:, :3], scene.probe_NHW[:, :, :3] = 0, 0
-    overlap = Overlap(scene.scan, scene.object_MYX, scene.probe_NHW, deterministic=True)
+    overlap = OverlapProjection(
+        scene.scan, scene.object_MYX, scene.probe_NHW, deterministic=True
+    )
     views = all_views(scene)
     waves = overlap.exit_waves(views)
     far = propagate(waves)
     mean = 2 * scene.object_MYX
-    iterate = Iterate(
+    iterate = VariablesWithoutMoments(
         scene.object_MYX, scene.probe_NHW, pictures=[mean], waves=[waves], far_fields=[far]
     )
     iterate.roll((-2, -3))

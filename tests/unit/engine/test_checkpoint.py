@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.schema.errors import CheckpointError, EngineError
-from exitwave.schema.recipe import ClampOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import ClampOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 RECIPE = Recipe(
     stages=(
         Stage(epochs=4, batches=(20.0,), object_schedule="plateau", patience=1),
         Stage(epochs=4, batches=(50.0,), loss="poisson", probe_schedule="plateau"),
     ),
-    probe_after=1,
+    probe_update_start=1,
     probe_states=2,
     clamp=ClampOptions(modulus=1.5),
-    held_out=0.05,
+    held_out_fraction=0.05,
 )
 CUTS = (1, 4, 7)
 

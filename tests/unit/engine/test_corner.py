@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from tests.bench.verdict_sets import PHOTO, RING, Scene, simulate_scene
 
-import exitwave.beamline
-from exitwave.beamline.beams import Pupil, defocused_beam
+import exitwave.simulated_beamline
 from exitwave.engine import ArrayFrames, Dataset
-from exitwave.engine.corner import zero_is_in_the_middle
-from exitwave.engine.survey import look_over
-from exitwave.files.formats import read_measurement
+from exitwave.engine.data.validation import validate_frames
+from exitwave.engine.data.zero_frequency import zero_is_in_the_middle
+from exitwave.files.scan_formats import read_measurement
 from exitwave.schema.errors import DataError
+from exitwave.simulated_beamline.beams import Pupil, defocused_beam
 
 SIDE = 96
 Y, X = np.abs(np.fft.fftfreq(SIDE))[:, None], np.abs(np.fft.fftfreq(SIDE))[None]
 RADIUS, SQUARE = np.hypot(Y, X), np.maximum(Y, X)
 EVEN = np.ones((SIDE, SIDE))
-STAR = Path(exitwave.beamline.__file__).parent / "data" / "siemens_star.h5"
+STAR = Path(exitwave.simulated_beamline.__file__).parent / "data" / "siemens_star.h5"
 
 
 def middle(values: Any) -> Any:
@@ -101,12 +101,12 @@ def both_ways(counts: Any, positions: Any, mask: Any = None) -> None:
         positions_px=positions,
         mask_HW=mask if mask is None else np.fft.ifftshift(mask),
     )
-    look_over(right)
+    validate_frames(right)
     wrong = Dataset(frames=ArrayFrames(counts), positions_px=positions, mask_HW=mask)
     with pytest.raises(
         DataError, match=r"frames: found zero frequency at the middle.*ifftshift"
     ):
-        look_over(wrong)
+        validate_frames(wrong)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,6 @@ def test_a_pedestal_is_no_light() -> None:
     power = 40 * np.abs(middle(wave)) ** 2 / np.abs(wave).max() ** 2 + 100
     counts = np.random.default_rng(3).poisson(power, (9, 64, 64))
     frames, positions = ArrayFrames(counts), np.argwhere(np.ones((3, 3))) * 9.0
-    look_over(Dataset(frames=frames, positions_px=positions))
+    validate_frames(Dataset(frames=frames, positions_px=positions))
     with pytest.raises(DataError, match="zero frequency"):
-        look_over(Dataset(frames=frames, positions_px=positions, pedestal=100.0))
+        validate_frames(Dataset(frames=frames, positions_px=positions, pedestal=100.0))

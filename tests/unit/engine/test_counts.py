@@ -9,15 +9,18 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
-from exitwave.engine.evaluate import modelled_patterns
+from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.engine.forward import Views, model_counts
 from exitwave.engine.loss import pattern_losses
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 FIND = Stage(epochs=1, batches=(4.0,))
-COUNT = Stage(epochs=2, batches=(16.0,), loss="poisson", background=0.1, whole_counts=True)
+COUNT = Stage(
+    epochs=2, batches=(16.0,), loss="poisson", background=0.1, integer_counts_only=True
+)
 UNIT = 1.7
 
 
@@ -30,7 +33,9 @@ def dataset_of(
 
 
 def recipe_of(*stages: Stage) -> Recipe:
-    return Recipe(stages=stages, prior=PriorOptions(balance="off"), held_out_pixels=0)
+    return Recipe(
+        stages=stages, regularisation=RegularisationOptions(balance="off"), held_out_pixels=0
+    )
 
 
 def run(
@@ -52,7 +57,7 @@ def test_whole_counts_of_any_type_have_the_stage(kind: type[np.generic]) -> None
 
 @pytest.mark.parametrize("stages", [(FIND, COUNT), (FIND, COUNT, FIND)])
 def test_fractions_of_counts_are_spared_it(stages: tuple[Stage, ...]) -> None:
-    others = [stage for stage in stages if not stage.whole_counts]
+    others = [stage for stage in stages if not stage.integer_counts_only]
     state, same = run(*stages, unit=UNIT), run(*others, unit=UNIT)
     assert state.epoch == state.epochs == len(others)
     assert np.array_equal(state.object_MYX(), same.object_MYX())
@@ -109,7 +114,7 @@ def test_the_stage_fits_half_the_likelihood_of_counts_over_its_background() -> N
 def test_patterns_left_out_are_judged_without_a_background() -> None:
     dataset = as_dataset(simulate(0.8, 1e4, 2, grid=20))
     stage = replace(COUNT, background=5.0, batches=(50.0,))
-    recipe = replace(recipe_of(replace(FIND, batches=(20.0,)), stage), held_out=0.05)
+    recipe = replace(recipe_of(replace(FIND, batches=(20.0,)), stage), held_out_fraction=0.05)
     *_, state = reconstruct(dataset, recipe, device="cpu")
     left_out = state.checkpoint().left_out
     parts = modelled_patterns(dataset, state.parameters(), left_out, device="cpu")

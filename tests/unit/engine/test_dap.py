@@ -7,11 +7,11 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, EpochState, reconstruct
-from exitwave.engine.cover import light_of_others, linear_overlap
-from exitwave.engine.scan import load
+from exitwave.engine.assessment.coverage import light_of_others, linear_overlap
+from exitwave.engine.data.scan import load
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 RECIPE = Recipe(
     stages=(
@@ -56,7 +56,7 @@ def test_a_scan_of_high_overlap_leaves_the_difference_map_out() -> None:
 def test_a_scan_of_low_overlap_runs_it_and_descent_goes_on_from_there() -> None:
     states = run(0.25, RECIPE)
     assert [state.stage for state in states] == [1] * 6 + [2] * 4 + [3] * 3
-    assert all(state.loss.prior == 0 for state in states[6:10])
+    assert all(state.loss.regularisation == 0 for state in states[6:10])
     moved = np.abs(states[9].object_MYX() - states[5].object_MYX()).max()
     assert moved > 0.1
     assert states[-1].loss.data < states[5].loss.data

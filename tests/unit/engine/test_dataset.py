@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitwave.engine import ArrayFrames, Dataset, StartingPoint, object_shape_YX, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, InitialGuess, object_shape_YX, reconstruct
 from exitwave.schema.errors import DataError, EngineError
 from exitwave.schema.recipe import Recipe
 
@@ -102,7 +102,7 @@ def test_one_impossible_count_is_refused(dtype: type) -> None:
 
 
 def test_start_of_the_wrong_shape_is_refused() -> None:
-    start = StartingPoint(probe_NHW=np.ones((8, 9), np.complex64))
+    start = InitialGuess(probe_NHW=np.ones((8, 9), np.complex64))
     with pytest.raises(DataError, match=r"start.probe_NHW: found shape \(8, 9\)"):
         next(reconstruct(make(), Recipe(), start, device="cpu"))
 

@@ -1,4 +1,4 @@
-"""No fit below the noise: the prior says more where patterns are fitted too well."""
+"""No fit below the noise: the regularisation says more where patterns are fitted too well."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
-from exitwave.engine.evidence import misfit
+from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
+from exitwave.engine.assessment.fit_evidence import misfit
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
-from exitwave.engine.scan import load
 from exitwave.quality import align, rectangle_of_centres
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 FIRST = Stage(epochs=30, batches=(4.0,))
 LAST = Stage(
     epochs=30, batches=(6.0,), loss="poisson", background=0.1, object_rate=0.05, probe_rate=0.05
 )
-WEAK = PriorOptions(ratio=0.15, low_dose=0.0, least_misfit=0.95)
+WEAK = RegularisationOptions(ratio=0.15, low_dose_threshold=0.0, least_misfit=0.95)
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +34,16 @@ def dataset(scan: SimulatedScan, unit: float = 1.0) -> Dataset:
     return Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
 
 
-def states(scan: SimulatedScan, prior: PriorOptions, unit: float = 1.0) -> list[EpochState]:
-    recipe = Recipe(stages=(FIRST, LAST), prior=prior, held_out_pixels=0.0)
-    start = StartingPoint(probe_NHW=scan.probe_HW[None] / np.float32(unit**0.5))
+def states(
+    scan: SimulatedScan, regularisation: RegularisationOptions, unit: float = 1.0
+) -> list[EpochState]:
+    recipe = Recipe(stages=(FIRST, LAST), regularisation=regularisation, held_out_pixels=0.0)
+    start = InitialGuess(probe_NHW=scan.probe_HW[None] / np.float32(unit**0.5))
     return list(reconstruct(dataset(scan, unit), recipe, start, device="cpu"))
 
 
 def factor(state: EpochState) -> float:
-    return state.checkpoint().numbers["prior_factor"]
+    return state.checkpoint().numbers["regularisation_factor"]
 
 
 def cpcc(scan: SimulatedScan, state: EpochState) -> float:
@@ -69,22 +72,22 @@ def test_a_run_that_fits_noise_is_held_back(scan: SimulatedScan) -> None:
 @pytest.mark.parametrize(
     ("ratio", "unit"),
     [
-        (2.0, 1.0),  # the prior says enough
+        (2.0, 1.0),  # the regularisation says enough
         (0.15, 1.7),  # of fractions of counts nobody knows the noise
     ],
 )
 def test_no_other_run_changes(scan: SimulatedScan, ratio: float, unit: float) -> None:
-    prior = replace(WEAK, ratio=ratio)
-    *_, free = states(scan, replace(prior, least_misfit=0.0), unit)
-    *_, held = states(scan, prior, unit)
+    regularisation = replace(WEAK, ratio=ratio)
+    *_, free = states(scan, replace(regularisation, least_misfit=0.0), unit)
+    *_, held = states(scan, regularisation, unit)
     np.testing.assert_array_equal(held.object_MYX(), free.object_MYX())
 
 
-def test_a_run_goes_on_with_what_the_prior_says(scan: SimulatedScan) -> None:
-    recipe = Recipe(stages=(FIRST, LAST), prior=WEAK, held_out_pixels=0.0)
+def test_a_run_goes_on_with_its_regularisation_factor(scan: SimulatedScan) -> None:
+    recipe = Recipe(stages=(FIRST, LAST), regularisation=WEAK, held_out_pixels=0.0)
     for state in reconstruct(dataset(scan), recipe, device="cpu"):
         if state.epoch == 42:
             kept = state.checkpoint()
-    assert kept.numbers["prior_factor"] > 1.0
+    assert kept.numbers["regularisation_factor"] > 1.0
     *_, resumed = reconstruct(dataset(scan), recipe, kept, device="cpu")
     np.testing.assert_array_equal(resumed.object_MYX(), state.object_MYX())

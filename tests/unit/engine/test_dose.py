@@ -1,4 +1,4 @@
-"""The prior's ratio follows the dose where counts tell it."""
+"""The regularisation's ratio follows the dose where counts tell it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
-from exitwave.engine.prior import for_dose
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.engine.optimise.regularisation import with_dose_ratio
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
+from exitwave.simulated_beamline.simulate import simulate
 
-PRIOR = PriorOptions(ratio=0.4, low_dose=10.0)
+PRIOR = RegularisationOptions(ratio=0.4, low_dose_threshold=10.0)
 STAGE = Stage(epochs=1, batches=(4.0,), probe_rate=0.0)
 
 
@@ -21,15 +22,18 @@ STAGE = Stage(epochs=1, batches=(4.0,), probe_rate=0.0)
     [(1e3, 0.4), (10.0, 0.4), (10 / 1.5**4, 0.6), (1e-3, 0.8), (0.0, 0.8), (np.inf, 0.4)],
 )
 def test_ratio_grows_below_the_low_dose(dose_ph: float, ratio: float) -> None:
-    assert for_dose(PRIOR, dose_ph).ratio == pytest.approx(ratio)
-    assert for_dose(replace(PRIOR, low_dose=0.0), dose_ph).ratio == 0.4
+    assert with_dose_ratio(PRIOR, dose_ph).ratio == pytest.approx(ratio)
+    assert with_dose_ratio(replace(PRIOR, low_dose_threshold=0.0), dose_ph).ratio == 0.4
 
 
-def picture(photons: float, unit: float, low_dose: float, band: float) -> np.ndarray:
+def picture(photons: float, unit: float, threshold: float, band: float) -> np.ndarray:
     scan = simulate(0.5, photons, 0, grid=4)
     counts_nHW = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2)) / np.float32(unit)
     dataset = Dataset(frames=ArrayFrames(counts_nHW), positions_px=scan.positions_px)
-    recipe = Recipe(stages=(replace(STAGE, band=band),), prior=PriorOptions(low_dose=low_dose))
+    recipe = Recipe(
+        stages=(replace(STAGE, frequency_band=band),),
+        regularisation=RegularisationOptions(low_dose_threshold=threshold),
+    )
     *_, state = reconstruct(dataset, recipe, device="cpu")
     return state.object_MYX()
 

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-import exitwave.engine.session as session
-from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
-from exitwave.engine.evidence import gather_evidence, held_out_pixels, without_pixels
+import exitwave.engine.session.session as session
+from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
+from exitwave.engine.assessment.fit_evidence import (
+    gather_evidence,
+    held_out_pixels,
+    without_pixels,
+)
+from exitwave.engine.assessment.noise import PoissonNoise, half_deviance
+from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import waves
-from exitwave.engine.noise import PoissonNoise, half_deviance
-from exitwave.engine.scan import Scan, load
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 CPU = torch.device("cpu")
 SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))
@@ -77,7 +81,7 @@ def test_pixels_left_out_are_not_fitted(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(session, "held_out_pixels", lambda scan, share, seed: held_HW)
     spoilt = frames.copy()
     spoilt[:, held_HW.numpy()] = spoilt[::-1][:, held_HW.numpy()]
-    start = StartingPoint(object_MYX=one.object_MYX(), probe_NHW=one.probe_NHW())
+    start = InitialGuess(object_MYX=one.object_MYX(), probe_NHW=one.probe_NHW())
     runs = []
     for counts in (frames, spoilt):
         given = replace(dataset, frames=ArrayFrames(counts))

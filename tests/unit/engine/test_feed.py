@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tests.support.file_frames import FileFrames, same
 
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
-from exitwave.engine.feed import Resident, Streamed
-from exitwave.engine.scan import Scan, load
+from exitwave.engine.data.feed import DevicePatterns, StreamedPatterns
+from exitwave.engine.data.scan import Scan, load
 from exitwave.schema.recipe import Recipe, Stage
 
 CPU = torch.device("cpu")
@@ -74,7 +74,7 @@ def test_counts_of_every_type_arrive_as_they_are(dtype: str, streamed: bool) -> 
 def test_frames_in_memory_are_not_copied(dtype: type) -> None:
     counts = COUNTS.astype(dtype)
     patterns = loaded(counts, streamed=False, masked=True).patterns
-    assert isinstance(patterns, Resident)
+    assert isinstance(patterns, DevicePatterns)
     assert patterns.stored_nHW.data_ptr() == counts.ctypes.data
     assert patterns.stored_nHW.element_size() == counts.itemsize
 
@@ -83,14 +83,14 @@ def test_frames_of_a_memory_map_are_not_copied(tmp_path: Any, recwarn: Any) -> N
     np.save(tmp_path / "counts.npy", COUNTS)
     counts = np.load(tmp_path / "counts.npy", mmap_mode="r")
     patterns = loaded(counts, streamed=False).patterns
-    assert isinstance(patterns, Resident)
+    assert isinstance(patterns, DevicePatterns)
     assert patterns.stored_nHW.data_ptr() == counts.ctypes.data
     assert not recwarn.list
 
 
 def test_frames_that_torch_cannot_see_are_streamed() -> None:
     scan = loaded(COUNTS[:, ::-1], streamed=False)
-    assert isinstance(scan.patterns, Streamed)
+    assert isinstance(scan.patterns, StreamedPatterns)
     np.testing.assert_array_equal(scan.intensities(np.arange(40)), COUNTS[:, ::-1])
 
 

@@ -64,7 +64,7 @@ def test_flux_scales_the_counts() -> None:
     torch.testing.assert_close(scaled, plain * scene.scan.scale_n[:, None, None])
 
 
-@pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
+@pytest.mark.parametrize("loss", ["amplitude", "anscombe", "poisson", "gaussian"])
 def test_gradient_of_a_loss_is_finite_where_nothing_was_measured(loss: str) -> None:
     model = torch.tensor([[[0.5, 0.0]]], dtype=torch.float64, requires_grad=True)
     value = pattern_losses(model, torch.zeros(1, 1, 2, dtype=torch.float64), loss, epsilon=1e-6)

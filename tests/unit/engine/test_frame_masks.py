@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from exitwave.engine import ArrayFrames, Dataset, FrameMasks, reconstruct
-from exitwave.engine.feed import Batch
+from exitwave.engine.data.feed import Batch
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.scan import load
-from exitwave.engine.start import begin
-from exitwave.engine.step import AutogradStep
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import AutogradStep
+from exitwave.engine.initial_guess import initialise
 from exitwave.schema.errors import DataError
 from exitwave.schema.recipe import Recipe, Stage, recipe_from_mapping
 
@@ -82,7 +82,7 @@ def test_the_fused_step_masks_as_the_reference_does() -> None:
         pedestal=2.0,
     )
     scan = load(dataset, SHORT, CPU)
-    variables = begin(scan, SHORT, None)
+    variables = initialise(scan, SHORT, None)
     chosen = np.array([1, 3, 9, 12], dtype=np.intp)
     (batch,) = scan.feed([chosen])
     assert isinstance(batch, Batch)

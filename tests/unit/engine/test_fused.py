@@ -10,17 +10,17 @@ import torch
 from tests.support.gradients import assert_equals_reference, batch_of, reference
 from tests.unit.engine.scene import make_scene
 
-from exitwave.engine import fused, step
 from exitwave.engine.forward import waves
-from exitwave.engine.fused import FusedStep
+from exitwave.engine.gradients import fused, step
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.patches import IndexPatches, SlicePatches
+from exitwave.engine.gradients.step import AutogradStep, make_step
 from exitwave.engine.loss import LOSSES, PixelLoss
-from exitwave.engine.patches import IndexPatches, SlicePatches
-from exitwave.engine.step import AutogradStep, make_step
 
 EFFECTS = list(product([True, False], repeat=3))
 
 
-@pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
+@pytest.mark.parametrize("loss", ["amplitude", "anscombe", "poisson", "gaussian"])
 @pytest.mark.parametrize(("object_states", "states"), [(1, 1), (1, 3), (2, 2)])
 @pytest.mark.parametrize("effects", EFFECTS, ids=lambda on: "shift mask scale"[: 6 * sum(on)])
 def test_fused_step_equals_autograd(
@@ -82,7 +82,7 @@ def test_a_new_loss_needs_its_terms_only(monkeypatch: pytest.MonkeyPatch) -> Non
         FusedStep(scene.scan, waves(*variables)).run(batch_of(scene), "fourth root")
 
 
-@pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
+@pytest.mark.parametrize("loss", ["amplitude", "anscombe", "poisson", "gaussian"])
 def test_fused_step_is_precise_enough_in_single_precision(loss: str) -> None:
     scene = make_scene()
     _, (object_gradient, _) = reference(scene, loss)

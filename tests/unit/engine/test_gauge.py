@@ -8,10 +8,10 @@ import torch
 from tests.unit.engine.scene import make_scene
 
 from exitwave.engine.forward import batch_loss
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.gauge import pin_phase, pin_scale, recentre, scanned_box
-from exitwave.engine.parameters import Parameters
-from exitwave.schema.recipe import AdamOptions
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.optimise.gauge import pin_phase, pin_scale, recentre, scanned_box
+from exitwave.engine.optimise.parameters import Parameters
+from exitwave.schema.sections import AdamOptions
 
 ALL = np.arange(4, dtype=np.intp)
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, reconstruct
+from exitwave.engine.assessment.held_out import judge, spared
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
-from exitwave.engine.held_out import judge, spared
-from exitwave.engine.scan import load
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 CPU = torch.device("cpu")
 
@@ -71,7 +71,7 @@ def test_losses_are_means_per_valid_pixel() -> None:
 
 def test_a_run_says_how_well_it_foretells() -> None:
     dataset = as_dataset(simulate(0.8, 1e4, 3, grid=20))
-    recipe = Recipe(stages=(Stage(epochs=8, batches=(20.0,)),), held_out=0.05)
+    recipe = Recipe(stages=(Stage(epochs=8, batches=(20.0,)),), held_out_fraction=0.05)
     states = list(reconstruct(dataset, recipe, device="cpu"))
     assert all(state.held_out is None for state in states[:-1])
     judged = states[-1].held_out

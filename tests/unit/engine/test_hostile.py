@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import simulate
-from exitwave.engine import ArrayFrames, Checkpoint, Dataset, StartingPoint, reconstruct
+from exitwave.engine import ArrayFrames, Checkpoint, Dataset, InitialGuess, reconstruct
 from exitwave.schema.errors import CheckpointError, DataError, EngineError, RecipeError
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 SCAN = simulate(0.5, 1e5, 0, grid=6)
 COUNTS = np.fft.ifftshift(SCAN.patterns_nHW, axes=(1, 2))
@@ -40,7 +41,10 @@ def run(dataset: Any = None, recipe: Any = SHORT, start: Any = None, **more: Any
         (Recipe(stages=(Stage(batches=()),)), "stages[0].batches: found []"),
         (Recipe(stages=(Stage(epochs=0),)), "stages[0].epochs: found 0"),
         (Recipe(stages=(Stage(object_schedule="x"),)), "object_schedule: found x"),
-        (Recipe(prior=PriorOptions(ratio=float("nan"))), "recipe.prior.ratio: found nan"),
+        (
+            Recipe(regularisation=RegularisationOptions(ratio=float("nan"))),
+            "recipe.regularisation.ratio: found nan",
+        ),
         (Recipe(probe_states=0), "recipe.probe_states: found 0"),
         (
             replace(
@@ -59,7 +63,7 @@ def test_recipes_put_together_by_hand_are_checked(recipe: Any, says: str) -> Non
     assert says in str(caught.value)
 
 
-def test_knobs_may_be_numbers_of_numpy() -> None:
+def test_parameters_may_be_numbers_of_numpy() -> None:
     stage = Stage(epochs=np.int64(2), batches=(np.float32(6),))
     assert run(recipe=replace(SHORT, seed=np.int64(0), stages=(stage,))) == run()
 
@@ -68,7 +72,7 @@ def test_knobs_may_be_numbers_of_numpy() -> None:
     ("arguments", "says"),
     [
         ({"dataset": COUNTS}, "dataset: found ndarray; expected Dataset"),
-        ({"start": {"probe": 1}}, "start: found dict; expected StartingPoint or Checkpoint"),
+        ({"start": {"probe": 1}}, "start: found dict; expected InitialGuess or Checkpoint"),
     ],
 )
 def test_arguments_of_another_kind_are_refused(arguments: dict[str, Any], says: str) -> None:
@@ -188,7 +192,7 @@ def test_equal_counts_by_symmetry_are_not_saturated() -> None:
 )
 def test_a_start_without_light_or_shape_is_refused(probe: Any, says: str) -> None:
     with pytest.raises(DataError) as caught:
-        run(start=StartingPoint(probe_NHW=probe))
+        run(start=InitialGuess(probe_NHW=probe))
     assert says in str(caught.value)
 
 
@@ -218,7 +222,7 @@ Damage = Callable[[Checkpoint], Checkpoint]
             lambda kept: replace(
                 kept,
                 session=kept.session
-                | {"course": kept.session["course"] | {"left_out": [3, 77]}},
+                | {"progress": kept.session["progress"] | {"left_out": [3, 77]}},
             ),
             "checkpoint.left_out: found [3, 77]; expected held-out frames",
         ),

@@ -13,8 +13,8 @@ from tests.unit.engine.scene import Scene, make_scene
 from torch import Tensor
 
 from exitwave.engine.forward import model_counts, waves
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.step import AutogradStep
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import AutogradStep
 from exitwave.schema.recipe import Loss
 
 SHIFT_YX = (2, -3)

@@ -12,19 +12,22 @@ import pytest
 import torch
 from tests.unit.engine.scene import Scene, make_scene
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.forward import Views, batch_loss, waves
 from exitwave.engine.forward.detect import detect
 from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
-from exitwave.engine.fused import FusedStep
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import AutogradStep
 from exitwave.engine.loss import LOSSES, PixelLoss, limit_ratio, pattern_losses, stage_factors
-from exitwave.engine.step import AutogradStep
 from exitwave.schema import recipe as schema
 from exitwave.schema.recipe import Loss, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
-ALL: list[Loss] = ["amplitude", "poisson", "gaussian"]
+HOMOGENEOUS: list[Loss] = ["amplitude", "poisson", "gaussian"]
+"""A share of I and of D has that share of the loss; `anscombe` knows what a count is."""
+
+ALL: list[Loss] = ["amplitude", "anscombe", "poisson", "gaussian"]
 CHOSEN = np.array([4, 0, 6], dtype=np.intp)
 
 
@@ -33,6 +36,12 @@ def test_values_by_hand() -> None:
     counts = torch.tensor([[[1.0, 1.0], [16.0, 0.0]]], dtype=torch.float64)
     terms = {
         "amplitude": [1, 0, 1, 2],
+        "anscombe": [
+            (4.375**0.5 - 1.375**0.5) ** 2,
+            0,
+            (9.375**0.5 - 16.375**0.5) ** 2,
+            (2.375**0.5 - 0.375**0.5) ** 2,
+        ],
         "poisson": [4 - 1 + np.log(1 / 4), 0, 9 - 16 + 16 * np.log(16 / 9), 2],
         "gaussian": [9 / 2, 0, 49 / 32, 2],
     }
@@ -62,6 +71,19 @@ def test_slope_is_that_of_the_terms_also_where_nothing_was_measured(loss: Loss) 
     torch.testing.assert_close(gradient, difference, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(slope, gradient)
     torch.testing.assert_close(values, terms(model, counts))
+
+
+def test_few_counts_pull_to_their_mean_but_for_plain_amplitudes() -> None:
+    mean = torch.tensor([0.3, 1.0, 3.0], dtype=torch.float64)
+    counts = torch.poisson(mean.expand(200_000, 3), generator=torch.Generator().manual_seed(1))
+    slopes = {}
+    for loss in ("amplitude", "anscombe", "poisson"):
+        found = LOSSES[loss].d_loss_d_model
+        assert found is not None
+        slopes[loss], _ = found(mean.expand_as(counts).clone(), counts.clone())
+    assert (slopes["poisson"].mean(0).abs() < 0.01).all()
+    assert (slopes["anscombe"].mean(0) < torch.tensor([0.1, 0.1, 0.06])).all()
+    assert (slopes["amplitude"].mean(0)[:2] > 0.2).all()
 
 
 def directional_difference(value: Callable[[], torch.Tensor], variable: torch.Tensor) -> float:
@@ -115,7 +137,7 @@ def test_masked_pixels_have_no_say(kind: type, loss: Loss) -> None:
         torch.testing.assert_close(here, there, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("loss", ALL)
+@pytest.mark.parametrize("loss", HOMOGENEOUS)
 def test_mixed_states_loss_equals_the_mean_over_split_patterns(loss: Loss) -> None:
     """The paper's split I^mn = I D^mn / D, held constant, in value and gradient."""
     scene: Scene = make_scene(
@@ -162,7 +184,7 @@ def test_gradients_do_not_jump_at_a_switch() -> None:
     counts = torch.full((1, 4, 4), 50.0, dtype=torch.float64)
     model = (counts * 1.001).requires_grad_()
     slopes = {}
-    for before, after in product(ALL, ALL):
+    for before, after in product(HOMOGENEOUS, HOMOGENEOUS):
         stages = tuple(Stage(loss=loss) for loss in (before, after))
         for stage, factor in zip(stages, stage_factors(stages), strict=True):
             value = factor * pattern_losses(model, counts, stage.loss, epsilon=0.0).sum()

@@ -12,10 +12,11 @@ from tests.support.file_frames import FileFrames, same
 from torch.profiler import ProfilerActivity, profile
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
-from exitwave.engine.memory import room_for
-from exitwave.engine.step import AutogradStep
+from exitwave.engine.data.memory import plan_memory
+from exitwave.engine.gradients.step import AutogradStep
 from exitwave.schema.errors import EngineError
-from exitwave.schema.recipe import Recipe, Stage, StartOptions
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import StartOptions
 
 CPU = torch.device("cpu")
 RANDOM = np.random.default_rng(6)
@@ -65,7 +66,7 @@ def test_the_reference_step_keeps_to_it_too(monkeypatch: pytest.MonkeyPatch) -> 
     def kind(scan, named, losses, **more):
         return AutogradStep(scan, named)
 
-    monkeypatch.setattr("exitwave.engine.descent.make_step", kind)
+    monkeypatch.setattr("exitwave.engine.optimise.adam_optimisation.make_step", kind)
     assert peak_bytes(lambda: run(None)) > 15e6
     assert peak_bytes(lambda: run(0.012)) < 12e6
 
@@ -107,7 +108,7 @@ def test_a_run_that_cannot_end_does_not_begin() -> None:
     for recipe in (WHOLE, Recipe(algorithm="dm", probe_states=2)):
         states = replace(recipe, object_states=8)
         with pytest.raises(EngineError, match=r"memory in this machine; object, probe"):
-            room_for(far, states, 1, CPU, None, shifted=True)
+            plan_memory(far, states, 1, CPU, None, shifted=True)
 
 
 @pytest.mark.parametrize("memory_GB", [0.0, -1.0, float("nan"), float("inf")])
@@ -120,7 +121,7 @@ def test_frames_stay_on_the_device_where_there_is_room() -> None:
     device = torch.device("cuda")
     frame_bytes = COUNTS[0].nbytes
     rooms = {
-        memory_GB: room_for(
+        memory_GB: plan_memory(
             dataset(streamed=False), WHOLE, frame_bytes, device, memory_GB, shifted=True
         )
         for memory_GB in (0.1, 0.006)
@@ -128,5 +129,5 @@ def test_frames_stay_on_the_device_where_there_is_room() -> None:
     assert not rooms[0.1].streamed and rooms[0.006].streamed
     for memory_GB, room in rooms.items():
         assert room.work_bytes is not None and 0 < room.work_bytes < memory_GB * 1e9
-    in_host = room_for(dataset(streamed=False), WHOLE, frame_bytes, CPU, 0.006, shifted=True)
+    in_host = plan_memory(dataset(streamed=False), WHOLE, frame_bytes, CPU, 0.006, shifted=True)
     assert not in_host.streamed

@@ -9,17 +9,18 @@ import pytest
 import torch
 from tests.unit.engine.scene import Scene, make_scene
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, EpochState, StartingPoint, reconstruct
-from exitwave.engine.evidence import misfit
+from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
+from exitwave.engine.assessment.fit_evidence import misfit
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import PARTS, fitted_parts, model_counts, waves
-from exitwave.engine.fused import KNOWN, FusedStep
-from exitwave.engine.scan import load
-from exitwave.engine.step import AutogradStep, make_step
+from exitwave.engine.gradients.fused import KNOWN, FusedStep
+from exitwave.engine.gradients.step import AutogradStep, make_step
+from exitwave.engine.schedule import for_counts
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.errors import RecipeError
 from exitwave.schema.parts import BackgroundOptions, IntensityOptions
 from exitwave.schema.recipe import Recipe, Stage, recipe_from_mapping
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 CHOSEN = np.array([4, 0, 6, 2], dtype=np.intp)
 STAGES = (
@@ -40,7 +41,7 @@ def named_of(scene: Scene) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("loss", ["amplitude", "poisson", "gaussian"])
+@pytest.mark.parametrize("loss", ["amplitude", "anscombe", "poisson", "gaussian"])
 @pytest.mark.parametrize("without", ["", "intensity", "background"])
 @pytest.mark.parametrize("effects", [False, True])
 def test_the_fused_step_knows_both(loss: str, without: str, effects: bool) -> None:
@@ -92,7 +93,7 @@ def disturbed(
 
 def run(truth: SimulatedScan, dataset: Dataset, **sections: object) -> EpochState:
     recipe = Recipe(stages=STAGES, **sections)
-    start = StartingPoint(probe_NHW=truth.probe_HW[None])
+    start = InitialGuess(probe_NHW=truth.probe_HW[None])
     *_, state = reconstruct(dataset, recipe, start, device="cpu")
     return state
 
@@ -122,6 +123,23 @@ def test_a_background_is_found(truth: SimulatedScan) -> None:
     assert found_HW.min() >= 0
     assert np.corrcoef(found_HW.ravel(), image_HW.ravel())[0, 1] > 0.8
     assert cpcc(truth, fitted) > cpcc(truth, plain) + 0.01
+
+
+def test_a_background_that_is_not_there_is_not_found(truth: SimulatedScan) -> None:
+    """Roots of few counts tell light too small; a background would take up the rest."""
+    dataset = disturbed(truth)
+    plain, fitted = run(truth, dataset), run(truth, dataset, background=BACKGROUND)
+    counts = dataset.frames.counts_nHW.sum() / 36
+    assert fitted.parameters()["background"].sum() < 0.03 * counts
+    assert cpcc(truth, fitted) > cpcc(truth, plain) - 0.01
+
+
+def test_a_background_has_amplitudes_replaced_where_counts_are_whole() -> None:
+    recipe = Recipe(stages=STAGES, background=BACKGROUND)
+    assert [s.loss for s in for_counts(recipe, whole=True).stages] == ["anscombe", "poisson"]
+    assert [s.loss for s in for_counts(recipe, whole=False).stages] == ["amplitude", "poisson"]
+    plain = replace(recipe, background=BackgroundOptions())
+    assert for_counts(plain, whole=True) == plain
 
 
 def test_what_judges_a_run_sees_the_parts(truth: SimulatedScan) -> None:

@@ -10,9 +10,9 @@ import torch
 from tests.support.pupils import RING, SIDE, scan_of
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
+from exitwave.engine.assessment.placement import Distortion, Placement, gather_placement
+from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
-from exitwave.engine.placement import Distortion, Placement, gather_placement
-from exitwave.engine.scan import load
 from exitwave.schema.recipe import Recipe, Stage
 
 Truth = tuple[Dataset, np.ndarray, np.ndarray]

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import reconstruct
-from exitwave.engine.rates import Plateau, rate_share
-from exitwave.schema.recipe import GaugeOptions, Recipe, Stage
+from exitwave.engine.optimise.rates import Plateau, rate_share
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import GaugeOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 STAGE = Stage(patience=2, plateau_factor=0.5, final_rate=0.2)
 
@@ -51,17 +52,17 @@ def test_each_schedule_has_its_own_share() -> None:
     assert rate_share("plateau", 0.7, plateau) == 0.25
 
 
-@pytest.mark.parametrize("probe_after", [0, 2])
-def test_the_probe_waits_for_so_many_epochs(probe_after: int) -> None:
+@pytest.mark.parametrize("probe_update_start", [0, 2])
+def test_the_probe_waits_for_so_many_epochs(probe_update_start: int) -> None:
     recipe = Recipe(
         stages=(Stage(epochs=4, batches=(8.0,)),),
-        probe_after=probe_after,
+        probe_update_start=probe_update_start,
         gauge=GaugeOptions(recentre=False, phase=False, scale=False),
     )
     dataset = as_dataset(simulate(0.5, 1e4, 0, grid=4))
     states = list(reconstruct(dataset, recipe, device="cpu"))
     probes = [state.probe_NHW() for state in states]
     moved = [not np.array_equal(a, b) for a, b in pairwise(probes)]
-    assert moved == ([True] * 3 if probe_after == 0 else [False, True, True])
+    assert moved == ([True] * 3 if probe_update_start == 0 else [False, True, True])
     objects = [state.object_MYX() for state in states]
     assert not np.array_equal(objects[0], objects[1]), "the object does not wait"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
+import exitwave.files
+from exitwave.files.cxi import write_measurement
+from exitwave.files.reconstruction import Measurement
+from exitwave.schema.geometry import Geometry
+from exitwave.simulated_beamline.simulate import simulate
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -18,10 +23,27 @@ def test_the_example_runs(
 ) -> None:
     section = README.read_text(encoding="utf-8").split("### In a notebook")[1]
     code = section.split("```python")[1].split("```")[0]
-    dataset = as_dataset(simulate(0.6, 1e4, 1, grid=4))
-    counts = dataset.frames.read(np.arange(16))
+    scan = simulate(0.6, 1e4, 1, grid=3)
+    dataset = as_dataset(scan)
     monkeypatch.chdir(tmp_path)
-    names = {"counts": counts, "positions": dataset.positions_px}
+    write_measurement(
+        Path("scan.cxi"),
+        Measurement(
+            counts_nHW=scan.patterns_nHW,
+            positions_m=scan.positions_px * scan.pixel_size_m,
+            geometry=Geometry(
+                energy_eV=scan.energy_eV,
+                distance_m=scan.distance_m,
+                detector_pixel_m=scan.detector_pixel_m,
+                sources={},
+            ),
+        ),
+    )
+    names = {"exitwave": exitwave}
+    reads = re.search(r"# of a file: (.+)", code)
+    assert reads is not None
+    exec(reads[1], names)
+    np.testing.assert_array_equal(names["counts"], dataset.frames.read(np.arange(9)))
     exec(compile(code, str(README), "exec"), names)
     assert names["object_MYX"].shape == (1, *dataset.object_shape_YX)
     assert names["probe_NHW"].shape == (2, 64, 64)

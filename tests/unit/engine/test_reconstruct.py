@@ -9,10 +9,11 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset, similarity
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
-from exitwave.engine import ArrayFrames, Dataset, StartingPoint, reconstruct
+from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
 from exitwave.schema.errors import Diverged
-from exitwave.schema.recipe import PriorOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 SHORT = Recipe(
     stages=(
@@ -31,13 +32,13 @@ def test_known_solution_is_found_without_noise(small: SimulatedScan) -> None:
     recipe = Recipe(
         stages=(
             Stage(epochs=50, batches=(2.0, 4.0), final_rate=0.3),
-            Stage(epochs=130, batches=(2.0, 4.0, 12.0), fresh_moments=True),
+            Stage(epochs=130, batches=(2.0, 4.0, 12.0), reset_moments=True),
         )
     )
     *_, state = reconstruct(as_dataset(small), recipe, device="cpu")
     assert similarity(state, small) > 0.99
     assert state.epoch == state.epochs == 180 and state.stage == 2
-    assert state.loss.total == state.loss.data + state.loss.prior
+    assert state.loss.total == state.loss.data + state.loss.regularisation
     box = state.illuminated_box()
     y0, y1, x0, x1 = small.region
     assert box[0] <= y0 and box[1] >= y1 and box[2] <= x0 and box[3] >= x1
@@ -92,7 +93,7 @@ def test_subpixel_positions_are_used(small: SimulatedScan) -> None:
         ),
     )
     dataset = Dataset(frames=ArrayFrames(counts.numpy()), positions_px=positions)
-    start = StartingPoint(
+    start = InitialGuess(
         object_MYX=small.object_YX[: dataset.object_shape_YX[0], : dataset.object_shape_YX[1]],
         probe_NHW=small.probe_HW,
     )
@@ -101,7 +102,9 @@ def test_subpixel_positions_are_used(small: SimulatedScan) -> None:
     )
     loss = {}
     for subpixel in ("auto", "off"):
-        recipe = Recipe(stages=(stage,), subpixel=subpixel, prior=PriorOptions(ratio=0.0))
+        recipe = Recipe(
+            stages=(stage,), subpixel=subpixel, regularisation=RegularisationOptions(ratio=0.0)
+        )
         loss[subpixel] = next(reconstruct(dataset, recipe, start, device="cpu")).loss.data
     assert loss["auto"] < 1e-6 * loss["off"]
 
@@ -114,7 +117,7 @@ def test_probe_states_and_the_poisson_stage_lower_the_loss(small: SimulatedScan)
 
 
 def test_divergence_names_the_epoch(small: SimulatedScan) -> None:
-    start = StartingPoint(probe_NHW=np.full((64, 64), 1e30, np.complex64))
+    start = InitialGuess(probe_NHW=np.full((64, 64), 1e30, np.complex64))
     with pytest.raises(Diverged, match="epoch 1"):
         list(reconstruct(as_dataset(small), SHORT, start, device="cpu"))
 

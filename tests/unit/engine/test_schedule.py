@@ -38,10 +38,10 @@ def test_rates_decay_within_a_stage_and_the_factor_follows_the_loss() -> None:
 
 
 def test_patterns_left_out_are_in_no_batch_and_chosen_by_the_seed() -> None:
-    recipe = Recipe(stages=(Stage(epochs=8, batches=(20.0,)),), held_out=0.05, seed=3)
+    recipe = Recipe(stages=(Stage(epochs=8, batches=(20.0,)),), held_out_fraction=0.05, seed=3)
     left_out = held_out_frames(recipe, 400)
     assert len(left_out) == 20 and len(held_out_frames(recipe, 399)) == 0
-    assert not np.array_equal(left_out, held_out_frames(Recipe(held_out=0.05), 400))
+    assert not np.array_equal(left_out, held_out_frames(Recipe(held_out_fraction=0.05), 400))
     fitted = np.setdiff1d(np.arange(400), left_out)
     plan = list(epochs(recipe, 400, lambda: fitted))
     for e in plan:

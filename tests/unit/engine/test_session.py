@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from tests.support.pupils import RING, SIDE, scan_of
 
-import exitwave.engine.session as session
+import exitwave.engine.session.session as session
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, reconstruct
-from exitwave.engine.start import Candidate, Search
+from exitwave.engine.initial_guess import Candidate, Search
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.errors import CheckpointError
-from exitwave.schema.recipe import Recipe, Stage, StartKind, StartOptions
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import StartKind, StartOptions
 
 RECIPE = Recipe(stages=(Stage(epochs=20, batches=(2.0, 4.0)), Stage(epochs=20, batches=(6.0,))))
 RIGHT = Candidate(kind="pupil", defocus_px2=(-80.0, -80.0), loss=0.2)
@@ -119,7 +120,7 @@ def test_a_damaged_run_set_aside_is_refused_at_once(
     late(monkeypatch)
     state = next(s for s in reconstruct(ring[0], RECIPE) if s.epoch == 30)
     checkpoint = state.checkpoint()
-    torn = {name: kept for name, kept in checkpoint.tensors.items() if name != "aside/probe"}
+    torn = {name: kept for name, kept in checkpoint.tensors.items() if name != "deferred/probe"}
     with pytest.raises(CheckpointError, match=r"checkpoint.probe: found nothing"):
         next(reconstruct(ring[0], RECIPE, replace(checkpoint, tensors=torn)))
 

@@ -1,4 +1,4 @@
-"""What a stage's knobs do as it begins and from epoch to epoch."""
+"""What a stage's parameters do as it begins and from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
-from exitwave.engine import Dataset, EpochState, StartingPoint, reconstruct
-from exitwave.schema.recipe import GaugeOptions, PriorOptions, Recipe, Stage
+from exitwave.engine import Dataset, EpochState, InitialGuess, reconstruct
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import GaugeOptions, RegularisationOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 ALL = Stage(epochs=2, batches=(16.0,))
 """One update an epoch: object and probe are moved by gradients of the same state."""
@@ -23,10 +24,12 @@ def dataset() -> Dataset:
 
 
 def run(
-    dataset: Dataset, *stages: Stage, start: StartingPoint | None = None
+    dataset: Dataset, *stages: Stage, start: InitialGuess | None = None
 ) -> list[EpochState]:
     free = GaugeOptions(recentre=False, phase=False, scale=False)
-    recipe = Recipe(stages=stages, gauge=free, prior=PriorOptions(balance="off"))
+    recipe = Recipe(
+        stages=stages, gauge=free, regularisation=RegularisationOptions(balance="off")
+    )
     return list(reconstruct(dataset, recipe, start, device="cpu"))
 
 
@@ -45,7 +48,7 @@ def test_each_variable_has_its_own_schedule(dataset: Dataset, variable: str) -> 
 
 @pytest.mark.parametrize(("fresh", "steps"), [(True, 8), (False, 10)])
 def test_moments_begin_anew_where_asked_for(dataset: Dataset, fresh: bool, steps: int) -> None:
-    later = Stage(epochs=2, batches=(4.0,), fresh_moments=fresh)
+    later = Stage(epochs=2, batches=(4.0,), reset_moments=fresh)
     recipe = Recipe(stages=(ALL, later))
     for state in reconstruct(dataset, recipe, device="cpu"):
         kept = state.checkpoint().tensors
@@ -59,6 +62,6 @@ def test_the_object_is_clipped_before_the_stage(
     bright = np.ones(dataset.object_shape_YX, np.complex64)
     bright[40:50, 40:50] = 5j
     still = replace(ALL, epochs=1, object_rate=1e-6, object_clip=clip)
-    (state,) = run(dataset, still, start=StartingPoint(object_MYX=bright))
+    (state,) = run(dataset, still, start=InitialGuess(object_MYX=bright))
     assert state.object_MYX()[0, 45, 45] == pytest.approx(largest * 1j, abs=1e-4)
     assert state.object_MYX()[0, 5, 5] == pytest.approx(1, abs=1e-4)

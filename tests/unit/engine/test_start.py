@@ -9,13 +9,14 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
-from exitwave.engine import StartingPoint
+from exitwave.engine import InitialGuess
+from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import Views, model_counts, waves
-from exitwave.engine.scan import Scan, load
-from exitwave.engine.start import begin
+from exitwave.engine.initial_guess import initialise
 from exitwave.schema.errors import DataError
-from exitwave.schema.recipe import Recipe, StartOptions
+from exitwave.schema.recipe import Recipe
+from exitwave.schema.sections import StartOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 SIMULATED = simulate(0.5, 1e5, 0, grid=4)
 QUIET = StartOptions(object_noise=0.0, probe_noise=0.0)
@@ -26,8 +27,8 @@ def scan() -> Scan:
     return load(as_dataset(SIMULATED), Recipe(), torch.device("cpu"))
 
 
-def begun(scan: Scan, given: StartingPoint | None = None, **knobs: object):
-    return begin(scan, Recipe(**{"start": QUIET, **knobs}), given)
+def begun(scan: Scan, given: InitialGuess | None = None, **options: object):
+    return initialise(scan, Recipe(**{"start": QUIET, **options}), given)
 
 
 def test_the_object_has_mean_modulus_one_and_is_real_without_noise(scan: Scan) -> None:
@@ -93,21 +94,21 @@ def test_object_states_differ(scan: Scan) -> None:
 def test_what_is_given_is_where_the_run_begins(scan: Scan) -> None:
     y, x = scan.object_shape_YX
     picture, probe = SIMULATED.object_YX[:y, :x], SIMULATED.probe_HW
-    object_MYX, probe_NHW = begun(scan, StartingPoint(object_MYX=picture, probe_NHW=probe))
+    object_MYX, probe_NHW = begun(scan, InitialGuess(object_MYX=picture, probe_NHW=probe))
     assert np.array_equal(object_MYX[0], picture) and np.array_equal(probe_NHW[0], probe)
-    _, more = begun(scan, StartingPoint(probe_NHW=probe), probe_states=3)
+    _, more = begun(scan, InitialGuess(probe_NHW=probe), probe_states=3)
     assert np.array_equal(more[0], probe) and more[1:].abs().amax((1, 2)).min() > 0
 
 
 @pytest.mark.parametrize(
     ("given", "key"),
     [
-        (StartingPoint(object_MYX=np.ones((3, 3), complex)), "start.object_MYX"),
-        (StartingPoint(probe_NHW=np.ones((64, 32), complex)), "start.probe_NHW"),
-        (StartingPoint(probe_NHW=np.full((64, 64), np.nan + 0j)), "start.probe_NHW"),
+        (InitialGuess(object_MYX=np.ones((3, 3), complex)), "start.object_MYX"),
+        (InitialGuess(probe_NHW=np.ones((64, 32), complex)), "start.probe_NHW"),
+        (InitialGuess(probe_NHW=np.full((64, 64), np.nan + 0j)), "start.probe_NHW"),
     ],
 )
-def test_what_cannot_be_a_start_is_refused(scan: Scan, given: StartingPoint, key: str) -> None:
+def test_what_cannot_be_a_start_is_refused(scan: Scan, given: InitialGuess, key: str) -> None:
     with pytest.raises(DataError) as told:
         begun(scan, given)
     assert told.value.key == key

@@ -10,14 +10,16 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from exitwave.engine.feed import Resident
-from exitwave.engine.fused import FusedStep
-from exitwave.engine.parameters import Parameters
-from exitwave.engine.prior import AdaptivePrior, total_variation
-from exitwave.engine.scan import Scan
-from exitwave.engine.step import AutogradStep
-from exitwave.engine.update import Update
-from exitwave.schema.recipe import AdamOptions, Loss, PriorOptions
+from exitwave.engine.data.feed import DevicePatterns
+from exitwave.engine.data.scan import Scan
+from exitwave.engine.gradients.fused import FusedStep
+from exitwave.engine.gradients.step import AutogradStep
+from exitwave.engine.gradients.total_variation import total_variation
+from exitwave.engine.optimise.parameters import Parameters
+from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
+from exitwave.engine.optimise.update import Update
+from exitwave.schema.recipe import Loss
+from exitwave.schema.sections import AdamOptions, RegularisationOptions
 
 CHOSEN = np.array([2, 0, 3], dtype=np.intp)
 
@@ -26,7 +28,7 @@ def make_scan(device: str) -> Scan:
     """Every effect is on but the mask, whose pixels are counted when a step is made."""
     random = torch.Generator().manual_seed(4)
     return Scan(
-        patterns=Resident(
+        patterns=DevicePatterns(
             torch.randint(0, 9, (5, 12, 10), generator=random, dtype=torch.int16).to(device)
         ),
         corners_n2=torch.randint(0, 12, (5, 2), generator=random).to(device),
@@ -64,8 +66,10 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
     with torch.no_grad(), _SkipFusedAdam():
         step = FusedStep(scan, variables.named())
         assert step.needs_no_host
-        prior = AdaptivePrior(PriorOptions(balance=balance), variables.object_MYX)
-        update = Update(step, variables, prior)
+        options = AdaptiveRegularisation(
+            RegularisationOptions(balance=balance), variables.object_MYX
+        )
+        update = Update(step, variables, options)
         update.begin_epoch({"object": 0.1, "probe": 0.1})
         nowhere = np.full(3, -1, dtype=np.intp)
         index_B = torch.empty(3, dtype=torch.int64, device="meta")
@@ -77,12 +81,12 @@ def test_the_host_reads_nothing_of_an_update(loss: Loss, balance: str) -> None:
 
 
 def run_once(
-    step_kind: type, prior: PriorOptions | None, probe_rate: float
+    step_kind: type, options: RegularisationOptions | None, probe_rate: float
 ) -> tuple[Update, Parameters]:
     scan, variables = make_scan("cpu"), make_variables("cpu")
     with torch.no_grad():
         step = step_kind(scan, variables.named())
-        adaptive = prior and AdaptivePrior(prior, variables.object_MYX)
+        adaptive = options and AdaptiveRegularisation(options, variables.object_MYX)
         update = Update(step, variables, adaptive)
         update.begin_epoch({"object": 0.01, "probe": probe_rate})
         (batch,) = scan.feed([CHOSEN])
@@ -91,15 +95,15 @@ def run_once(
 
 
 def test_an_update_is_the_same_with_either_step() -> None:
-    fused, fused_variables = run_once(FusedStep, PriorOptions(balance="loss"), 0.02)
-    plain, plain_variables = run_once(AutogradStep, PriorOptions(balance="loss"), 0.02)
+    fused, fused_variables = run_once(FusedStep, RegularisationOptions(balance="loss"), 0.02)
+    plain, plain_variables = run_once(AutogradStep, RegularisationOptions(balance="loss"), 0.02)
     torch.testing.assert_close(fused_variables.object_MYX, plain_variables.object_MYX)
     torch.testing.assert_close(fused_variables.probe_NHW, plain_variables.probe_NHW)
     torch.testing.assert_close(fused.loss_sum, plain.loss_sum)
     start = make_variables("cpu").object_MYX
     value = float(fused.gamma * total_variation(start, p=2, q=1))
     assert value == pytest.approx(
-        PriorOptions().ratio * float(fused.loss_sum) / len(CHOSEN), rel=1e-5
+        RegularisationOptions().ratio * float(fused.loss_sum) / len(CHOSEN), rel=1e-5
     )
 
 

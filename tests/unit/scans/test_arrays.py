@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from exitwave.scans.arrays import RunArray
-from exitwave.scans.server import TiledServer
 from exitwave.schema.errors import DataError
 from exitwave.settings.service import TiledSettings
+from exitwave.tiled_http import TiledReader
 
 IMAGES = np.arange(12 * 5 * 7, dtype=np.uint16).reshape(12, 5, 7)
 
-NOWHERE = TiledServer(TiledSettings(uri="http://127.0.0.1:9"))
+NOWHERE = TiledReader(TiledSettings(uri="http://127.0.0.1:9"))
 
 
 def attributes(path: Path, shape: tuple[int, ...], dtype: str = "u2") -> dict[str, Any]:

@@ -6,8 +6,13 @@ from exitwave.schema.overrides import apply_overrides, split_sections
 
 def test_overrides_reach_into_lists_and_leave_the_original_alone() -> None:
     values = {"stages": [{"epochs": 1}, {"epochs": 2}]}
-    changed = apply_overrides(values, {"stages.1.epochs": 9, "prior.ratio": 0.8}, "recipe")
-    assert changed == {"stages": [{"epochs": 1}, {"epochs": 9}], "prior": {"ratio": 0.8}}
+    changed = apply_overrides(
+        values, {"stages.1.epochs": 9, "regularisation.ratio": 0.8}, "recipe"
+    )
+    assert changed == {
+        "stages": [{"epochs": 1}, {"epochs": 9}],
+        "regularisation": {"ratio": 0.8},
+    }
     assert values == {"stages": [{"epochs": 1}, {"epochs": 2}]}
 
 

@@ -13,10 +13,10 @@ from tests.unit.prepare.made import GEOMETRY, PIXEL_M, MadeScan
 
 from exitwave.engine import EpochState, reconstruct
 from exitwave.prepare import ORIENTATIONS, Prepared, build_dataset, inverse_of, oriented
+from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.data import DataOptions
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.schema.verdict import Finding, OrientationTried, Verdict
-from exitwave.settings.recipes import resolve_recipe
 from exitwave.verdict import diagnosed, with_findings
 from exitwave.verdict.diagnosis import after, diagnose, order_of_tests
 
@@ -88,7 +88,8 @@ def test_a_lost_frame_is_said_with_its_place() -> None:
     told = scan_at(raster(6, 6, 12, serpentine=True))
     counts = np.delete(told.counts_nHW, 18, axis=0)
     prepared = searched(brought(Told(counts, told.positions_px[:-1])))
-    [found] = told_of(prepared, resolve_recipe("fast", {}))
+    short = {f"stages.{n}.epochs": epochs for n, epochs in ((2, 30), (3, 10))}
+    [found] = told_of(prepared, resolve_recipe("fast", short))
     assert found.rule == "frames_out_of_step"
     assert abs(found.figures["first"] - 18) <= 3
     assert found.figures["by"] == 1

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
 
+from exitwave.files.colours import rgb_palette
+from exitwave.files.display import COLOUR_MAPS
+from exitwave.schema import job, verdict
+from exitwave.schema.result import FRAME_PLANES
 from exitwave.web import add_dashboard
-from exitwave.web.colours import tables
-from exitwave.web.figures import PICTURES, figures_json
+from exitwave.web.figures import PictureFigure
+from exitwave.web.panels import PANELS, Panel
 from exitwave.web.routes import STATIC
 
-FILES = sorted(path.name for path in STATIC.iterdir())
+FILES = sorted(str(path.relative_to(STATIC)) for path in STATIC.rglob("*") if path.is_file())
+SCHEMA = (job, verdict)
 
 
 @pytest.fixture
@@ -55,43 +59,74 @@ def test_files_name_no_other_host(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".js")])
 def test_modules_import_what_exists_and_stay_short(name: str) -> None:
     text = (STATIC / name).read_text()
-    for imported in re.findall(r'from "\./([^"]+)"', text):
-        assert imported in FILES
+    folder = (STATIC / name).parent
+    for imported in re.findall(r'(?:from |import\()"(\.[^"]+)"', text):
+        assert (folder / imported).is_file(), imported
     assert len(text.splitlines()) < 200
 
 
-async def test_figures_fit_into_the_page(browser: httpx.AsyncClient) -> None:
-    page = Path(STATIC / "index.html").read_text()
-    item = (await browser.get("/assets/figures.json?theme=light")).json()["render_items"][0]
-    assert set(item["roots"].values()) == {f"figure-{name}" for name in (*PICTURES, "loss")}
-    for place in item["roots"].values():
-        assert f'id="{place}"' in page
-    assert (await browser.get("/assets/figures.json?theme=pink")).status_code == 422
-
-
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_figures_are_small_and_name_what_the_page_looks_up(theme: str) -> None:
-    text = json.dumps(figures_json(theme))
-    assert len(text) < 100_000
-    for plane in PICTURES:
-        for name in (plane, f"{plane}:source", f"{plane}:mapper"):
-            assert f'"name": "{name}"' in text
-    assert '"name": "loss:source"' in text
+async def test_the_table_of_panels_is_small_and_complete(
+    browser: httpx.AsyncClient, theme: str
+) -> None:
+    answer = await browser.get(f"/assets/panels.json?theme={theme}")
+    assert len(answer.content) < 100_000
+    made = answer.json()
+    assert [entry["name"] for entry in made["panels"]] == [panel.name for panel in PANELS]
+    drawn = [panel for panel in PANELS if panel.figure is not None]
+    (item,) = made["render_items"]
+    assert sorted(item["roots"].values()) == sorted(f"figure-{panel.name}" for panel in drawn)
+    for panel in drawn:
+        parts = ("source", "mapper") if isinstance(panel.figure, PictureFigure) else ("source",)
+        for name in (panel.name, *(f"{panel.name}:{part}" for part in parts)):
+            assert f'"name":"{name}"' in answer.text
+    assert (await browser.get("/assets/panels.json?theme=pink")).status_code == 422
 
 
-async def test_colour_tables_have_256_levels(browser: httpx.AsyncClient) -> None:
-    answer = (await browser.get("/assets/colours.json")).json()
-    assert answer == tables()
-    for colours in answer.values():
+def test_entries_of_the_table_agree_with_each_other_and_with_the_modules() -> None:
+    above: dict[str, Panel] = {}
+    for panel in PANELS:
+        assert re.fullmatch("[a-z0-9_]+", panel.name) and panel.name not in above
+        if panel.beside is not None:
+            assert above[panel.beside].column == panel.column
+        if isinstance(panel.figure, PictureFigure):
+            assert panel.plane in COLOUR_MAPS
+            leader = panel.figure.moves_with
+            assert leader is None or isinstance(above[leader].figure, PictureFigure)
+        above[panel.name] = panel
+    modules = {path.stem for path in (STATIC / "panels").iterdir()}
+    assert {panel.module for panel in PANELS} == modules
+    for module in modules:
+        text = (STATIC / "panels" / f"{module}.js").read_text()
+        assert text.count("export default class") == 1
+    assert {panel.plane for panel in PANELS} == set(FRAME_PLANES)
+
+
+async def test_the_page_gets_the_colours_of_the_files(browser: httpx.AsyncClient) -> None:
+    made = (await browser.get("/assets/panels.json")).json()
+    palettes = made["palettes"]
+    assert {entry["colour_map"] for entry in made["panels"]} - {None} <= palettes.keys()
+    assert "cyclic" in palettes, "of an object phase that wraps"
+    for name, colours in palettes.items():
         assert len(colours) == 256
-        assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours)
+        assert [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours] == (
+            rgb_palette(name).tolist()
+        )
 
 
 def test_cyclic_colours_close_and_others_brighten() -> None:
-    def channels(colour: str) -> list[int]:
-        return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-
-    first, last = (channels(tables()["cyclic"][index]) for index in (0, -1))
-    assert max(abs(a - b) for a, b in zip(first, last, strict=True)) < 12
-    grey = [sum(channels(colour)) for colour in tables()["amplitude"]]
+    cyclic = rgb_palette("cyclic").astype(int)
+    assert np.abs(cyclic[0] - cyclic[-1]).max() < 12
+    grey = rgb_palette("amplitude").sum(axis=1).tolist()
     assert grey == sorted(grey)
+
+
+def test_the_records_that_the_page_reads_are_those_of_the_schema() -> None:
+    blocks = re.findall(
+        r"@typedef \{object\} (\w+)\n(.*?)\*/", (STATIC / "records.js").read_text(), re.DOTALL
+    )
+    assert len(blocks) > 10
+    for name, text in blocks:
+        model = next(getattr(module, name) for module in SCHEMA if hasattr(module, name))
+        names = re.findall(r"@property \{.*\} (\w+)$", text, re.MULTILINE)
+        assert names and set(names) <= model.model_fields.keys(), name

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.support.delivered import final_arrays, node_of
 
+from exitwave.recipes.loading import load_recipe
 from exitwave.results import AttemptRecord, FinalArrays, Snapshot, Spool
 from exitwave.results.history import History
 from exitwave.results.registry import SINKS, AllSinks
@@ -21,7 +22,6 @@ from exitwave.results.spool import REFUSED
 from exitwave.results.tiled_sink import TiledSink
 from exitwave.schema.errors import SinkError
 from exitwave.schema.job import Job, JobSpec, JobState, Progress, Result, ScanRef
-from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings, TiledSettings
 from exitwave.worker.engine_process.reconstruction_runner import ReconstructionRunner
 from exitwave.worker.protocol import Command, Control
@@ -140,7 +140,7 @@ def test_all_are_done_when_each_is() -> None:
 
 
 def test_lines_go_on_from_an_earlier_attempts_and_have_no_picture() -> None:
-    loss = SimpleNamespace(total=3.0, data=2.0, prior=1.0)
+    loss = SimpleNamespace(total=3.0, data=2.0, regularisation=1.0)
     history = History(ROWS)
     history.add(SimpleNamespace(epoch=61, seconds=0.5, loss=loss))
     rows = history.rows()

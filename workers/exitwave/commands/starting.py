@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exitwave.engine import Checkpoint, Dataset, EpochState, StartingPoint
+from exitwave.engine import Checkpoint, Dataset, EpochState, InitialGuess
 from exitwave.files.checkpoint import read_arrays, write_arrays
 from exitwave.files.cxi import read_reconstruction
 from exitwave.schema.errors import DataError
@@ -40,7 +40,7 @@ class Begin:
 
     def beginning(
         self, dataset: Dataset, recipe: Recipe, say: Callable[[str], None]
-    ) -> tuple[StartingPoint | Checkpoint | None, list[float]]:
+    ) -> tuple[InitialGuess | Checkpoint | None, list[float]]:
         """What `reconstruct` is given as its start, and the losses so far; `say` is told.
 
         Raises
@@ -68,7 +68,7 @@ class Begin:
 
 def _starting_point(
     path: Path, dataset: Dataset, recipe: Recipe, say: Callable[[str], None]
-) -> StartingPoint:
+) -> InitialGuess:
     result = read_reconstruction(path)
     found, wanted = result.probe_NHW.shape[1:], dataset.frames.shape_HW
     if found != wanted:
@@ -77,4 +77,4 @@ def _starting_point(
     object_MYX = result.object_MYX if result.object_MYX.shape == shape_MYX else None
     part = "probe" if object_MYX is None else "probe and object"
     say(f"{path}: its {part} begin the run")
-    return StartingPoint(object_MYX=object_MYX, probe_NHW=result.probe_NHW)
+    return InitialGuess(object_MYX=object_MYX, probe_NHW=result.probe_NHW)

@@ -13,15 +13,16 @@ detector and of the probe, Y X pixels of the object. Order is (y, x). The far fi
 ``fft2(norm="ortho")`` with DC at the corner.
 """
 
-from .checkpoint import Checkpoint
-from .dataset import ArrayFrames, Dataset, FrameSource
-from .evidence import Evidence
-from .frame_masks import FrameMasks
-from .held_out import HeldOut
-from .run import reconstruct
-from .start import StartingPoint
-from .state import EpochState, LossTerms
-from .views import object_shape_YX
+from .algorithm import LossTerms
+from .assessment.fit_evidence import Evidence
+from .assessment.held_out import HeldOut
+from .data.dataset import ArrayFrames, Dataset, FrameSource
+from .data.frame_masks import FrameMasks
+from .data.positions import object_shape_YX
+from .initial_guess import InitialGuess
+from .reconstruction import reconstruct
+from .session.checkpoint import Checkpoint
+from .session.state import EpochState
 
 __all__ = [
     "ArrayFrames",
@@ -32,8 +33,8 @@ __all__ = [
     "FrameMasks",
     "FrameSource",
     "HeldOut",
+    "InitialGuess",
     "LossTerms",
-    "StartingPoint",
     "object_shape_YX",
     "reconstruct",
 ]

@@ -1,14 +1,27 @@
-"""What every algorithm offers to the loop that runs it."""
+"""What an algorithm is: the protocol, and the loss that it tells after each epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
 
 from .schedule import Epoch
-from .state import LossTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossTerms:
+    """Loss of an epoch, mean over its updates: ``total = data + regularisation``.
+
+    `data` is the recipe's loss per pixel and pattern, times the stage's factor;
+    `regularisation` is gamma x ATV at the epoch's last update.
+    """
+
+    total: float
+    data: float
+    regularisation: float
 
 
 class Algorithm(Protocol):

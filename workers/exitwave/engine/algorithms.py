@@ -12,7 +12,7 @@ from exitwave.schema.recipe import Recipe
 from .algorithm import Algorithm
 from .baselines import Admm, DifferenceMap, Epie
 from .dap import Dap
-from .scan import Scan
+from .data.scan import Scan
 
 ALGORITHMS: dict[str, Callable[[Scan, Recipe, Tensor, Tensor], Algorithm]] = {
     "dap": Dap,

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
+from .algorithm import LossTerms
 from .baselines import DifferenceMap
-from .baselines.iterate import refuse_object_states, refuse_parts
-from .descent import Descent
-from .scan import Scan
+from .baselines.variables import refuse_object_states, refuse_parts
+from .data.scan import Scan
+from .optimise.adam_optimisation import AdamOptimisation
 from .schedule import Epoch
-from .state import LossTerms
 
 _WAVES = "waves_"
 _IN_DIFFERENCE_MAP = "in_difference_map"
@@ -49,7 +49,7 @@ class Dap:
             refuse_parts(as_baseline)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
         self._scan, self._recipe = scan, recipe
-        self._descent = Descent(scan, recipe, object_MYX, probe_NHW)
+        self._adam = AdamOptimisation(scan, recipe, object_MYX, probe_NHW)
         self._waves: DifferenceMap | None = None
 
     def epoch(self, epoch: Epoch) -> LossTerms:
@@ -57,36 +57,36 @@ class Dap:
         if epoch.begins_stage:
             self._begin_stage(in_difference_map=epoch.stage.method == "difference_map")
         if self._waves is None:
-            return self._descent.epoch(epoch)
+            return self._adam.epoch(epoch)
         loss = self._waves.epoch(epoch)
         return LossTerms(
-            total=epoch.factor * loss.total, data=epoch.factor * loss.data, prior=0.0
+            total=epoch.factor * loss.total, data=epoch.factor * loss.data, regularisation=0.0
         )
 
     def named(self) -> dict[str, Tensor]:
         """The parameters by name; they change in place."""
-        return self._descent.named()
+        return self._adam.named()
 
     def tensors(self) -> dict[str, Tensor]:
         """Those of the descent, and within a difference map its waves."""
         waves = {} if self._waves is None else self._waves.tensors()
         return {
-            **self._descent.tensors(),
+            **self._adam.tensors(),
             **{f"{_WAVES}{name}": tensor for name, tensor in waves.items()},
         }
 
     def numbers(self) -> dict[str, float]:
         """Those of the descent, and whether there are waves."""
-        return {**self._descent.numbers(), _IN_DIFFERENCE_MAP: float(self._waves is not None)}
+        return {**self._adam.numbers(), _IN_DIFFERENCE_MAP: float(self._waves is not None)}
 
     def restore_numbers(self, numbers: Mapping[str, float]) -> None:
         """Take back what `numbers` gave."""
-        self._descent.restore_numbers(numbers)
+        self._adam.restore_numbers(numbers)
         self._begin_stage(in_difference_map=bool(numbers[_IN_DIFFERENCE_MAP]))
 
     def _begin_stage(self, *, in_difference_map: bool) -> None:
         if self._waves is not None:
-            self._descent.forget()  # object and probe have gone elsewhere without them
+            self._adam.forget()  # object and probe have gone elsewhere without them
         self._waves = None
         if in_difference_map:
             self._waves = DifferenceMap(

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.recipe import Loss, Recipe, Stage
 
+from .forward import fitted_parts
 from .loss import stage_factors
 
 HELD_OUT_FROM = 400
@@ -99,11 +100,21 @@ def epochs(
 
 
 def for_counts(recipe: Recipe, *, whole: bool) -> Recipe:
-    """The recipe without the stages that need whole counts, where patterns are not whole."""
-    if whole:
-        return recipe
+    """The recipe without the stages that need whole counts, where patterns are not whole.
+
+    Where they are, with the losses that tell the recipe's parts right.
+    """
     first, *others = recipe.stages
-    return replace(recipe, stages=(first, *(s for s in others if not s.whole_counts)))
+    if not whole:
+        return replace(
+            recipe, stages=(first, *(s for s in others if not s.integer_counts_only))
+        )
+    stand_in: dict[Loss, Loss] = {}
+    for part in fitted_parts(recipe):
+        if part.fitted is not None:
+            stand_in |= part.fitted.losses
+    stages = tuple(replace(s, loss=stand_in.get(s.loss, s.loss)) for s in recipe.stages)
+    return replace(recipe, stages=stages)
 
 
 def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
@@ -114,7 +125,7 @@ def held_out_frames(recipe: Recipe, frames: int) -> NDArray[np.intp]:
     """
     if frames < HELD_OUT_FROM or recipe.intensity.fit:
         return np.empty(0, dtype=np.intp)
-    count = round(recipe.held_out * frames)
+    count = round(recipe.held_out_fraction * frames)
     random = np.random.default_rng([recipe.seed, 0, 1])
     return np.sort(random.choice(frames, count, replace=False)).astype(np.intp)
 

@@ -55,10 +55,10 @@ def transfer_function(
     measured amplitude: phases that the data leave open cancel in the mean. Ours differs.
     In ptychography overlapping views fix the phases together and there is one run, so no
     mean over runs is taken, and phases that are wrong do not show (the FRC shows them).
-    What shows is a model that falls short of what was measured: detail that the prior has
-    smoothed away, or counts that no probe and object explain, such as background. The
-    ratio is taken of sums of counts, because the mean root of few counts is not the root
-    of their mean: shot noise does not bias it.
+    What shows is a model that falls short of what was measured: detail that the
+    regularisation has smoothed away, or counts that no probe and object explain, such as
+    background. The ratio is taken of sums of counts, because the mean root of few counts is
+    not the root of their mean: shot noise does not bias it.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from exitwave.schema.job import Quality
 from exitwave.schema.result import JUDGED, OBJECT, POSITIONS, PROBE, ArrayMetadata, curve_array
 from exitwave.schema.verdict import Preparation, Start, Verdict
 
-from .node import Numbers, ResultNode, may_pass
+from .node import AttemptRecord, Numbers, ResultNode, holds, may_pass
 
 LONGEST_PAUSE_S = 3.0
 
@@ -118,18 +118,12 @@ def deliver(node: ResultNode, final: FinalArrays, go_on: Callable[[], None]) -> 
 
 
 def _write(node: ResultNode, final: FinalArrays) -> None:
-    record = node.record
-    scale = ArrayMetadata(pixel_size_m=record.pixel_size_m)
-    placed = ArrayMetadata(pixel_size_m=record.pixel_size_m, origin_m=record.origin_m)
     try:
-        _put_checked(node, OBJECT, final.object_MYX, placed)
-        _put_checked(node, PROBE, final.probe_NHW, scale)
-        _put_checked(node, POSITIONS, final.positions_m, ArrayMetadata(order="y, x"))
-        for name, values in final.further.items():
-            _put_checked(node, name, values, ArrayMetadata())
-        for name, curve in final.curves.items():
-            columns = ArrayMetadata(columns=curve.columns)
-            _put_checked(node, curve_array(name), curve.values, columns)
+        for name, values, metadata in _named_arrays(final, node.record):
+            array = node.array(name, values, metadata)
+            array.write(values)
+            if not holds(array, values):
+                raise ValueError(f"{name} comes back with other values than were sent")
         node.update(
             epoch=final.epochs,
             loss=final.loss,
@@ -145,8 +139,16 @@ def _write(node: ResultNode, final: FinalArrays) -> None:
         raise
 
 
-def _put_checked(node: ResultNode, name: str, values: Numbers, metadata: ArrayMetadata) -> None:
-    array = node.array(name, values, metadata)
-    array.write(values)
-    if not np.array_equal(array.read(), values, equal_nan=True):
-        raise ValueError(f"{name} comes back with other values than were sent")
+def _named_arrays(
+    final: FinalArrays, record: AttemptRecord
+) -> Iterator[tuple[str, Numbers, ArrayMetadata]]:
+    """Every array under its name, with its metadata."""
+    pixel_size_m = record.pixel_size_m
+    placed = ArrayMetadata(pixel_size_m=pixel_size_m, origin_m=record.origin_m)
+    yield OBJECT, final.object_MYX, placed
+    yield PROBE, final.probe_NHW, ArrayMetadata(pixel_size_m=pixel_size_m)
+    yield POSITIONS, final.positions_m, ArrayMetadata(order="y, x")
+    for name, values in final.further.items():
+        yield name, values, ArrayMetadata()
+    for name, curve in final.curves.items():
+        yield curve_array(name), curve.values, ArrayMetadata(columns=curve.columns)

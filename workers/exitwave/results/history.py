@@ -13,7 +13,7 @@ from .protocol import Snapshot
 def row_of(state: Snapshot) -> list[float]:
     """An epoch's line, which has no picture yet."""
     loss = state.loss
-    row = (state.epoch, loss.total, loss.data, loss.prior, state.seconds, 0)
+    row = (state.epoch, loss.total, loss.data, loss.regularisation, state.seconds, 0)
     return [float(value) for value in row]
 
 

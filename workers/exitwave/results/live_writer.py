@@ -26,7 +26,7 @@ from exitwave.schema.result import (
 )
 
 from .history import row_of
-from .node import ResultNode, may_pass, put_once
+from .node import ResultNode, holds, may_pass, put_once
 from .planes import Planes, binned_planes
 from .protocol import Snapshot
 
@@ -193,7 +193,7 @@ class LiveWriter:
             array.update_metadata(metadata.written(), drop_revision=True)
 
     def _put_object(self, array: Any, planes_2hw: NDArray[np.float32]) -> None:
-        if self._unsure and np.array_equal(array.read(), planes_2hw, equal_nan=True):
+        if self._unsure and holds(array, planes_2hw):
             self._unsure = False  # only the answer to the last request was lost
             return
         self._unsure = True

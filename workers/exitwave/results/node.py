@@ -191,6 +191,11 @@ def put_once(array: Any, values: Numbers) -> None:
     handle_error(response)
 
 
+def holds(array: Any, values: Numbers) -> bool:
+    """Whether the array, read back, is what was to be written."""
+    return np.array_equal(array.read(), values, equal_nan=True)
+
+
 def may_pass(error: Exception) -> bool:
     """Whether a failure looks like a Tiled that is away or overloaded: try again."""
     return bool(should_retry(error))

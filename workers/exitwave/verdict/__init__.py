@@ -1,9 +1,9 @@
 """Whether a run has found a picture: rules over figures that need no truth.
 
 Here belong the figures, the rules with their thresholds, and the judge that asks them all. A
-new rule is one file and one line in `rules.RULES`. What is summed over patterns is gathered
-by the engine (`exitwave.engine.evidence`); why a run is bad is asked by `diagnosis`. How a
-verdict is shown is not decided here.
+new rule is a function in `rules/` and a line in `rules.RULES`. What is summed over patterns is
+gathered by the engine (`exitwave.engine.assessment`); why a run is bad is asked by `diagnosis`.
+How a verdict is shown is not decided here.
 """
 
 from .diagnosis import diagnosed

@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from exitwave.engine import Dataset, EpochState
-from exitwave.engine.belong import Bench, OutOfTimeError, try_ways
-from exitwave.engine.belong.order import find_out_of_step
-from exitwave.engine.belong.scale import find_scale
-from exitwave.engine.belong.ways import on_a_line
-from exitwave.engine.scan import Interrupt
+from exitwave.engine.consistency import HypothesisTrials, OutOfTimeError, try_orientations
+from exitwave.engine.consistency.frame_order import find_out_of_step
+from exitwave.engine.consistency.orientations import on_a_line
+from exitwave.engine.consistency.position_scale import find_scale
+from exitwave.engine.data.scan import Interrupt
 from exitwave.prepare import ORIENTATIONS, Prepared, oriented
 from exitwave.schema.data import Orientation
 from exitwave.schema.errors import DataError, EngineError
@@ -54,7 +54,7 @@ class _Case:
     recipe: Recipe
     last: EpochState
     device: torch.device
-    bench: Bench
+    trials: HypothesisTrials
     interrupt: Interrupt
 
     @property
@@ -142,7 +142,7 @@ def diagnose(
         recipe=recipe,
         last=last,
         device=device,
-        bench=Bench(recipe, until_s),
+        trials=HypothesisTrials(recipe, until_s),
         interrupt=go_on,
     )
     try:
@@ -167,8 +167,8 @@ def _orientation(case: _Case) -> Finding | None:
     searched = told.orientations_tried or any("orientation" in one.code for one in told.notes)
     if searched:
         return None
-    ways = try_ways(
-        case.dataset, case.recipe, case.device, bench=case.bench, interrupt=case.interrupt
+    ways = try_orientations(
+        case.dataset, case.recipe, case.device, trials=case.trials, interrupt=case.interrupt
     )
     if not ways.clear or ways.tried[0].name == "none":
         return None
@@ -192,7 +192,7 @@ def _out_of_step(case: _Case) -> Finding | None:
         case.last.evidence(),
         case.recipe,
         case.device,
-        case.bench,
+        case.trials,
         numbers=case.prepared.frame_indices,
         known=case.last.search.candidates,
         interrupt=case.interrupt,
@@ -229,7 +229,7 @@ def _scale(case: _Case) -> Finding | None:
         case.dataset,
         case.recipe,
         case.device,
-        case.bench,
+        case.trials,
         known=case.last.search.candidates,
         interrupt=case.interrupt,
     )

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.engine import EpochState, Evidence
-from exitwave.engine.checks import wild_frames
-from exitwave.engine.placement import Placement
+from exitwave.engine.assessment.checks import wild_frames
+from exitwave.engine.assessment.placement import Placement
 from exitwave.quality import overlap, rectangle_of_centres
 
 RIM_SHARE = 0.06

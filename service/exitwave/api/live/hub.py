@@ -1,7 +1,7 @@
-"""The hub: the ledger's events to every page, and one watch per watched job.
+"""The hub: the ledger's events to every page, and one subscription per watched job.
 
-A watch lives as long as some page looks at its job, so ten pages on one job cost Tiled
-one subscription. The event loop only hands things over: arrays are painted in threads.
+A subscription lives as long as some page looks at its job, so ten pages on one job cost
+Tiled one stream. The event loop only hands things over: arrays are rendered in threads.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from datetime import UTC, datetime
 
 import structlog
 
-from exitwave.api.background import keep_running
+from exitwave.api.tasks import keep_running
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import Event, Job
 from exitwave.schema.result import FramePlane
 from exitwave.settings.service import TiledSettings
+from exitwave.tiled_http import AsyncTiledReader
 
 from .frames import Frame
-from .nodes import ResultNodes
+from .job_subscription import JobSubscription
 from .viewer import Viewer
-from .watch import JobWatch
 
 EVENTS_WAIT_S = 2.0
 TICK_S = 5.0
@@ -43,10 +43,10 @@ class Hub:
 
     def __init__(self, ledger: ServiceLedger, tiled: TiledSettings) -> None:
         self._ledger = ledger
-        self._nodes = ResultNodes(tiled)
+        self._tiled = AsyncTiledReader(tiled)
         self._root = tiled.results
         self._viewers: set[Viewer] = set()
-        self._watches: dict[str, JobWatch] = {}
+        self._subscriptions: dict[str, JobSubscription] = {}
         self._reading = asyncio.Lock()
         self._ledger_there = True
 
@@ -57,9 +57,9 @@ class Hub:
                 tasks.create_task(keep_running("live events", self._relay_events))
                 tasks.create_task(self._tick())
         finally:
-            for watch in self._watches.values():
-                await watch.close()
-            await self._nodes.close()
+            for subscription in self._subscriptions.values():
+                await subscription.close()
+            await self._tiled.close()
 
     def join(self, viewer: Viewer) -> None:
         """A page has connected: it gets all events that it may see from now on."""
@@ -91,44 +91,46 @@ class Hub:
             except JobNotFound as error:
                 missing = error
         viewer.watch({job_id: wanted[job_id] for job_id in jobs})
-        new = jobs.keys() - self._watches.keys()
+        new = jobs.keys() - self._subscriptions.keys()
         for job in jobs.values():
-            for frame in self._watch(job).newest.values():
+            for frame in self._subscription_of(job).newest.values():
                 viewer.offer(frame)
         await self._drop_unwatched()
-        for job_id in new:  # an event may have passed between its reading and its watch
+        for job_id in new:  # an event may have passed before its subscription
             await self._read_again(job_id)
         if missing is not None:
             raise missing
 
     async def _look_up(self, viewer: Viewer, job_id: str) -> Job:
-        watch = self._watches.get(job_id)
-        job = await self._ledger.get(job_id) if watch is None else watch.job
+        known = self._subscriptions.get(job_id)
+        job = await self._ledger.get(job_id) if known is None else known.job
         if not viewer.sees(job.owner):
             raise JobNotFound(f"job: found {job_id!r}; expected the id of a job in this queue")
         return job
 
-    def _watch(self, job: Job) -> JobWatch:
-        if job.id not in self._watches:
-            self._watches[job.id] = JobWatch(job, self._nodes, self._root, self._publish)
-            self._watches[job.id].start()
-        return self._watches[job.id]
+    def _subscription_of(self, job: Job) -> JobSubscription:
+        if job.id not in self._subscriptions:
+            self._subscriptions[job.id] = JobSubscription(
+                job, self._tiled, self._root, self._publish
+            )
+            self._subscriptions[job.id].start()
+        return self._subscriptions[job.id]
 
     async def _read_again(self, job_id: str) -> None:
-        """Tell the watch of a job, if there is one, where the job stands."""
+        """Give the subscription of a job, if there is one, the job's record."""
         async with self._reading:  # one after another: an older record never comes last
-            watch = self._watches.get(job_id)
-            if watch is None:
+            subscription = self._subscriptions.get(job_id)
+            if subscription is None:
                 return
             try:
-                watch.job_changed(await self._ledger.get(job_id))
+                subscription.job_changed(await self._ledger.get(job_id))
             except (JobNotFound, LedgerCorrupt) as error:
                 _log.warning("live.job_unreadable", job=job_id, reason=str(error))
 
     async def _drop_unwatched(self) -> None:
         watched = {job for viewer in self._viewers for job in viewer.wanted}
-        for job_id in self._watches.keys() - watched:
-            await self._watches.pop(job_id).close()
+        for job_id in self._subscriptions.keys() - watched:
+            await self._subscriptions.pop(job_id).close()
 
     def _publish(self, frame: Frame) -> None:
         for viewer in self._viewers:

@@ -13,26 +13,27 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.files.phase import Box, remove_ramp
+from exitwave.files.codes import quantise
+from exitwave.files.display import (
+    COLOUR_MAPS,
+    CYCLIC,
+    OBJECT_PLANES,
+    PROBE_FLOOR,
+    UNITS,
+    Limits,
+    object_limits,
+    object_values,
+)
+from exitwave.files.phase import Box
 from exitwave.schema.result import (
     LARGEST_PICTURE_PX,
-    OBJECT_AMPLITUDE,
-    OBJECT_PHASE,
     PROBE_AMPLITUDE,
     PROBE_PHASE,
     FramePlane,
 )
 
-from .frames import quantise
-
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Complexes: TypeAlias = NDArray[np.complexfloating[Any, Any]]
-
-PERCENTILES = (1.0, 99.0)
-WRAPPED_RAD = 5.2
-"""A phase whose robust range exceeds this is shown over the full circle, cyclic."""
-PROBE_FLOOR = 0.05
-"""Below this share of the probe's peak amplitude its phase is noise and is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +53,12 @@ def object_pictures(object_YX: Complexes) -> dict[FramePlane, Picture]:
     NaN = not visited. Ramp and limits are estimated inside the box around the rest.
     """
     box = visited_box(object_YX)
-    flat_YX = remove_ramp(object_YX, box)
-    phase_YX, amplitude_YX = np.angle(flat_YX), np.abs(flat_YX)
-    low, high = robust_limits(phase_YX, box)
-    wrapped = high - low > WRAPPED_RAD
-    if wrapped:
-        low, high = -np.pi, np.pi
-    return {
-        OBJECT_PHASE: _picture(phase_YX, low, high, "rad", cyclic=wrapped),
-        OBJECT_AMPLITUDE: _picture(amplitude_YX, *robust_limits(amplitude_YX, box), ""),
-    }
+    pictures = {}
+    for plane, frame_plane in OBJECT_PLANES.items():
+        values_YX = object_values(object_YX, box, plane)
+        limits = object_limits(values_YX, box, plane)
+        pictures[frame_plane] = _picture(values_YX, limits, frame_plane)
+    return pictures
 
 
 def probe_pictures(probe_HW: Complexes) -> dict[FramePlane, Picture]:
@@ -72,8 +69,10 @@ def probe_pictures(probe_HW: Complexes) -> dict[FramePlane, Picture]:
     lit_HW = amplitude_HW > PROBE_FLOOR * peak
     phase_HW = np.where(lit_HW, np.angle(probe_HW), np.nan)
     return {
-        PROBE_AMPLITUDE: _picture(amplitude_HW, 0.0, peak, "√photons"),
-        PROBE_PHASE: _picture(phase_HW, -np.pi, np.pi, "rad", cyclic=True),
+        PROBE_AMPLITUDE: _picture(
+            amplitude_HW, Limits(0.0, peak, COLOUR_MAPS[PROBE_AMPLITUDE]), PROBE_AMPLITUDE
+        ),
+        PROBE_PHASE: _picture(phase_HW, Limits(-np.pi, np.pi, CYCLIC), PROBE_PHASE),
     }
 
 
@@ -99,17 +98,6 @@ def bin_complex(
     return binned_YX, factor
 
 
-def robust_limits(values_YX: Floats, box: Box) -> tuple[float, float]:
-    """1st and 99th percentile inside the box; (0, 1) where it holds nothing finite."""
-    y0, y1, x0, x1 = box
-    inside_YX = values_YX[y0:y1, x0:x1]
-    finite = inside_YX[np.isfinite(inside_YX)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = (float(limit) for limit in np.percentile(finite, PERCENTILES))
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
-
-
 def visited_box(picture_YX: Complexes) -> Box:
     """Smallest box around all finite pixels; the whole picture where there are none."""
     rows, columns = np.nonzero(np.isfinite(picture_YX))
@@ -118,7 +106,7 @@ def visited_box(picture_YX: Complexes) -> Box:
     return int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1
 
 
-def _picture(
-    values_YX: Floats, low: float, high: float, unit: str, *, cyclic: bool = False
-) -> Picture:
-    return Picture(quantise(values_YX, low, high), float(low), float(high), unit, cyclic)
+def _picture(values_YX: Floats, limits: Limits, plane: FramePlane) -> Picture:
+    low, high, colour_map = limits
+    codes_YX = quantise(values_YX, low, high)
+    return Picture(codes_YX, low, high, UNITS[plane], cyclic=colour_map == CYCLIC)

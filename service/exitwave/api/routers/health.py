@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import httpx
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
-from exitwave.api.answers import of_public_routes
-from exitwave.api.deps import LedgerDep, SettingsDep
-from exitwave.api.problems import RETRY_AFTER_S, problem
+from exitwave.api.dependencies import LedgerDep, SettingsDep
+from exitwave.api.http.problems import RETRY_AFTER_S, problem
+from exitwave.api.http.responses import public_error_responses
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import LedgerUnavailable, Unavailable
+from exitwave.schema.strict import StrictModel
+from exitwave.tiled_http import health_status
 
 router = APIRouter(tags=["health"])
 
 TIMEOUT_S = 3.0
 
 
-class Alive(BaseModel):
+class Alive(StrictModel):
     """Body of ``/livez``."""
 
     alive: bool = True
 
 
-class Ready(BaseModel):
+class Ready(StrictModel):
     """Body of ``/readyz``."""
 
     ledger: str
@@ -36,7 +37,7 @@ async def livez() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", response_model=Ready, responses=of_public_routes(503))
+@router.get("/readyz", response_model=Ready, responses=public_error_responses(503))
 async def readyz(
     request: Request, ledger: LedgerDep, settings: SettingsDep
 ) -> Ready | Response:
@@ -64,9 +65,7 @@ async def _ledger(ledger: ServiceLedger) -> str:
 
 
 async def _tiled(uri: str) -> str:
-    try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-            answer = await client.get(f"{uri.rstrip('/')}/healthz")
-    except httpx.TransportError:
+    status = await health_status(uri, TIMEOUT_S)
+    if status is None:
         return "away"
-    return "ready" if answer.is_success else f"answers {answer.status_code}"
+    return "ready" if httpx.codes.is_success(status) else f"answers {status}"

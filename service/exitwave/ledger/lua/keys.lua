@@ -28,7 +28,7 @@
 --   root:draining       set     workers that are to claim no further job
 --   root:queue_paused   string  there while no job is to be claimed
 --   root:version        string  version of the layout of these keys
---   root:triggers       hash    where each trigger stands
+--   root:triggers       hash    cursor of each trigger
 --   root:keys, root:code:<hash>, root:session:<hash>   who may call, see keys.py
 
 local VERSION = '3'

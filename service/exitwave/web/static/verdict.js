@@ -1,35 +1,37 @@
-/** Whether a job's picture is one: the line above its figures, and the labels on its pictures. */
+/** The verdict on a job's result: the line above its figures, and the stamps on its pictures. */
 
-import { verdictOf } from "./jobs.js";
+import { byId, create, within } from "./dom.js";
+import { verdictOf } from "./job_text.js";
 
-const $ = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
-const PICTURES = ["object_phase", "object_amplitude"];
-/** What is on the page; drawn anew it would take a reader's selection away. */
-/** @type {?string} */
+/** @typedef {import("./records.js").Figure} Figure */
+/**
+ * What is on the page; drawn anew it would take a reader's selection away.
+ * @type {?string}
+ */
 let drawn = null;
 
-/** @param {import("./jobs.js").Job} job */
+/** @param {import("./records.js").Job} job */
 export function drawVerdict(job) {
   const { result, spec, ended_at } = job;
   const key = `${job.id} ${ended_at}`;
   if (key === drawn) return;
   drawn = key;
-  const word = verdictOf(job);
+  const verdict = verdictOf(job);
   const judged = result?.verdict ?? null;
   const isMissing = Boolean(result) && spec.kind === "reconstruction" && !judged;
-  $("verdict").hidden = !judged && !isMissing;
-  $("verdict").open = false;
-  $("verdict").dataset.verdict = word;
+  byId("verdict").hidden = !judged && !isMissing;
+  byId("verdict", HTMLDetailsElement).open = false;
+  byId("verdict").dataset.verdict = verdict;
   const reason = judged ? why(judged) : "";
-  $("verdict-word").textContent = (word || "not judged") + (reason && ":");
-  $("verdict-why").textContent = reason;
-  $("verdict-more").replaceChildren(...(result ? moreOf(result) : []).flatMap(entry));
-  PICTURES.forEach((plane) => label(plane, word));
+  byId("verdict-word").textContent = (verdict || "not judged") + (reason && ":");
+  byId("verdict-why").textContent = reason;
+  byId("verdict-more").replaceChildren(...(result ? rowsOf(result) : []).flatMap(entry));
+  for (const panel of document.querySelectorAll(".panel:has(.stamp)")) stampPanel(panel, verdict);
 }
 
 /**
  * What the worst rule found; of a good picture how many remarks there are.
- * @param {Record<string, any>} judged
+ * @param {import("./records.js").Verdict} judged
  */
 function why({ verdict, rules }) {
   if (!rules.length) return "";
@@ -39,15 +41,16 @@ function why({ verdict, rules }) {
 
 /** @typedef {[string, string, string?]} Row name, text, and a quiet addition */
 
-/** @param {Record<string, any>} result @returns {Row[]} */
-function moreOf({ verdict, preparation, start }) {
+/** @param {import("./records.js").Result} result @returns {Row[]} */
+function rowsOf({ verdict, preparation, start }) {
   /** @type {Row[]} */
   const rows = [];
   for (const { rule, says, text, advice } of verdict?.rules ?? []) {
     rows.push([says === "good" ? "remark" : says, text, rule.replaceAll("_", " ")]);
     if (advice) rows.push(["what to do", advice]);
   }
-  const figures = Object.assign({}, verdict?.figures, ...(verdict?.rules ?? []).map((/** @type {Record<string, any>} */ rule) => rule.figures));
+  /** @type {Record<string, Figure>} */
+  const figures = Object.assign({}, verdict?.figures, ...(verdict?.rules ?? []).map((rule) => rule.figures));
   const texts = Object.entries(figures).map(([name, value]) => `${name.replaceAll("_", " ")} ${number(value)}`);
   if (texts.length) rows.push(["figures", texts.join(", ")]);
   for (const { text } of preparation?.left_out ?? []) rows.push(["left out", text]);
@@ -57,7 +60,7 @@ function moreOf({ verdict, preparation, start }) {
   return rows;
 }
 
-/** @param {Record<string, any>} preparation @returns {Row} */
+/** @param {import("./records.js").Preparation} preparation @returns {Row} */
 function orientationOf({ orientation, orientations_tried: tried }) {
   const text = orientation === "none" ? "positions as they are" : orientation;
   const losses = [...tried].sort((a, b) => a.loss - b.loss)
@@ -65,7 +68,7 @@ function orientationOf({ orientation, orientations_tried: tried }) {
   return ["orientation", text, losses.length ? `loss of ${losses.join(", ")}` : ""];
 }
 
-/** @param {Record<string, any>} start @returns {Row} */
+/** @param {import("./records.js").Start} start @returns {Row} */
 function startOf({ chosen, tried, runs, seconds }) {
   const { kind, defocus_y_px2: y, defocus_x_px2: x, loss } = chosen;
   const defocus = y === x ? number(y) : `${number(y)} (y), ${number(x)} (x)`;
@@ -74,40 +77,33 @@ function startOf({ chosen, tried, runs, seconds }) {
   if (loss !== null) more.push(`loss ${number(loss)}`);
   if (tried.length > 1) more.push(`of ${tried.length} tried in ${number(seconds)} s`);
   if (runs > 1) more.push(`run ${runs}: what ran before it found no picture`);
-  return ["began with", text, more.join(", ")];
+  return ["initial guess", text, more.join(", ")];
 }
 
-/** Infinity and NaN come as texts. @param {number|string} value */
+/** @param {Figure} value */
 function number(value) {
   return typeof value === "number" ? String(Number(value.toPrecision(3))) : value;
 }
 
 /** @param {Row} row */
 function entry([name, text, more]) {
-  const term = document.createElement("dt");
-  term.textContent = name;
-  const value = document.createElement("dd");
-  value.textContent = text;
-  if (more) {
-    const quiet = document.createElement("span");
-    quiet.textContent = ` ${more}`;
-    value.append(quiet);
-  }
-  return [term, value];
+  const value = create("dd", "", text);
+  if (more) value.append(create("span", "", ` ${more}`));
+  return [create("dt", "", name), value];
 }
 
 /**
- * A picture that is doubtful or none says so itself, to eyes and to screen readers.
- * @param {string} plane @param {string} word
+ * Write a verdict that is not good onto a panel, for eyes and for screen readers.
+ * @param {Element} panel @param {string} verdict
  */
-function label(plane, word) {
-  const stamp = $(`stamp-${plane}`);
-  const isGood = word === "" || word === "good";
+function stampPanel(panel, verdict) {
+  const stamp = within(panel, ".stamp");
+  const isGood = verdict === "" || verdict === "good";
   stamp.hidden = isGood;
-  stamp.dataset.verdict = word;
-  stamp.textContent = word;
-  stamp.setAttribute("aria-label", `Verdict on this picture: ${word}`);
-  const plot = $(`figure-${plane}`);
-  plot.dataset.label ??= plot.getAttribute("aria-label");
-  plot.setAttribute("aria-label", isGood ? plot.dataset.label : `${plot.dataset.label}, ${word}`);
+  stamp.dataset.verdict = verdict;
+  stamp.textContent = verdict;
+  stamp.ariaLabel = `Verdict on this picture: ${verdict}`;
+  const plot = within(panel, ".plot");
+  plot.dataset.label ??= plot.ariaLabel ?? "";
+  plot.ariaLabel = isGood ? plot.dataset.label : `${plot.dataset.label}, ${verdict}`;
 }

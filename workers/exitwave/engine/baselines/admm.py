@@ -11,13 +11,13 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
+from ..data.scan import Scan
 from ..forward.propagate import propagate_back
-from ..scan import Scan
 from .modulus import gain, power
-from .splitting import Splitting
+from .projection_algorithm import ProjectionAlgorithm
 
 
-class Admm(Splitting):
+class Admm(ProjectionAlgorithm):
     """An `Algorithm`: saddle point of the augmented Lagrangian, multipliers u in units of beta.
 
     With z the far fields of all views, A = FT[P O] and a = |z|:

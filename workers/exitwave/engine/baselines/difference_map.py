@@ -10,13 +10,13 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
+from ..data.scan import Scan
 from ..forward.propagate import propagate, propagate_back
-from ..scan import Scan
 from .modulus import gain, power
-from .splitting import Splitting
+from .projection_algorithm import ProjectionAlgorithm
 
 
-class DifferenceMap(Splitting):
+class DifferenceMap(ProjectionAlgorithm):
     """An `Algorithm`: psi += Pi_F(2 P O - psi) - P O for all views (eq. 9, beta = 1).
 
     Object and probe are fitted to all psi before. Pi_F goes most of the way to the measured

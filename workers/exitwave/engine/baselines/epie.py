@@ -16,18 +16,18 @@ from torch import Tensor
 
 from exitwave.schema.recipe import Recipe
 
-from ..clamp import clip_modulus
-from ..feed import Batch
+from ..algorithm import LossTerms
+from ..data.feed import Batch
+from ..data.scan import Scan
 from ..forward import waves
 from ..forward.propagate import propagate, propagate_back
-from ..gauge import pin, scanned_box
 from ..loss import pattern_losses
-from ..scan import Scan
+from ..optimise.clamp import clip_modulus
+from ..optimise.gauge import pin, scanned_box
 from ..schedule import Epoch
-from ..state import LossTerms
-from .iterate import Iterate, refuse_object_states, refuse_parts
 from .modulus import gain, power, without_pedestal
-from .shifter import Shifter
+from .subpixel import SubpixelShift
+from .variables import VariablesWithoutMoments, refuse_object_states, refuse_parts
 
 SLAB = 64
 """Patterns fetched together; updates are one pattern at a time all the same."""
@@ -66,9 +66,9 @@ class Epie:
         refuse_object_states(recipe)
         refuse_parts(recipe)
         self.object_MYX, self.probe_NHW = object_MYX, probe_NHW
-        self._scan, self._recipe, self._knobs = scan, recipe, recipe.epie
-        self._iterate = Iterate(object_MYX, probe_NHW)
-        self._shifter = Shifter(scan, probe_NHW.dtype)
+        self._scan, self._recipe, self._options = scan, recipe, recipe.epie
+        self._variables = VariablesWithoutMoments(object_MYX, probe_NHW)
+        self._shift = SubpixelShift(scan, probe_NHW.dtype)
         height, width = scan.window_HW
         self._views = [
             object_MYX[0, y : y + height, x : x + width] for y, x in scan.corners_n2.tolist()
@@ -85,18 +85,18 @@ class Epie:
 
     def epoch(self, epoch: Epoch) -> LossTerms:
         """Visit every view once, then pin the gauges and clip the object."""
-        done = epoch.number / self._knobs.epochs
-        share = self._knobs.final_step ** max(0.0, (done - SETTLES_AT) / (1 - SETTLES_AT))
-        moves = epoch.number > self._recipe.probe_after
-        steps = (share * self._knobs.object_step, share * self._knobs.probe_step * moves)
+        done = epoch.number / self._options.epochs
+        share = self._options.step_decay ** max(0.0, (done - SETTLES_AT) / (1 - SETTLES_AT))
+        moves = epoch.number > self._recipe.probe_update_start
+        steps = (share * self._options.object_step, share * self._options.probe_step * moves)
         order = np.concatenate(epoch.batches)
         slabs = np.array_split(order, math.ceil(len(order) / self._slab))
         sums = [self._visit(batch, steps) for batch in self._scan.feed(slabs)]
-        pin(self._iterate, self._recipe.gauge, self._box)
-        if self._knobs.object_clip > 0:
-            clip_modulus(self.object_MYX, self._knobs.object_clip)
+        pin(self._variables, self._recipe.gauge, self._box)
+        if self._options.object_clip > 0:
+            clip_modulus(self.object_MYX, self._options.object_clip)
         loss = float(torch.stack(sums).sum()) / len(order)
-        return LossTerms(total=loss, data=loss, prior=0.0)
+        return LossTerms(total=loss, data=loss, regularisation=0.0)
 
     def tensors(self) -> dict[str, Tensor]:
         """Object and probe."""
@@ -144,7 +144,7 @@ class Epie:
     ) -> None:
         """Object and probe after a view, the i-th of a slab."""
         object_HW = self._views[view]
-        probes_1NHW = self._shifter.to_views(self.probe_NHW, index_1)
+        probes_1NHW = self._shift.to_views(self.probe_NHW, index_1)
         far_1NHW = propagate(probes_1NHW * object_HW)
         model_1HW = self._models[i : i + 1]
         torch.sum(far_1NHW.real.square() + far_1NHW.imag.square(), 1, out=model_1HW)
@@ -154,8 +154,6 @@ class Epie:
         object_step = steps[0] / power(probes_1NHW).max()
         if steps[1] > 0:
             probe_step = steps[1] / (object_HW.real.square() + object_HW.imag.square()).max()
-            for_probe_NHW = self._shifter.from_views(
-                change_1NHW.mul_(object_HW.conj()), index_1
-            )
+            for_probe_NHW = self._shift.from_views(change_1NHW.mul_(object_HW.conj()), index_1)
             self.probe_NHW.add_(for_probe_NHW.mul_(probe_step))
         object_HW.add_(for_object_HW.mul_(object_step))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..scan import Scan
+from ..data.scan import Scan
 
 TINY = 1e-30
 """Counts, added before dividing: a dark modelled pixel stays dark, having no phase."""

@@ -2,9 +2,9 @@
 
 D_i = s_i D(P, O) (docs/method.md, eq. 27), s of mean 1, since the probe's power takes up the
 rest; pulled towards the measured flux (s = 1) as a normal distribution of the recipe's spread
-has it. What varies slowly over the sample may as well be the object's, and the prior would
-push it from there into s: object and probe come first, s in the last stage. Named as future
-work by Wu et al., Optica 11 (2024), doi 10.1364/OPTICA.522380.
+has it. What varies slowly over the sample may as well be the object's, and the
+regularisation would push it from there into s: object and probe come first, s in the last
+stage. Named as future work by Wu et al., Optica 11 (2024), doi 10.1364/OPTICA.522380.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ def scaled(light: Light, named: Named) -> Light:
 
 def newton(change: Change) -> Tensor:
     """Newton's step of the batch's factors, with the slope of (s - 1)^2 / (2 spread^2)."""
-    index_B, prior = change.index_B, 1 / change.options.spread**2
+    index_B, inverse_variance = change.index_B, 1 / change.options.spread**2
     factor_B = change.values[index_B]
-    slope_B = change.slope[index_B] + (factor_B - 1) * prior
+    slope_B = change.slope[index_B] + (factor_B - 1) * inverse_variance
     step = torch.zeros_like(change.values)
-    return step.index_copy_(0, index_B, slope_B / (change.photons / factor_B + prior))
+    return step.index_copy_(
+        0, index_B, slope_B / (change.photons / factor_B + inverse_variance)
+    )
 
 
 def to_mean_one(factor_n: Tensor) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor
+
+from exitwave.schema.recipe import Loss
 
 Named = Mapping[str, Tensor]
 """Parameters of a run by name; object and probe are the first two."""
@@ -110,6 +112,9 @@ class Fitted:
         (change) to what a full step takes from the values, of their shape.
     when : {"last", "before"}
         Whether it moves in a run's last stage or in all before; in a single one it always does.
+    losses : mapping of str to str
+        Losses that tell its values wrong, and those that do not and stand in for them where
+        patterns are whole counts.
     pin : callable, optional
         Takes from the values, in place, what they share with the probe's power, after each
         epoch; gives the factor that the probe's power is to take up.
@@ -121,6 +126,7 @@ class Fitted:
     least: float
     step: Callable[[Change], Tensor]
     when: Literal["last", "before"]
+    losses: Mapping[Loss, Loss] = field(default_factory=dict)
     pin: Callable[[Tensor], float] | None = None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import block_pixels, suspicious
-from .cut import cut
+from .checks import FRAME_CHECKS, PIXEL_CHECKS
 from .evidence import (
     Bools,
     Evidence,
@@ -22,33 +21,9 @@ from .evidence import (
     pixel_maps,
 )
 from .flashes import flashes
-from .fog import fog
-from .gaps import gaps
+from .frame_statistics import FrameStatistics, frame_statistics
 from .hot import hot
-from .no_beam import no_beam
-from .noise import too_noisy, too_quiet
-from .repeated import repeated
-from .signs import FrameSigns, signs_of
-from .stuck import stuck
 from .too_bright import too_bright
-
-FRAME_CHECKS: dict[str, Callable[[FrameSigns], Bools]] = {
-    "repeated": repeated,
-    "no beam": no_beam,
-    "fog": fog,
-    "cut off": cut,
-    "too bright": too_bright,
-}
-"""Frames (n,) to leave out, by the kind of fault; the first that speaks names it."""
-
-PIXEL_CHECKS: dict[str, Callable[[PixelMaps], Bools]] = {
-    "stuck": stuck,
-    "gap": gaps,
-    "hot": hot,
-    "too quiet": too_quiet,
-    "too noisy": too_noisy,
-}
-"""Pixels (H, W) to leave out in all frames, likewise."""
 
 LEAST_VALID = 0.5
 """Of its pixels a frame must keep."""
@@ -79,7 +54,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Screened:
+class ScreeningResult:
     """What is left, and what was found.
 
     Attributes
@@ -91,14 +66,14 @@ class Screened:
     faults : list of Fault
     maps : PixelMaps
         Of the frames that are kept.
-    signs : FrameSigns
+    statistics : FrameStatistics
     """
 
     valid_HW: Bools
     kept_n: Bools
     faults: list[Fault]
     maps: PixelMaps
-    signs: FrameSigns
+    statistics: FrameStatistics
 
 
 def screen(
@@ -110,7 +85,7 @@ def screen(
     photons: bool,
     whole_n: Bools,
     checks: bool = True,
-) -> Screened:
+) -> ScreeningResult:
     """Look for pixels and frames that cannot be what they say.
 
     Parameters
@@ -128,7 +103,7 @@ def screen(
     whole_n : bool array (n,)
         Frames without marks.
     checks : bool
-        False: only maps and signs are made, and nothing is looked for.
+        False: only maps and statistics are made, and nothing is looked for.
     """
     evidence = gather(counts_nHW, unit)
     if not checks:
@@ -141,9 +116,9 @@ def screen(
     maps = pixel_maps(evidence, everything_n, ~bad_HW, photons=photons)
     faults, valid_HW = _flashes(evidence, maps, everything_n, valid_HW)
     bad_HW |= ~valid_HW
-    signs = signs_of(evidence, positions, bad_HW, whole_n, photons=photons)
-    odd_tiles = suspicious(signs)
-    frame_faults, kept_n = _odd_frames(signs, list(odd_tiles))
+    statistics = frame_statistics(evidence, positions, bad_HW, whole_n, photons=photons)
+    odd_tiles = suspicious(statistics)
+    frame_faults, kept_n = _odd_frames(statistics, list(odd_tiles))
     odd_tiles = {index: flat for index, flat in odd_tiles.items() if kept_n[index]}
     ordinary_n = kept_n.copy()
     ordinary_n[list(odd_tiles)] = False
@@ -153,42 +128,44 @@ def screen(
     pixel_faults, valid_HW = _odd_pixels(maps)
     maps = pixel_maps(evidence, ordinary_n, valid_HW, photons=photons)
     flash_faults, valid_HW = _flashes(evidence, maps, ordinary_n, valid_HW)
-    block_faults = _blocks(signs, odd_tiles, maps, valid_HW)
+    block_faults = _blocks(statistics, odd_tiles, maps, valid_HW)
     for fault in block_faults:
         if fault.what == "frames":
             kept_n[fault.frames] = False
-    return Screened(
+    return ScreeningResult(
         valid_HW=valid_HW,
         kept_n=kept_n,
         faults=[*frame_faults, *pixel_faults, *faults, *flash_faults, *block_faults],
         maps=maps,
-        signs=signs,
+        statistics=statistics,
     )
 
 
 def _unscreened(
     evidence: Evidence, positions: Floats, valid_HW: Bools, photons: bool, whole_n: Bools
-) -> Screened:
+) -> ScreeningResult:
     every_n = np.ones(len(evidence), np.bool_)
-    return Screened(
+    return ScreeningResult(
         valid_HW=valid_HW,
         kept_n=every_n,
         faults=[],
         maps=pixel_maps(evidence, every_n, valid_HW, photons=photons),
-        signs=signs_of(evidence, positions, ~valid_HW, whole_n, photons=photons),
+        statistics=frame_statistics(evidence, positions, ~valid_HW, whole_n, photons=photons),
     )
 
 
-def _odd_frames(signs: FrameSigns, with_blocks: list[int]) -> tuple[list[Fault], Bools]:
+def _odd_frames(
+    statistics: FrameStatistics, with_blocks: list[int]
+) -> tuple[list[Fault], Bools]:
     """Frames that are left out; one with a block in it is not called too bright for that."""
-    kept_n = np.ones(len(signs), np.bool_)
+    kept_n = np.ones(len(statistics), np.bool_)
     faults = []
-    for why, check in FRAME_CHECKS.items():
-        found_n = check(signs) & kept_n
-        if check is too_bright:
+    for check in FRAME_CHECKS:
+        found_n = check.find(statistics) & kept_n
+        if check.find is too_bright:
             found_n[with_blocks] = False
         if found_n.any() and (kept_n & ~found_n).mean() >= LEAST_ORDINARY:
-            faults.append(Fault(what="frames", why=why, frames=np.flatnonzero(found_n)))
+            faults.append(Fault(what="frames", why=check.why, frames=np.flatnonzero(found_n)))
             kept_n &= ~found_n
     return faults, kept_n
 
@@ -196,10 +173,10 @@ def _odd_frames(signs: FrameSigns, with_blocks: list[int]) -> tuple[list[Fault],
 def _odd_pixels(maps: PixelMaps) -> tuple[list[Fault], Bools]:
     """Pixels that are left out: each check looks at what those before it have left."""
     faults = []
-    for why, check in PIXEL_CHECKS.items():
-        found_HW = check(maps) & maps.valid_HW
+    for check in PIXEL_CHECKS:
+        found_HW = check.find(maps) & maps.valid_HW
         if found_HW.any():
-            faults.append(Fault(what="pixels", why=why, pixels=np.flatnonzero(found_HW)))
+            faults.append(Fault(what="pixels", why=check.why, pixels=np.flatnonzero(found_HW)))
             maps = replace(maps, valid_HW=maps.valid_HW & ~found_HW)
     return faults, maps.valid_HW
 
@@ -228,11 +205,11 @@ def _flashes(
 
 
 def _blocks(
-    signs: FrameSigns, odd_tiles: dict[int, Bools], maps: PixelMaps, valid_HW: Bools
+    statistics: FrameStatistics, odd_tiles: dict[int, Bools], maps: PixelMaps, valid_HW: Bools
 ) -> list[Fault]:
     lost, frames, pixels = [], [], []
     for index, flat_TT in odd_tiles.items():
-        block_HW = block_pixels(signs, index, flat_TT, maps)
+        block_HW = block_pixels(statistics, index, flat_TT, maps)
         if block_HW is None or (block_HW & valid_HW).sum() > (1 - LEAST_VALID) * valid_HW.sum():
             lost.append(index)
             continue

@@ -15,10 +15,10 @@ import structlog
 
 from exitwave.ledger import WorkerLedger
 from exitwave.processes import Backoff
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.errors import EngineError, LedgerUnavailable
 from exitwave.schema.job import Job
 from exitwave.schema.worker import WorkerState
-from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
 from ..protocol.messages import EngineReady, EngineUnavailable, EngineUnhealthy

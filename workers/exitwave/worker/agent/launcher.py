@@ -15,7 +15,7 @@ from types import FrameType
 import structlog
 
 from exitwave.processes import Backoff, SupervisedProcess, die_with_parent
-from exitwave.settings.logs import configure_logging
+from exitwave.runtime.logs import configure_logging
 from exitwave.settings.service import Settings
 
 from .gpus import choose, gpus_here

@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 import torch
 
-from exitwave.engine import Checkpoint, EpochState, StartingPoint, reconstruct
+from exitwave.engine import Checkpoint, EpochState, InitialGuess, reconstruct
 from exitwave.prepare import Prepared
 from exitwave.results import AttemptRecord, FinalArrays, History, Spool
 from exitwave.results.registry import make_sinks
@@ -95,7 +95,7 @@ class JobExecution:
                 self._progress.update(
                     resumed_from=None, epoch=0, loss=None, note=f"checkpoint skipped: {error}"
                 )
-        start = self._reader.starting_point(prepared, recipe)
+        start = self._reader.initial_guess(prepared, recipe)
         return self._reconstruct(record, prepared, recipe, start)
 
     def _reconstruct(
@@ -103,7 +103,7 @@ class JobExecution:
         record: AttemptRecord,
         prepared: Prepared,
         recipe: Recipe,
-        begin: LoadedCheckpoint | StartingPoint | None,
+        begin: LoadedCheckpoint | InitialGuess | None,
     ) -> Result:
         loaded = begin if isinstance(begin, LoadedCheckpoint) else None
         start = begin.checkpoint if isinstance(begin, LoadedCheckpoint) else begin
@@ -130,7 +130,7 @@ class JobExecution:
         self,
         prepared: Prepared,
         recipe: Recipe,
-        start: StartingPoint | Checkpoint | None,
+        start: InitialGuess | Checkpoint | None,
         follow: Follow,
     ) -> FinalArrays:
         spec, device = self._job.spec, str(self._torch_device)

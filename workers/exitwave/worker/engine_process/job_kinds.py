@@ -14,7 +14,7 @@ from exitwave.assessment import (
     with_diagnosis,
 )
 from exitwave.engine import EpochState
-from exitwave.engine.scan import Interrupt
+from exitwave.engine.data.scan import Interrupt
 from exitwave.prepare import Prepared
 from exitwave.quality import overlap
 from exitwave.results import FinalArrays, Snapshot

@@ -13,8 +13,9 @@ import stamina
 import structlog
 import torch
 
-from exitwave.engine import StartingPoint
-from exitwave.prepare import Prepared, build_oriented, mask_within
+from exitwave.engine import InitialGuess
+from exitwave.files.mask_file import mask_within
+from exitwave.prepare import Prepared, build_oriented
 from exitwave.scans import TiledScans
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import TiledUnavailable
@@ -27,7 +28,7 @@ from ..protocol import JobPreemptedError, JobStoppedError
 from ..protocol.paths import checkpoints_folder
 from .attempt_progress import AttemptProgress
 from .checkpoints import LoadedCheckpoint
-from .resume import newest_checkpoint, starting_point
+from .resume import newest_checkpoint, initial_guess
 
 LONGEST_PAUSE_S = 5.0
 """Between two looks for a Tiled that is away."""
@@ -87,15 +88,15 @@ class AttemptReader:
         self._progress.check(JobStoppedError, JobPreemptedError)
         return loaded
 
-    def starting_point(self, prepared: Prepared, recipe: Recipe) -> StartingPoint | None:
+    def initial_guess(self, prepared: Prepared, recipe: Recipe) -> InitialGuess | None:
         """The result of another job that this one begins with, if any."""
         start = self._job.spec.start
         if start is None:
             return None
 
-        def read() -> StartingPoint:
+        def read() -> InitialGuess:
             self._progress.check(JobStoppedError)
-            return starting_point(self._settings.tiled, start, prepared, recipe)
+            return initial_guess(self._settings.tiled, start, prepared, recipe)
 
         return self._wait_for_tiled(read)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from exitwave.engine.scan import choose_device
+from exitwave.engine.data.scan import choose_device
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.job import Job, Result
 from exitwave.settings.service import Settings

@@ -11,8 +11,8 @@ import structlog
 from numpy.typing import NDArray
 from tiled.client import from_uri
 
-from exitwave.engine import StartingPoint
-from exitwave.engine.checkpoint import fingerprint_of
+from exitwave.engine import InitialGuess
+from exitwave.engine.session.checkpoint import fingerprint_of
 from exitwave.prepare import Prepared
 from exitwave.results.node import may_pass
 from exitwave.schema.errors import CheckpointError, DataError, TiledUnavailable
@@ -51,9 +51,9 @@ def newest_checkpoint(
     return None, "; ".join(notes)
 
 
-def starting_point(
+def initial_guess(
     tiled: TiledSettings, start: StartRef, prepared: Prepared, recipe: Recipe
-) -> StartingPoint:
+) -> InitialGuess:
     """Probe and, where it has the same frame, object of another job's result.
 
     Raises
@@ -81,7 +81,7 @@ def starting_point(
             "start", f"{start.node}: {error}", "a result that can be read"
         ) from error
     _check_pixels(start, metadata, probe_NHW, prepared)
-    begins = StartingPoint(
+    begins = InitialGuess(
         object_MYX=object_MYX if _same_frame(metadata, object_MYX, prepared, recipe) else None,
         probe_NHW=probe_NHW,
     )

@@ -17,7 +17,7 @@ class LastLoss:
 
     total: float
     data: float
-    prior: float
+    regularisation: float
 
 
 class LastEpoch:
