@@ -28,7 +28,7 @@ from ..protocol import JobPreemptedError, JobStoppedError
 from ..protocol.paths import checkpoints_folder
 from .attempt_progress import AttemptProgress
 from .checkpoints import LoadedCheckpoint
-from .resume import newest_checkpoint, initial_guess
+from .resume import initial_guess, newest_checkpoint
 
 LONGEST_PAUSE_S = 5.0
 """Between two looks for a Tiled that is away."""
