@@ -29,7 +29,7 @@ CODE = (
     "workers/exitwave/prepare",
     "workers/exitwave/quality",
     "workers/exitwave/verdict",
-    "workers/exitwave/assessment",
+    "workers/exitwave/run_quality",
 )
 """What a run and its figures depend on."""
 

@@ -26,13 +26,13 @@ from tests.bench.rows import Row, Store, circumstances, row_key
 from tests.bench.sets import measurement
 from tests.bench.verdict_sets import Case, Scan, all_cases, scan_of
 
-from exitwave.assessment import assess
 from exitwave.commands.file_scan import FileScan
 from exitwave.commands.truth import compare_with_truth
 from exitwave.engine import EpochState, reconstruct
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.prepare import Prepared, build_dataset
 from exitwave.recipes.loading import resolve_recipe
+from exitwave.run_quality import assess
 from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError

@@ -14,14 +14,6 @@ from typing import Any
 import numpy as np
 import typer
 
-from exitwave.assessment import (
-    Assessment,
-    Engine,
-    HalfState,
-    assess,
-    compare_reconstructed_halves,
-    with_diagnosis,
-)
 from exitwave.cli.tables import quality_rows
 from exitwave.cli.verdict_rows import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
@@ -32,6 +24,14 @@ from exitwave.files.scan_formats import open_measurement
 from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_oriented
 from exitwave.recipes.loading import resolve_recipe
+from exitwave.run_quality import (
+    Assessment,
+    Engine,
+    HalfState,
+    assess,
+    compare_reconstructed_halves,
+    with_diagnosis,
+)
 from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError

@@ -6,6 +6,6 @@
 
 Agent and engine process know the protocol, not each other: the agent names the engine
 process's entry by its import path. Here belongs what a worker does with a job; what is
-computed does not, that is `exitwave.engine`, nor how good it is (`exitwave.assessment`), nor
+computed does not, that is `exitwave.engine`, nor how good it is (`exitwave.run_quality`), nor
 where results go (`exitwave.results`).
 """

@@ -13,6 +13,6 @@
 - `devices`, `health`: how a device is named, and whether it computes as it should
 
 Modules that import torch or Tiled's client say so; `main` loads them after it has started.
-How good a run is belongs into `exitwave.assessment`, where results go into
+How good a run is belongs into `exitwave.run_quality`, where results go into
 `exitwave.results`.
 """

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from exitwave.assessment import (
-    Engine,
-    assess,
-    compare_reconstructed_halves,
-    with_diagnosis,
-)
 from exitwave.engine import EpochState
 from exitwave.engine.data.scan import Interrupt
 from exitwave.prepare import Prepared
 from exitwave.quality import overlap
 from exitwave.results import FinalArrays, Snapshot
+from exitwave.run_quality import (
+    Engine,
+    assess,
+    compare_reconstructed_halves,
+    with_diagnosis,
+)
 from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import Halves, Quality
 from exitwave.schema.recipe import Recipe

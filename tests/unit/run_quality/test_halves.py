@@ -8,7 +8,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from exitwave.assessment import (
+from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
+from exitwave.engine.assessment.evaluate import modelled_patterns
+from exitwave.files.reconstruction import Curve
+from exitwave.prepare import Prepared
+from exitwave.quality import RingCorrelation, transfer_function
+from exitwave.quality.frc import half_bit_threshold
+from exitwave.run_quality import (
     HalfPair,
     assess,
     frc_curve,
@@ -16,12 +22,6 @@ from exitwave.assessment import (
     half_of,
     reconstruct_halves,
 )
-from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
-from exitwave.engine.assessment.evaluate import modelled_patterns
-from exitwave.files.reconstruction import Curve
-from exitwave.prepare import Prepared
-from exitwave.quality import RingCorrelation, transfer_function
-from exitwave.quality.frc import half_bit_threshold
 from exitwave.schema.errors import DataError, EngineError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import halves_for
