@@ -7,10 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from exitwave.engine import EpochState
+from exitwave.engine import EpochState, overlap
 from exitwave.engine.data.scan import Interrupt
 from exitwave.prepare import Prepared
-from exitwave.quality import overlap
 from exitwave.results import FinalArrays, Snapshot
 from exitwave.run_quality import (
     Engine,
