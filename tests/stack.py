@@ -19,8 +19,8 @@ import httpx
 import yaml
 from tests.ledger_client import Ledger
 
+from exitwave import processes
 from exitwave.client import Client
-from exitwave.local import processes
 from exitwave.local.valkey import ValkeyServer, prepare_valkey
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings, TiledSettings

@@ -13,7 +13,7 @@ from tests.faults.harness import ROOT
 from tests.faults.short import SHORT
 from tests.stack import tail
 
-from exitwave.local import processes
+from exitwave import processes
 
 Runs = dict[str, tuple[subprocess.Popen[bytes], Path]]
 

@@ -239,7 +239,7 @@ def test_the_readmes_client_does_what_it_says(
 
 
 def test_the_queue_is_steered(stack: Stack, scan_uid: str) -> None:
-    """Two scans at once into a held queue, moved, held back, ended, tried again, deleted."""
+    """Two scans at once into a paused queue, moved, paused, ended, tried again, deleted."""
     held = json.loads(told(cli(stack, "pause", "--json")))
     assert held["paused"]
     try:
@@ -247,7 +247,7 @@ def test_the_queue_is_steered(stack: Stack, scan_uid: str) -> None:
         items = json.loads(told(cli(stack, *words, "--json", *SHORT)))
         first, second = (item["job"]["id"] for item in items)
         assert "priority 2" in told(cli(stack, "reprioritise", second, "2"))
-        assert "held back" in told(cli(stack, "pause", first))
+        assert "queued, paused" in told(cli(stack, "pause", first))
         listed = json.loads(told(cli(stack, "jobs", "--tag", "steered", "--all", "--json")))
         assert [job["id"] for job in listed] == [second, first]
         assert [job["paused"] for job in listed] == [False, True]

@@ -15,7 +15,7 @@ from tests.integration.worker_bench import Worker, played, working
 from tests.stack import TiledServer, clean_environment, run_cli
 from tiled.client import from_uri
 
-from exitwave.cli.tables import quality_rows
+from exitwave.cli.rendering import quality_rows
 from exitwave.client import Client
 from exitwave.files.cxi import read_reconstruction
 from exitwave.quality import compare_halves

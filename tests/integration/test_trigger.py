@@ -35,7 +35,7 @@ from exitwave.triggers.submitter import Submitter
 from exitwave.triggers.trigger import Trigger
 
 configure_logging("info")
-settings, submitter = load_settings(), Submitter(Client(patience_s=1.0))
+settings, submitter = load_settings(), Submitter(Client(retry_timeout_s=1.0))
 Trigger("tiled", make_source(settings), submitter, Ledger(settings.ledger)).run_for_ever()
 """
 """The trigger with a client that soon gives up."""

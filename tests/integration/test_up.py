@@ -18,7 +18,7 @@ from tests.stack import (
     wait_until,
 )
 
-from exitwave.local import processes
+from exitwave import processes
 from exitwave.schema.job import JobState
 from exitwave.simulated_beamline.play import play
 

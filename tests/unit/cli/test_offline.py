@@ -11,7 +11,7 @@ import pytest
 from tests.support.command_line import run_command
 
 from exitwave.commands.file_scan import FileScan
-from exitwave.commands.truth import compare_with_truth
+from exitwave.commands.ground_truth import cpcc_on_shared_region
 from exitwave.engine import Dataset, reconstruct
 from exitwave.files.checkpoint import write_arrays
 from exitwave.files.cxi import read_reconstruction
@@ -115,13 +115,13 @@ def test_the_truth_is_found_wherever_the_object_begins(simulated: Path) -> None:
         loss=np.ones(1),
         pixel_size_m=10e-9,
     )
-    assert compare_with_truth(exact, truth) > 0.9999
+    assert cpcc_on_shared_region(exact, truth) > 0.9999
     cut = replace(
         exact,
         object_MYX=truth.object_YX[None, 8:, 8:],
         positions_px=measurement.positions_m / 10e-9 - 8,
     )
-    assert compare_with_truth(cut, truth) > 0.9999
+    assert cpcc_on_shared_region(cut, truth) > 0.9999
 
 
 @pytest.mark.parametrize(
