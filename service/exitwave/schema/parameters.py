@@ -53,7 +53,7 @@ def build(
     """
     if not isinstance(values, Mapping):
         raise error(path, values, "a mapping of parameters to values")
-    known, hints = _fields_and_types(cls)
+    known, hints = _fields_and_types(cls)  # type: ignore[arg-type]  # classes are hashable
     for key in values:
         if key not in known:
             raise error(f"{path}.{key}", "an unknown key", "one of " + ", ".join(sorted(known)))

@@ -43,7 +43,7 @@ async def log_in(body: SessionRequest, request: Request, access: AccessDep) -> R
     if (body.code is None) == (body.key is None):
         raise InvalidInput("body", "both or neither", "either code or key")
     address = address_of(request)
-    access.failed_logins.require(address)
+    access.failed_logins.check(address)
     try:
         principal = await _principal(body, access)
     except AccessDenied:
