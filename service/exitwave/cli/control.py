@@ -53,7 +53,7 @@ def reprioritise(
     context: typer.Context,
     job_id: JobId,
     priority: Annotated[
-        int, typer.Argument(min=0, max=9, help="0 (live) to 9 (whenever).", metavar="PRIORITY")
+        int, typer.Argument(min=0, max=9, help="0 (live) to 9 (lowest).", metavar="PRIORITY")
     ],
     as_json: JsonFlag = False,
 ) -> None:

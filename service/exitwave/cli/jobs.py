@@ -67,7 +67,7 @@ def submit(
     ],
     recipe: Annotated[str, typer.Option(help="Name of a recipe.")] = "default",
     settings: Settings = None,
-    priority: Annotated[int, typer.Option(min=0, max=9, help="0 (live) to 9 (whenever).")] = 5,
+    priority: Annotated[int, typer.Option(min=0, max=9, help="0 (live) to 9 (lowest).")] = 5,
     tags: Tags = None,
     start: Start = None,
     wait: WaitFlag = False,
@@ -110,7 +110,7 @@ def rerun(
     ] = None,
     priority: Annotated[
         int | None,
-        typer.Option(min=0, max=9, help="0 (live) to 9 (whenever); default the earlier job's."),
+        typer.Option(min=0, max=9, help="0 (live) to 9 (lowest); default the earlier job's."),
     ] = None,
     tags: Annotated[
         list[str] | None, typer.Option("--tag", help="Instead of the earlier job's tags.")

@@ -70,7 +70,7 @@ class Client(ServiceClient):
         overrides : mapping, optional
             Dotted keys under ``recipe.``, ``data.`` or ``geometry.``.
         priority : int
-            0 (live) to 9 (whenever).
+            0 (live) to 9 (lowest).
         tags : sequence of str
         start : str, optional
             Id of a succeeded job whose object and probe this one begins with.
@@ -161,7 +161,7 @@ class Client(ServiceClient):
         )
 
     def reprioritise(self, job_id: str, priority: int) -> Job:
-        """Move a job in the queue: 0 (live) to 9 (whenever)."""
+        """Move a job in the queue: 0 (live) to 9 (lowest)."""
         return self._run(job_calls.patch(job_id, priority=priority))
 
     def pause(self, job_id: str) -> Job:
