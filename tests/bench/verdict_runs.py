@@ -26,9 +26,8 @@ from tests.bench.rows import Row, Store, circumstances, row_key
 from tests.bench.sets import measurement
 from tests.bench.verdict_sets import Case, Scan, all_cases, scan_of
 
-from exitwave.beamline.simulate import PIXEL_SIZE_M
 from exitwave.commands.file_scan import FileScan
-from exitwave.commands.truth import compare_with_truth
+from exitwave.commands.ground_truth import cpcc_on_shared_region
 from exitwave.engine import EpochState, reconstruct
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.prepare import Prepared, build_dataset
@@ -36,6 +35,7 @@ from exitwave.recipes.loading import resolve_recipe
 from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError
+from exitwave.simulated_beamline.simulate import PIXEL_SIZE_M
 from exitwave.worker.assess import assess
 
 PART = "v"
@@ -199,7 +199,7 @@ def _cpcc(prepared: Prepared, last: EpochState, scan: Scan) -> float:
         pixel_size_m=prepared.pixel_size_m,
     )
     truth = Truth(object_YX=_continued(scan.object_YX, beyond_px), probe_HW=scan.beam_NHW[0])
-    return compare_with_truth(result, truth)
+    return cpcc_on_shared_region(result, truth)
 
 
 def _continued(object_YX: NDArray[Any], by_px: int) -> NDArray[Any]:

@@ -18,10 +18,10 @@ from tests.ledger_client import Ledger
 from tiled.client import from_uri
 from tiled.structures.core import Spec
 
-from exitwave.beamline.play import PlayedScan, play
 from exitwave.client import Client
 from exitwave.schema.job import Job
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import PlayedScan, play
 
 PREFIX = "trigger-tests"
 KEY = "k" * 32
@@ -35,7 +35,7 @@ from exitwave.triggers.submitter import Submitter
 from exitwave.triggers.trigger import Trigger
 
 configure_logging("info")
-settings, submitter = load_settings(), Submitter(Client(patience_s=1.0))
+settings, submitter = load_settings(), Submitter(Client(retry_timeout_s=1.0))
 Trigger("tiled", make_source(settings), submitter, Ledger(settings.ledger)).run_for_ever()
 """
 """The trigger with a client that soon gives up."""

@@ -1,4 +1,4 @@
-"""Entry of ``exitwave``: one typer app from all parts that are installed."""
+"""Entry point of ``exitwave``: one typer app from all installed parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import typer
 
 from exitwave.schema.errors import ExitwaveError, UsageError
 
-from . import common, control, jobs, keys, looking, workers
+from . import (
+    common,
+    control_commands,
+    key_commands,
+    query_commands,
+    submit_commands,
+    worker_commands,
+)
 
 FAILED, WRONG_USE = 1, 2
 GROUP = "exitwave.commands"
@@ -29,7 +36,7 @@ def build_app() -> typer.Typer:
     )
 
     @app.callback()
-    def everywhere(
+    def global_options(
         context: typer.Context,
         url: Annotated[
             str | None,
@@ -44,14 +51,20 @@ def build_app() -> typer.Typer:
             typer.Option(
                 "--version",
                 help="Print the version and leave.",
-                callback=_version,
+                callback=_print_version,
                 is_eager=True,
             ),
         ] = False,
     ) -> None:
-        context.obj = common.Service(url)
+        context.obj = common.ServiceAddress(url)
 
-    for part in (jobs, looking, control, workers, keys):
+    for part in (
+        submit_commands,
+        query_commands,
+        control_commands,
+        worker_commands,
+        key_commands,
+    ):
         part.register(app)
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         register: Any = entry.load()
@@ -60,7 +73,7 @@ def build_app() -> typer.Typer:
 
 
 def main() -> NoReturn:
-    """Run the command line; errors of ours become one line and an exit code."""
+    """Run the command line; an `ExitwaveError` becomes one line and an exit code."""
     try:
         build_app()()
     except UsageError as error:
@@ -70,7 +83,7 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"exitwave {version('exitwave')}")
         raise typer.Exit

@@ -8,15 +8,28 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from exitwave.schema.job import Attempt, Job, JobPage, JobPatch, JobRequest, JobState
+from exitwave.schema.job import (
+    Attempt,
+    AttemptList,
+    Job,
+    JobPage,
+    JobPatch,
+    JobRequest,
+    JobState,
+)
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest, RerunRequest
 from exitwave.schema.result import Plane
+from exitwave.schema.result_formats import ResultFormat
 
-from .calls import API, LONG_ANSWER_S, Call, Format, checked, given, job_path, nothing
-
-
-class _Attempts(BaseModel):
-    attempts: list[Attempt]
+from .calls import (
+    API,
+    LONG_ANSWER_S,
+    Call,
+    job_path,
+    no_content,
+    validated,
+    without_none,
+)
 
 
 def submit(
@@ -29,7 +42,7 @@ def submit(
     idempotency_key: str | None,
 ) -> Call[Job]:
     """A submission."""
-    request = checked(
+    request = validated(
         JobRequest,
         scan=scan,
         recipe=recipe,
@@ -51,7 +64,7 @@ def submit_many(
     idempotency_key: str | None,
 ) -> Call[list[BatchItem]]:
     """The same work on many scans."""
-    request = checked(
+    request = validated(
         BatchRequest,
         scans=list(scans),
         recipe=recipe,
@@ -65,7 +78,7 @@ def submit_many(
         f"{API}/jobs/batch",
         lambda body: BatchReply.model_validate_json(body).items,
         json=request.model_dump(mode="json"),
-        headers=_key(idempotency_key),
+        headers=_idempotency_header(idempotency_key),
         timeout_s=LONG_ANSWER_S,  # each scan is looked up before it is accepted
     )
 
@@ -84,7 +97,9 @@ def jobs(
     cursor: str | None,
 ) -> Call[JobPage]:
     """A page of jobs."""
-    params = given(state=state, scan=scan, tag=tag, owner=owner, limit=limit, cursor=cursor)
+    params = without_none(
+        state=state, scan=scan, tag=tag, owner=owner, limit=limit, cursor=cursor
+    )
     return Call("GET", f"{API}/jobs", JobPage.model_validate_json, params=params)
 
 
@@ -93,17 +108,17 @@ def attempts(job_id: str) -> Call[list[Attempt]]:
     return Call(
         "GET",
         f"{job_path(job_id)}/attempts",
-        lambda body: _Attempts.model_validate_json(body).attempts,
+        lambda body: AttemptList.model_validate_json(body).attempts,
     )
 
 
 def cancel(job_id: str) -> Call[Job]:
-    """End it and keep nothing."""
+    """Cancel it; nothing is kept."""
     return Call("POST", f"{job_path(job_id)}/cancel", Job.model_validate_json)
 
 
 def stop(job_id: str) -> Call[Job]:
-    """End it now and keep what there is."""
+    """End it now and keep its result so far."""
     return Call("POST", f"{job_path(job_id)}/stop", Job.model_validate_json)
 
 
@@ -136,13 +151,13 @@ def rerun(
     }
     # What is left out stays as it was; a null would change it.
     changes = {key: value for key, value in asked.items() if value is not None}
-    request = checked(RerunRequest, **changes)
+    request = validated(RerunRequest, **changes)
     return _new_job(f"{job_path(job_id)}/rerun", request, idempotency_key)
 
 
 def patch(job_id: str, *, priority: int | None = None, paused: bool | None = None) -> Call[Job]:
     """Change a job that has not ended."""
-    body = checked(JobPatch, priority=priority, paused=paused)
+    body = validated(JobPatch, priority=priority, paused=paused)
     return Call(
         "PATCH",
         job_path(job_id),
@@ -153,16 +168,16 @@ def patch(job_id: str, *, priority: int | None = None, paused: bool | None = Non
 
 def delete(job_id: str) -> Call[None]:
     """Forget a job that has ended."""
-    return Call("DELETE", job_path(job_id), nothing, gone_is_done=True)
+    return Call("DELETE", job_path(job_id), no_content, not_found_is_success=True)
 
 
-def result(job_id: str, format: Format, plane: Plane | None = None) -> Call[bytes]:
+def result(job_id: str, format: ResultFormat, plane: Plane | None = None) -> Call[bytes]:
     """A result as a file."""
     return Call(
         "GET",
         f"{job_path(job_id)}/result",
         bytes,
-        params=given(format=format, plane=plane),
+        params=without_none(format=format, plane=plane),
         timeout_s=LONG_ANSWER_S,
     )
 
@@ -174,9 +189,9 @@ def _new_job(path: str, body: BaseModel | None, idempotency_key: str | None) -> 
         path,
         Job.model_validate_json,
         json=None if body is None else body.model_dump(mode="json", exclude_unset=True),
-        headers=_key(idempotency_key),
+        headers=_idempotency_header(idempotency_key),
     )
 
 
-def _key(idempotency_key: str | None) -> dict[str, str]:
+def _idempotency_header(idempotency_key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}

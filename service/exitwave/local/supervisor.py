@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx
 
+from exitwave.filesystem.directories import data_directory
 from exitwave.runtime.threads import BRIEFLY_SPINNING
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.connection import KEY_VARIABLE, URL_VARIABLE, save_connection
@@ -237,7 +238,7 @@ def up(data_dir: Path | None, port: int | None, say: Say) -> None:
         The directory or the port cannot be used.
     """
     try:
-        with System(data_dir or layouts.default_data_dir(), port, say) as system:
+        with System(data_dir or data_directory(), port, say) as system:
             announce(system)
             system.wait_until(lambda: False, "the end")
     except Stopped:

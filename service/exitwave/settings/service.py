@@ -165,7 +165,11 @@ class Settings(BaseSettings):
     data_dir: Path | None = Field(
         None, description="Where `up` keeps queue, catalogue and results."
     )
-    beamline: str = Field("hxn", description="Name of the beamline profile.")
+    beamline: str = Field(
+        "hxn",
+        description="Name of a profile in configs/beamlines, or the path of a .yaml file "
+        "with one.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
     )

@@ -99,7 +99,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
             "PATCH /api/v1/jobs/j1",
             {"paused": True},
             job("queued", paused=True),
-            "queued, held back",
+            "queued, paused",
         ),
         (
             "resume j1",

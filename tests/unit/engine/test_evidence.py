@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.support.simulated import as_dataset
 
 import exitwave.engine.session.session as session
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
 from exitwave.engine.assessment.fit_evidence import (
     gather_evidence,
@@ -20,6 +20,7 @@ from exitwave.engine.assessment.noise import PoissonNoise, half_deviance
 from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import waves
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 CPU = torch.device("cpu")
 SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))
@@ -27,9 +28,7 @@ SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))
 
 def dataset_of(photons: float = 1e4, **changes: object) -> tuple[Dataset, SimulatedScan]:
     scan = simulate(0.6, photons, 1, grid=6)
-    counts = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))
-    dataset = Dataset(frames=ArrayFrames(counts), positions_px=scan.positions_px)
-    return replace(dataset, **changes), scan
+    return replace(as_dataset(scan), **changes), scan
 
 
 def true_waves(

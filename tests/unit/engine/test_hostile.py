@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, InitialGuess, reconstruct
 from exitwave.schema.errors import CheckpointError, DataError, EngineError, RecipeError
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.schema.sections import RegularisationOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 SCAN = simulate(0.5, 1e5, 0, grid=6)
 COUNTS = np.fft.ifftshift(SCAN.patterns_nHW, axes=(1, 2))

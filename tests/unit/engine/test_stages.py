@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Dataset, EpochState, InitialGuess, reconstruct
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.schema.sections import GaugeOptions, RegularisationOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 ALL = Stage(epochs=2, batches=(16.0,))
 """One update an epoch: object and probe are moved by gradients of the same state."""

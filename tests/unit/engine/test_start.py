@@ -9,7 +9,6 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import InitialGuess
 from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import Views, model_counts, waves
@@ -17,6 +16,7 @@ from exitwave.engine.initial_guess import initialise
 from exitwave.schema.errors import DataError
 from exitwave.schema.recipe import Recipe
 from exitwave.schema.sections import StartOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 SIMULATED = simulate(0.5, 1e5, 0, grid=4)
 QUIET = StartOptions(object_noise=0.0, probe_noise=0.0)

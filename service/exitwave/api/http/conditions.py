@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated
 
 from fastapi import Header
 
+from exitwave.schema.digest import sha256_hex
 from exitwave.schema.errors import PreconditionFailed
 from exitwave.schema.job import Job
 
@@ -21,7 +21,7 @@ IfMatch = Annotated[
 
 def etag_of(job: Job) -> str:
     """The entity tag of a job's record as it stands, quotes included."""
-    return f'"{hashlib.sha256(job.model_dump_json().encode()).hexdigest()[:24]}"'
+    return f'"{sha256_hex(job.model_dump_json())[:24]}"'
 
 
 def known(header: str | None, etag: str) -> bool:

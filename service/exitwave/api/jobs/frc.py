@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import structlog
 
 from exitwave.ledger import ServiceLedger
+from exitwave.schema.digest import sha256_hex
 from exitwave.schema.errors import TransitionNotAllowed
 from exitwave.schema.job import Job, JobSpec, JobState, halves_for
 
@@ -35,12 +34,12 @@ async def accept_frc(parent: Job, ledger: ServiceLedger) -> Job:
             parent.state.value,
         )
     key = f"frc of {parent.id}"
-    digest = hashlib.sha256(key.encode()).hexdigest()
+    digest = sha256_hex(key)
     while (job := await ledger.submitted(parent.owner, key, digest)) is not None:
         if not job.state.terminal or job.state is JobState.SUCCEEDED:
             return job
         key = f"frc of {parent.id} after {job.id}"
-        digest = hashlib.sha256(key.encode()).hexdigest()
+        digest = sha256_hex(key)
     job, created = await ledger.submit(
         _spec(parent),
         owner=parent.owner,

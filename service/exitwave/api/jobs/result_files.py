@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.files.cxi import write_reconstruction
-from exitwave.files.npy import write_npy_tree
-from exitwave.files.npz import write_npz
-from exitwave.files.png import object_png
 from exitwave.files.reconstruction import (
     Curve,
     QualityFigures,
     Reconstruction,
     flat_numbers,
 )
-from exitwave.files.tiff import write_tiff
+from exitwave.files.result_formats import RESULT_WRITERS, ExportOptions
 from exitwave.schema.errors import ResultNotFound, TransitionNotAllowed
 from exitwave.schema.job import Job, Quality
 from exitwave.schema.result import (
@@ -40,27 +35,8 @@ from exitwave.schema.result import (
     below,
     curve_array,
 )
+from exitwave.schema.result_formats import ResultFormat
 from exitwave.tiled_http import AsyncTiledReader, StoredArray
-
-Format = Literal["cxi", "npy", "npz", "png", "tiff"]
-
-MEDIA_TYPES: dict[Format, str] = {
-    "cxi": "application/x-hdf5",
-    "npy": "application/zip",
-    "npz": "application/zip",
-    "png": "image/png",
-    "tiff": "image/tiff",
-}
-PICTURES: frozenset[Format] = frozenset({"png", "tiff"})
-"""Show one plane, which their name tells."""
-
-SUFFIXES: dict[Format, str] = {
-    "cxi": ".cxi",
-    "npy": "-recon_result.zip",
-    "npz": ".npz",
-    "png": ".png",
-    "tiff": ".tiff",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,45 +102,23 @@ async def read_result(tiled: AsyncTiledReader, job: Job) -> Reconstruction:
 
 
 def write_result(
-    result: Reconstruction, job: Job, format: Format, plane: Plane = "phase"
+    result: Reconstruction, job: Job, format: ResultFormat, plane: Plane = "phase"
 ) -> ResultFile:
     """Make the file. It takes seconds for large objects: call in a thread."""
     scan = job.spec.scan
     label = scan.uid[:8] if scan.scan_id is None else str(scan.scan_id)
-    name = f"scan_{label}_{job.id}{f'_{plane}' if format in PICTURES else ''}{SUFFIXES[format]}"
+    writer = RESULT_WRITERS[format]
+    plane_part = f"_{plane}" if writer.shows_plane else ""
+    name = f"scan_{label}_{job.id}{plane_part}{writer.suffix}"
+    options = ExportOptions(
+        plane=plane, scan_id=scan.scan_id or 0, sign=job.id, about=_about(job)
+    )
     with tempfile.TemporaryDirectory(prefix="exitwave-") as folder:
         path = Path(folder) / "result"
-        if format == "cxi":
-            write_reconstruction(path, result)
-        elif format == "npy":
-            write_npy_tree(Path(folder), result, scan_id=scan.scan_id or 0, sign=job.id)
-            _zip_tree(path, Path(folder) / "recon_result")
-        elif format == "npz":
-            write_npz(path, result)
-        elif format == "tiff":
-            write_tiff(
-                path,
-                result.visible_object_YX(),
-                result.illuminated_box,
-                result.pixel_size_m,
-                plane,
-                verdict=result.verdict,
-                about=_about(job),
-            )
-        else:
-            picture = object_png(
-                result.visible_object_YX(),
-                result.illuminated_box,
-                result.pixel_size_m,
-                plane,
-                nominal=result.geometry is not None and result.geometry.nominal,
-                verdict=result.verdict,
-                about=_about(job),
-            )
-            path.write_bytes(picture)
+        writer.write(path, result, options)
         # Kept open while the folder goes: nothing is left behind, however the transfer ends.
         content = path.open("rb")
-        return ResultFile(content, path.stat().st_size, name, MEDIA_TYPES[format])
+        return ResultFile(content, path.stat().st_size, name, writer.media_type)
 
 
 def _about(job: Job) -> dict[str, str]:
@@ -211,10 +165,3 @@ def _corners_px(
 
 def _plain(quality: Quality | None) -> dict[str, Any]:
     return {} if quality is None else quality.model_dump()
-
-
-def _zip_tree(path: Path, root: Path) -> None:
-    # Stored, not deflated: complex pictures do not shrink.
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(path for path in root.rglob("*") if path.is_file()):
-            archive.write(file, file.relative_to(root.parent))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from exitwave.ledger import ServiceLedger
 from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.data import DataOptions, GeometryOverrides, data_from_mapping
 from exitwave.schema.data import geometry_from_mapping as geometry_of
+from exitwave.schema.digest import sha256_hex
 from exitwave.schema.errors import InvalidInput, TransitionNotAllowed
 from exitwave.schema.job import Job, JobRequest, JobSpec, JobState, StartRef
 from exitwave.schema.overrides import split_sections
@@ -157,6 +157,6 @@ def digest_of(values: Mapping[str, Any]) -> str:
     """
     try:
         text = json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return sha256_hex(text)
     except ValueError as error:
         raise InvalidInput("body", str(error), "finite numbers and valid Unicode") from None

@@ -14,14 +14,10 @@ from starlette.requests import HTTPConnection
 from exitwave.api.access.dependencies import ReadJobs, require_visible
 from exitwave.api.dependencies import LedgerDep
 from exitwave.api.http.responses import error_responses
-from exitwave.api.jobs.result_files import (
-    MEDIA_TYPES,
-    Format,
-    ResultFile,
-    read_result,
-    write_result,
-)
+from exitwave.api.jobs.result_files import ResultFile, read_result, write_result
+from exitwave.files.result_formats import RESULT_WRITERS
 from exitwave.schema.result import Plane
+from exitwave.schema.result_formats import RESULT_FORMATS_HELP, ResultFormat
 from exitwave.tiled_http import AsyncTiledReader
 
 CHUNK_BYTES = 1 << 18
@@ -54,7 +50,7 @@ def _tiled(connection: HTTPConnection) -> AsyncTiledReader:
             "description": "The file.",
             "content": {
                 media_type: {"schema": {"type": "string", "format": "binary"}}
-                for media_type in MEDIA_TYPES.values()
+                for media_type in (each.media_type for each in RESULT_WRITERS.values())
             },
         },
     },
@@ -65,11 +61,8 @@ async def result(
     ledger: LedgerDep,
     tiled: Annotated[AsyncTiledReader, Depends(_tiled)],
     format: Annotated[
-        Format,
-        Query(
-            description="cxi (HDF5), npy (zip of ptycho_gui's tree), npz (named arrays, as "
-            "numpy.load reads them), png (with scale bar), tiff (one plane, float32)."
-        ),
+        ResultFormat,
+        Query(description=RESULT_FORMATS_HELP),
     ] = "cxi",
     plane: Annotated[Plane, Query(description="What a png or tiff shows.")] = "phase",
 ) -> StreamingResponse:
