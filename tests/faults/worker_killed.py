@@ -26,10 +26,11 @@ def killed(
         service.tick()
         first = [service.worker(f"w{k}", wait=False) for k in range(workers)]
         service.until_listed(*first)
+        second = service.standby(*(f"v{k}" for k in range(workers)))
         jobs = [service.submit([f"seconds:{lease_s + 5}", "epochs:20"]) for _ in range(workers)]
         begun = [service.until(job_id, lambda job: job.progress is not None) for job_id in jobs]
         holder = {job.attempts[0].worker: job.id for job in begun}
-        second = [service.worker(f"v{k}", wait=False) for k in range(workers)]
+        service.release(*second)
         service.until_listed(*second)
         killed_at = {}
         for worker in first:
