@@ -19,12 +19,12 @@ import httpx
 import yaml
 from tests.ledger_client import Ledger
 
-from exitwave.beamline.recorded import DEMO_SCAN
 from exitwave.client import Client
 from exitwave.local import processes
 from exitwave.local.valkey import ValkeyServer, prepare_valkey
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import Settings, TiledSettings
+from exitwave.simulated_beamline.recorded import DEMO_SCAN
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tests.bench.sets import Sets
 from tests.bench.venvs import versions
 
 from exitwave.files.cxi import write_measurement
-from exitwave.files.formats import read_measurement
+from exitwave.files.scan_formats import read_measurement
 
 
 def pack(folder: Path, sets: Sets, parts: str, device: str) -> None:

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.bench.verdict_sets import drawn, expected
 
-from exitwave.beamline.beams import Pupil, defocus_for, defocused_beam
-from exitwave.beamline.samples import draw_sample
-from exitwave.beamline.simulate import make_object
 from exitwave.schema.errors import InvalidInput
+from exitwave.simulated_beamline.beams import Pupil, defocus_for, defocused_beam
+from exitwave.simulated_beamline.samples import draw_sample
+from exitwave.simulated_beamline.simulate import make_object
 
 WINDOW_PX = 128
 STRAY_PX = 2.0

@@ -20,8 +20,8 @@ from tests.bench.rows import Row
 
 from exitwave.commands.truth import align_with_truth
 from exitwave.files.cxi import read_reconstruction, write_reconstruction
-from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction, Truth
+from exitwave.files.scan_formats import open_measurement
 from exitwave.schema.errors import DataError
 
 TILE_PX = 200

@@ -14,7 +14,7 @@ from tests.bench.rows import Row
 from tests.bench.sets import STAR_FILE, Sets
 from tests.bench.tables import PICTURED
 
-from exitwave.files.formats import read_measurement
+from exitwave.files.scan_formats import read_measurement
 from exitwave.quality import align, rectangle_of_centres
 
 TILE_PX = 220

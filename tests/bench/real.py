@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from tests.bench.sets import STAR_FILE, held_out
 
-from exitwave.files.formats import read_measurement
+from exitwave.files.scan_formats import read_measurement
 from exitwave.quality import compare_halves, rectangle_of_centres
 
 MARGIN_PX = 8

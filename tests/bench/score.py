@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from exitwave.files.formats import read_measurement
+from exitwave.files.scan_formats import read_measurement
 from exitwave.quality import align, cpcc, error_grid_power, rectangle_of_centres
 from exitwave.quality.align import Alignment, Region
 

@@ -25,7 +25,11 @@ from numpy.typing import NDArray
 from tests.bench import beam_sets, case_files
 from tests.bench.mixed import SHAPES, Kind, simulate_mixed
 
-from exitwave.beamline.simulate import (
+from exitwave.files.cxi import write_measurement
+from exitwave.files.reconstruction import Measurement, Truth
+from exitwave.files.scan_formats import read_measurement
+from exitwave.schema.geometry import Geometry
+from exitwave.simulated_beamline.simulate import (
     DETECTOR_PIXEL_M,
     DIAMETER_PX,
     ENERGY_EV,
@@ -33,10 +37,6 @@ from exitwave.beamline.simulate import (
     ProbeKind,
     simulate,
 )
-from exitwave.files.cxi import write_measurement
-from exitwave.files.formats import read_measurement
-from exitwave.files.reconstruction import Measurement, Truth
-from exitwave.schema.geometry import Geometry
 
 PHOTOGRAPHS: dict[str, tuple[tuple[str, str], ProbeKind]] = {
     "o": (("camera", "astronaut"), "disk"),
@@ -49,7 +49,7 @@ OVERLAPS = (50, 40, 30, 25)
 DOSES = ("1e3", "1e4", "1e5", "free")
 NOISE_SEEDS = (1, 2, 3)
 MIXED_GRID = 50
-STAR_FILE = Path("workers/exitwave/beamline/data/siemens_star.h5")
+STAR_FILE = Path("workers/exitwave/simulated_beamline/data/siemens_star.h5")
 HELD_OUT_EVERY = 17
 """Of the star's patterns: one in so many is left out of every fit to test it with."""
 START_WIDER_PX = 4

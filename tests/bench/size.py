@@ -25,11 +25,11 @@ from tests.bench.mixed import SHAPES, expected, make_probe, photographs, positio
 from tests.bench.rows import circumstances, engine_code, merged
 from tests.bench.sets import HC_EV_M
 
-from exitwave.beamline.simulate import DETECTOR_PIXEL_M, ENERGY_EV
 from exitwave.files.cxi import write_measurement
-from exitwave.files.formats import open_measurement
+from exitwave.files.scan_formats import open_measurement
 from exitwave.files.stored import StoredCounts, StoredMeasurement
 from exitwave.schema.geometry import Geometry
+from exitwave.simulated_beamline.simulate import DETECTOR_PIXEL_M, ENERGY_EV
 
 GRID = 201
 PHOTONS = 5800.0
@@ -92,8 +92,8 @@ def run(scan: Path) -> dict[str, Any]:
     from exitwave.commands.file_scan import FileScan
     from exitwave.engine import reconstruct
     from exitwave.prepare import build_dataset
+    from exitwave.recipes.loading import resolve_recipe
     from exitwave.schema.data import DataOptions, GeometryOverrides
-    from exitwave.settings.recipes import resolve_recipe
 
     recipe = resolve_recipe("mll", {})
     recipe = replace(recipe, stages=(replace(recipe.stages[0], epochs=EPOCHS),))

@@ -26,16 +26,16 @@ from tests.bench.rows import Row, Store, circumstances, row_key
 from tests.bench.sets import measurement
 from tests.bench.verdict_sets import Case, Scan, all_cases, scan_of
 
-from exitwave.beamline.simulate import PIXEL_SIZE_M
 from exitwave.commands.file_scan import FileScan
 from exitwave.commands.truth import compare_with_truth
 from exitwave.engine import EpochState, reconstruct
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.prepare import Prepared, build_dataset
+from exitwave.recipes.loading import resolve_recipe
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError
-from exitwave.settings.logs import configure_logging
-from exitwave.settings.recipes import resolve_recipe
+from exitwave.simulated_beamline.simulate import PIXEL_SIZE_M
 from exitwave.worker.assess import assess
 
 PART = "v"

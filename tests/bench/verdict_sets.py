@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.beamline.beams import Pupil, defocused_beam
-from exitwave.beamline.samples import draw_sample
-from exitwave.beamline.simulate import make_object, make_probe
+from exitwave.simulated_beamline.beams import Pupil, defocused_beam
+from exitwave.simulated_beamline.samples import draw_sample
+from exitwave.simulated_beamline.simulate import make_object, make_probe
 
 Counts = NDArray[Any]
 SIDE = 64

@@ -23,10 +23,10 @@ import httpx
 from tests.integration.api_process import KEY, running_api
 from tests.stack import running_tiled, running_valkey, short_scan
 
-from exitwave.beamline.play import play
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import JobSpec
 from exitwave.settings.service import LedgerSettings, Settings
+from exitwave.simulated_beamline.play import play
 
 N_SCANS = 10
 WARM_UP_S = 3.0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset, similarity
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct
 from exitwave.schema.recipe import Loss, Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 DEVICE = "cuda"
 

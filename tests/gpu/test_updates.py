@@ -13,7 +13,6 @@ from tests.support.gradients import assert_equals_reference
 from tests.support.simulated import as_dataset
 from tests.unit.engine.scene import Scene, make_scene
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import reconstruct
 from exitwave.engine.data.feed import Batch, DevicePatterns
 from exitwave.engine.data.scan import Scan
@@ -27,7 +26,9 @@ from exitwave.engine.optimise.graphs import GraphedUpdate, recorded
 from exitwave.engine.optimise.parameters import Parameters
 from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
 from exitwave.engine.optimise.update import Update
-from exitwave.schema.recipe import AdamOptions, Loss, Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Loss, Recipe, Stage
+from exitwave.schema.sections import AdamOptions, RegularisationOptions
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 DEVICE = torch.device("cuda")
 LOSSES: list[Loss] = ["amplitude", "poisson", "gaussian"]

@@ -11,9 +11,9 @@ from tests.integration.ledger_bench import settings_for
 from tests.ledger_client import Ledger
 from tests.stack import TiledServer
 
-from exitwave.beamline.play import PlayedScan, play
 from exitwave.schema.job import ScanRef
 from exitwave.settings.service import LedgerSettings, Settings
+from exitwave.simulated_beamline.play import PlayedScan, play
 
 if TYPE_CHECKING:
     from tests.integration.worker_bench import Worker

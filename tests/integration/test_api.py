@@ -12,8 +12,8 @@ from tests.integration.api_process import Api, problem, take_all
 from tests.stack import TiledServer
 from tiled.client import from_uri
 
-from exitwave.beamline.play import PlayedScan
 from exitwave.schema.job import Failure, Quality, Result
+from exitwave.simulated_beamline.play import PlayedScan
 
 
 def test_a_played_scan_is_submitted_and_resolved(api: Api, played: PlayedScan) -> None:

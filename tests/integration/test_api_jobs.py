@@ -9,9 +9,9 @@ import httpx
 import pytest
 from tests.integration.api_process import Api, problem, take_all
 
-from exitwave.beamline.play import PlayedScan
 from exitwave.ledger.commands import Command
 from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
+from exitwave.simulated_beamline.play import PlayedScan
 
 
 def path_of(job: Any) -> str:

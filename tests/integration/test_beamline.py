@@ -18,13 +18,13 @@ import pytest
 from numpy.typing import NDArray
 from tests.stack import TiledServer, clean_environment, free_port, wait_until
 
-from exitwave.beamline.play import PlayedScan, open_raw, play
-from exitwave.beamline.recorded import DEMO_SCAN, RecordedScan
 from exitwave.prepare import build_dataset
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import DataOptions, GeometryOverrides
 from exitwave.schema.errors import DataError, TiledUnavailable, UsageError
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import PlayedScan, open_raw, play
+from exitwave.simulated_beamline.recorded import DEMO_SCAN, RecordedScan
 
 FAST_HZ = 5000.0
 
@@ -187,7 +187,7 @@ def test_ctrl_c_ends_the_run_properly(
 ) -> None:
     program = (
         "from exitwave.settings.service import load_settings; "
-        "from exitwave.beamline.play import play; "
+        "from exitwave.simulated_beamline.play import play; "
         "play(load_settings(), duration_s=60, scan_id=535353)"
     )
     environment = clean_environment(

@@ -15,12 +15,12 @@ from tests.integration.worker_bench import Worker, played, working
 from tests.stack import TiledServer, clean_environment, run_cli
 from tiled.client import from_uri
 
-from exitwave.beamline.simulate import simulate
 from exitwave.cli.tables import quality_rows
 from exitwave.client import Client
 from exitwave.files.cxi import read_reconstruction
 from exitwave.quality import compare_halves
 from exitwave.schema.job import Job, JobState
+from exitwave.simulated_beamline.simulate import simulate
 
 EPOCHS = 12
 TRUE = simulate(0.6, 1e5, 1, grid=2)

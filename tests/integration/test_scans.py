@@ -15,7 +15,6 @@ from tests.stack import TiledServer, free_port
 from tiled.client.container import Container
 from tiled.structures.core import Spec
 
-from exitwave.beamline.play import open_raw
 from exitwave.prepare import build_dataset
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import DataOptions, GeometryOverrides
@@ -28,6 +27,7 @@ from exitwave.schema.errors import (
     TiledUnavailable,
 )
 from exitwave.settings.service import Settings, TiledSettings
+from exitwave.simulated_beamline.play import open_raw
 
 N, SIDE = 7, 12
 FRAMES = np.random.default_rng(0).poisson(20, (N, SIDE, SIDE)).astype(np.uint16)

@@ -12,8 +12,8 @@ import pytest
 from tests.stack import TiledServer
 from tiled.client.container import Container
 
-from exitwave.beamline.play import open_raw
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import open_raw
 
 TOGETHER, READS, WRITES = 12, 120, 6
 SCHEMA = pyarrow.schema([("angle", pyarrow.float64())])

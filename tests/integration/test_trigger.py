@@ -18,17 +18,17 @@ from tests.ledger_client import Ledger
 from tiled.client import from_uri
 from tiled.structures.core import Spec
 
-from exitwave.beamline.play import PlayedScan, play
 from exitwave.client import Client
 from exitwave.schema.job import Job
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import PlayedScan, play
 
 PREFIX = "trigger-tests"
 KEY = "k" * 32
 HASTY = """
 from exitwave.client import Client
 from tests.ledger_client import Ledger
-from exitwave.settings.logs import configure_logging
+from exitwave.runtime.logs import configure_logging
 from exitwave.settings.service import load_settings
 from exitwave.triggers.registry import make_source
 from exitwave.triggers.submitter import Submitter

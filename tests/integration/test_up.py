@@ -18,9 +18,9 @@ from tests.stack import (
     wait_until,
 )
 
-from exitwave.beamline.play import play
 from exitwave.local import processes
 from exitwave.schema.job import JobState
+from exitwave.simulated_beamline.play import play
 
 
 def test_a_second_up_on_the_same_directory_is_refused(stack: Stack) -> None:

@@ -22,17 +22,17 @@ from tests.stack import (
 from tests.support.simulated import as_measurement
 from tests.support.worker_process import WorkerProcess
 
-from exitwave.beamline.play import play
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import EpochState, InitialGuess, reconstruct
 from exitwave.files.cxi import write_measurement
 from exitwave.prepare import build_dataset
+from exitwave.recipes.loading import load_recipe
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.job import Job, JobSpec, ScanRef, StartRef
 from exitwave.schema.recipe import recipe_from_mapping
-from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import play
+from exitwave.simulated_beamline.simulate import simulate
 
 WATCHED = {"stages": [{"epochs": 60, "batches": [0.02]}, {"epochs": 40, "batches": [0.1]}]}
 ENDLESS = {"stages": [{"epochs": 100_000}]}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitwave.beamline.beams import Pupil, defocused_beam
-from exitwave.beamline.samples import draw_sample
 from exitwave.engine import ArrayFrames, Dataset
+from exitwave.simulated_beamline.beams import Pupil, defocused_beam
+from exitwave.simulated_beamline.samples import draw_sample
 
 SIDE = 64
 RING = Pupil(shape="annulus", outer=0.25, inner=0.1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitwave.beamline.simulate import SimulatedScan
 from exitwave.engine import ArrayFrames, Dataset, EpochState
 from exitwave.files.reconstruction import Measurement
 from exitwave.quality import align
 from exitwave.schema.geometry import Geometry
+from exitwave.simulated_beamline.simulate import SimulatedScan
 
 
 def as_dataset(scan: SimulatedScan, positions_px: np.ndarray | None = None) -> Dataset:

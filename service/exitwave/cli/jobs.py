@@ -35,7 +35,7 @@ Settings: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="Override a knob: recipe.seed=3, data.subset=even, geometry.distance_m=1.9. "
+        help="Override a parameter: recipe.seed=3, data.subset=even, geometry.distance_m=1.9. "
         "May be repeated.",
         metavar="KEY=VALUE",
     ),

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from exitwave.client import Client, Format, Plane
+from exitwave.client import Client, Plane, ResultFormat
 from exitwave.schema.errors import UsageError
 from exitwave.schema.job import Job, JobPage, JobState
+from exitwave.schema.result_formats import RESULT_FORMATS_HELP
 
 from . import follow, service_tables, tables
 from .common import (
@@ -119,12 +120,8 @@ def download(
     context: typer.Context,
     job_id: JobId,
     format: Annotated[
-        Format,
-        typer.Option(
-            help="cxi: object, probe, positions, loss in HDF5; npy: zipped tree of "
-            "ptycho_gui; npz: named arrays for numpy.load; png: a picture with a scale bar; "
-            "tiff: a plane as float32."
-        ),
+        ResultFormat,
+        typer.Option(help=RESULT_FORMATS_HELP),
     ] = "cxi",
     plane: Annotated[Plane, typer.Option(help="What a png or tiff shows.")] = "phase",
     out: Annotated[

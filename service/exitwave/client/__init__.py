@@ -9,10 +9,10 @@ with Client() as client:                     # the service of this machine
 """
 
 from exitwave.schema.result import Plane
+from exitwave.schema.result_formats import ResultFormat
 
 from .aio import AsyncClient
 from .arrays import ResultArrays
-from .calls import Format
 from .sync import Client
 
-__all__ = ["AsyncClient", "Client", "Format", "Plane", "ResultArrays"]
+__all__ = ["AsyncClient", "Client", "Plane", "ResultArrays", "ResultFormat"]

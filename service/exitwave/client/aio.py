@@ -16,11 +16,11 @@ from exitwave.schema.job import Attempt, Event, Job, JobPage, JobState
 from exitwave.schema.requests import BatchItem
 from exitwave.schema.required import Required, check_required, check_verdict
 from exitwave.schema.result import Plane
+from exitwave.schema.result_formats import ResultFormat
 
 from . import arrays, job_calls
 from .aio_service import AsyncServiceClient
 from .arrays import ResultArrays
-from .calls import Format
 from .files import target_path, whole_file
 from .patience import Listening, Waiting
 from .problems import refusal
@@ -184,7 +184,7 @@ class AsyncClient(AsyncServiceClient):
     async def download(
         self,
         job_id: str,
-        format: Format = "cxi",
+        format: ResultFormat = "cxi",
         path: str | Path | None = None,
         plane: Plane = "phase",
     ) -> Path:

@@ -18,8 +18,6 @@ from .problems import check
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-Format = Literal["cxi", "npy", "npz", "png", "tiff"]
-
 API = "/api/v1"
 CONNECT_S = 5.0
 ANSWER_S = 30.0

@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from exitwave.schema.job import Attempt, Job, JobPage, JobPatch, JobRequest, JobState
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest, RerunRequest
 from exitwave.schema.result import Plane
+from exitwave.schema.result_formats import ResultFormat
 
-from .calls import API, LONG_ANSWER_S, Call, Format, checked, given, job_path, nothing
+from .calls import API, LONG_ANSWER_S, Call, checked, given, job_path, nothing
 
 
 class _Attempts(BaseModel):
@@ -156,7 +157,7 @@ def delete(job_id: str) -> Call[None]:
     return Call("DELETE", job_path(job_id), nothing, gone_is_done=True)
 
 
-def result(job_id: str, format: Format, plane: Plane | None = None) -> Call[bytes]:
+def result(job_id: str, format: ResultFormat, plane: Plane | None = None) -> Call[bytes]:
     """A result as a file."""
     return Call(
         "GET",

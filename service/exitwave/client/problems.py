@@ -14,7 +14,7 @@ from exitwave.schema.errors import (
     TransitionNotAllowed,
     Unavailable,
 )
-from exitwave.schema.job import Problem
+from exitwave.schema.problem import Problem
 
 
 def check(response: httpx.Response) -> httpx.Response:

@@ -1,25 +1,24 @@
 """Files a beamline knows: scans in, results out. No torch.
 
 ``counts, positions = exitwave.files.read("scan.cxi")`` gives a notebook the arrays that the
-engine takes. Scans are read by
+engine takes. What belongs here is what a file says and how it is written, each thing once:
 
-- `formats`: one entry for each format, and `open_measurement`
-- `cxi_layout`, `nexus_layout`, `plain_layout`: where a format keeps what
-- `assemble`: from a layout to a measurement, with `frames`, `positions`, `quantities`,
-  `orientation`, `masks`, `units`, `sources` and `far_field` for its parts
-- `stored`: a measurement whose patterns stay in their file
-
-and results are written and read by
-
-- `cxi`: scans and results as CXI
-- `npy`: the ``recon_result`` tree
-- `npz`: a result for the Python client
-- `tiff`: an object's phase or amplitude as float32
-- `png`, `pattern_png`: pictures with a scale
+- `scan_formats`: one file for each format that scans are read from, and `open_measurement`
+- `result_formats`: one file for each format that results are written to
+- `assemble`: from a file to a measurement, with `frames`, `positions`, `quantities`,
+  `detector_vectors`, `masks`, `units`, `sources` and `far_field` for its parts
+- `stored`: a measurement whose patterns stay in their file; `frame_orientation`: how they lie
+- `mask_file`: the pixels to use, as `data.mask` or a beamline profile names them
+- `cxi`: scans and results as exitwave writes them
+- `cxi_verdict`, `verdict_text`: what files say of a verdict
+- `pattern_png`: a mean pattern; `phase` takes ramp and piston out of an object
+- `checkpoint`: named arrays in one file that is always whole
+- `reconstruction`: what all files of results hold
 - `display`, `colours`, `codes`: values, units, limits and colours of all pictures, the page's
-  among them; `phase` takes ramp and piston out before
-- `verdict_text`, `cxi_verdict`: what these files say of a verdict
-- `reconstruction`: what all of them hold
+  among them
+
+What does not belong here: scans in Tiled (`exitwave.scans`), and what is left out of a fit
+(`exitwave.prepare`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.verdict import Note
 
-from .formats import open_measurement
+from .scan_formats import open_measurement
 
 MARGIN_PX = 8
 """Object pixels before the first view: room for the probe to be recentred."""

@@ -12,23 +12,23 @@ from exitwave.schema.verdict import Note
 
 from .far_field import check_far_field, metres, nearest_step, refuse_near_field
 from .frame_masks import FrameMasks
+from .frame_orientation import FrameOrientation
 from .frames import choose_frames
 from .hdf5 import native
 from .masks import CXI_BITS, NEXUS_BITS, MaskFound, read_mask, read_plain_mask
-from .places import Layout, Reading, ReadOptions
+from .places import Layout, ReadContext, ReadOptions
 from .positions import read_positions
 from .quantities import read_detector, read_geometry
 from .reconstruction import Truth
 from .sources import check_sources
 from .stored import StoredCounts, StoredMeasurement
 from .tree import ArrayLeaf, Hdf5Tree, Tree, described, key
-from .turn import Turn
 
 FRAME_MASKS = "/exitwave/frame_masks"
 TRUTH = "/truth"
 
 
-def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasurement:
+def assemble(tree: Tree, layout: Layout, options: ReadOptions) -> StoredMeasurement:
     """Read a scan but for its patterns.
 
     Raises
@@ -37,31 +37,33 @@ def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasuremen
         Something is missing, contradicts itself, cannot be read, or is no far field; the
         message names the place.
     """
-    frames = choose_frames(tree, layout, given)
-    reading = Reading(
-        tree=tree, layout=layout, places=layout.places(tree, frames.name), given=given
+    frames = choose_frames(tree, layout, options)
+    context = ReadContext(
+        tree=tree, layout=layout, places=layout.places(tree, frames.name), options=options
     )
-    reading.notes.extend(frames.notes)
+    context.notes.extend(frames.notes)
     stored_shape = tuple(frames.leaf.shape)
     window = (stored_shape[-2], stored_shape[-1])
-    refuse_near_field(reading)
-    detector = read_detector(reading, window)
-    counts_nHW = _counts(tree, frames.name, detector.turn)
+    refuse_near_field(context)
+    detector = read_detector(context, window)
+    counts_nHW = _counts(tree, frames.name, detector.orientation)
     side_px = min(counts_nHW.shape[1:])
-    reading.origin("frames", _frames_text(frames.leaf, counts_nHW), frames.name)
-    if not any(origin.name == "orientation" for origin in reading.origins):
-        reading.origin("orientation", "as stored", "assumed: rows run down, columns right")
-    geometry = read_geometry(reading, detector)
-    positions_m = read_positions(reading, stored_shape, side_px, geometry)
-    reading.notes.extend(check_far_field(geometry, side_px, nearest_step(positions_m)))
+    context.add_origin("frames", _frames_text(frames.leaf, counts_nHW), frames.name)
+    if not any(origin.name == "orientation" for origin in context.origins):
+        context.add_origin("orientation", "as stored", "assumed: rows run down, columns right")
+    geometry = read_geometry(context, detector)
+    positions_m = read_positions(context, stored_shape, side_px, geometry)
+    context.notes.extend(check_far_field(geometry, side_px, nearest_step(positions_m)))
     pixel = metres(geometry.pixel_size_m(side_px))
-    reading.origin("object pixel", pixel, "wavelength x distance / (pixels x detector pixel)")
-    mask_HW, frame_masks = _masks(reading, stored_shape, detector.turn, frames.pixels_HW)
-    monitor_n = _monitor(reading, len(counts_nHW))
+    context.add_origin(
+        "object pixel", pixel, "wavelength x distance / (pixels x detector pixel)"
+    )
+    mask_HW, frame_masks = _masks(context, stored_shape, detector.orientation, frames.pixels_HW)
+    monitor_n = _monitor(context, len(counts_nHW))
     if layout.position_unit is None:
-        places = [origin for origin in reading.origins if origin.place.startswith("/")]
+        places = [origin for origin in context.origins if origin.place.startswith("/")]
         taken = ", ".join(f"{origin.name} {origin.place}" for origin in places)
-        reading.note("names", f"Taken by name and shape: {taken}.")
+        context.add_note("names", f"Taken by name and shape: {taken}.")
     return StoredMeasurement(
         counts_nHW=counts_nHW,
         positions_m=positions_m,
@@ -70,18 +72,20 @@ def assemble(tree: Tree, layout: Layout, given: ReadOptions) -> StoredMeasuremen
         truth=_truth(tree),
         frame_masks=frame_masks,
         monitor_n=monitor_n,
-        notes=(*reading.notes, *_unequal(len(counts_nHW), len(positions_m))),
+        notes=(*context.notes, *_unequal(len(counts_nHW), len(positions_m))),
         format=layout.name,
-        origins=tuple(reading.origins),
+        origins=tuple(context.origins),
     )
 
 
-def _counts(tree: Tree, name: str, turn: Turn) -> StoredCounts | NDArray[Any]:
+def _counts(
+    tree: Tree, name: str, orientation: FrameOrientation
+) -> StoredCounts | NDArray[Any]:
     if isinstance(tree, Hdf5Tree):
-        return StoredCounts(tree.path, name, turn)
+        return StoredCounts(tree.path, name, orientation)
     leaf = tree.leaf(name)
     values = leaf.values if isinstance(leaf, ArrayLeaf) else tree.whole(name)
-    return native(turn.apply(values.reshape(-1, *values.shape[-2:])))
+    return native(orientation.apply(values.reshape(-1, *values.shape[-2:])))
 
 
 def _frames_text(leaf: Any, counts_nHW: StoredCounts | NDArray[Any]) -> str:
@@ -92,42 +96,44 @@ def _frames_text(leaf: Any, counts_nHW: StoredCounts | NDArray[Any]) -> str:
 
 
 def _masks(
-    reading: Reading,
+    context: ReadContext,
     stored_shape: tuple[int, ...],
-    turn: Turn,
+    orientation: FrameOrientation,
     pixels_HW: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.bool_] | None, FrameMasks | None]:
     """All masks of the file together."""
-    places = reading.places
+    places = context.places
     found: list[MaskFound] = []
     for names, bits in ((places.cxi_masks, CXI_BITS), (places.nexus_masks, NEXUS_BITS)):
-        for name in _different(reading.tree, names):
-            leaf = reading.tree.leaf(name)
-            if isinstance(reading.tree, Hdf5Tree):
+        for name in _different(context.tree, names):
+            leaf = context.tree.leaf(name)
+            if isinstance(context.tree, Hdf5Tree):
                 check_sources(leaf)
-            mask = read_mask(leaf, key(reading.tree, name), stored_shape, bits, turn)
+            mask = read_mask(leaf, key(context.tree, name), stored_shape, bits, orientation)
             found.append(mask)
-            reading.origin("mask", mask.text, name)
-    for name in _different(reading.tree, places.plain_masks):
+            context.add_origin("mask", mask.text, name)
+    for name in _different(context.tree, places.plain_masks):
         window = (stored_shape[-2], stored_shape[-1])
-        mask = read_plain_mask(reading.tree.leaf(name), key(reading.tree, name), window, turn)
+        mask = read_plain_mask(
+            context.tree.leaf(name), key(context.tree, name), window, orientation
+        )
         found.append(mask)
-        reading.origin("mask", mask.text, name)
+        context.add_origin("mask", mask.text, name)
     for mask in found:
-        reading.notes.extend(mask.notes)
+        context.notes.extend(mask.notes)
     valid = [mask.valid_HW for mask in found]
     if pixels_HW is not None:
-        valid.append(turn.apply(pixels_HW))
+        valid.append(orientation.apply(pixels_HW))
     per_frame = [mask.frame_masks for mask in found if mask.frame_masks is not None]
-    if (own := _own_frame_masks(reading.tree)) is not None:
+    if (own := _own_frame_masks(context.tree)) is not None:
         per_frame.append(own)
     if len(per_frame) > 1:
         raise DataError(
-            f"{reading.tree.path}: masks", "several with one mask a frame", "one of them"
+            f"{context.tree.path}: masks", "several with one mask a frame", "one of them"
         )
     if per_frame and len(per_frame[0]) != int(np.prod(stored_shape[:-2])):
         raise DataError(
-            f"{reading.tree.path}: masks", f"masks for {len(per_frame[0])} frames", "all frames"
+            f"{context.tree.path}: masks", f"masks for {len(per_frame[0])} frames", "all frames"
         )
     return (
         np.logical_and.reduce(valid) if valid else None,
@@ -152,12 +158,12 @@ def _own_frame_masks(tree: Tree) -> FrameMasks | None:
     return FrameMasks(tree.whole(offsets).astype(np.int64), tree.whole(pixels).astype(np.int32))
 
 
-def _monitor(reading: Reading, frames: int) -> NDArray[np.float64] | None:
-    for name in reading.places.monitors:
-        leaf = reading.tree.leaf(name)
+def _monitor(context: ReadContext, frames: int) -> NDArray[np.float64] | None:
+    for name in context.places.monitors:
+        leaf = context.tree.leaf(name)
         if leaf is not None and leaf.size == frames and leaf.dtype.kind in "uif":
-            reading.origin("monitor", described(leaf), name)
-            return reading.tree.whole(name).astype(np.float64).reshape(-1)
+            context.add_origin("monitor", described(leaf), name)
+            return context.tree.whole(name).astype(np.float64).reshape(-1)
     return None
 
 

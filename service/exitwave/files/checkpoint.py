@@ -20,7 +20,7 @@ _UNREADABLE = (
     EOFError,
     KeyError,
     MemoryError,  # a damaged header can ask for any size
-    NotImplementedError,
+    NotImplementedError,  # of zipfile: a damaged header can name any compression or version
     zipfile.BadZipFile,
     zlib.error,
 )

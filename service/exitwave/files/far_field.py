@@ -22,7 +22,7 @@ from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.verdict import Note
 
-from .places import Reading
+from .places import ReadContext
 from .tree import key, number
 
 VISIBLE_M = 1e-7
@@ -121,7 +121,7 @@ def _would_fit(step_m: float, pixel_m: float, view_m: float) -> str:
     return ""
 
 
-def refuse_near_field(reading: Reading) -> None:
+def refuse_near_field(context: ReadContext) -> None:
     """Refuse a file that says itself that it is no far field.
 
     Raises
@@ -129,7 +129,7 @@ def refuse_near_field(reading: Reading) -> None:
     DataError
         It does; the message names the place.
     """
-    tree = reading.tree
+    tree = context.tree
     for name, said in tree.texts():
         if not says_near_field(said):
             continue
@@ -142,7 +142,7 @@ def refuse_near_field(reading: Reading) -> None:
                 "a far-field scan: near-field ones are not reconstructed here",
             )
         if is_title:
-            reading.note(
+            context.add_note(
                 "near field",
                 f"{name} says {said[:80]!r}: if this is a near-field scan, the picture will "
                 "be wrong.",

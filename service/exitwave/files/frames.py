@@ -56,7 +56,7 @@ def why_no_frames(leaf: Any) -> str | None:
     return None
 
 
-def choose_frames(tree: Tree, layout: Layout, given: ReadOptions) -> Frames:
+def choose_frames(tree: Tree, layout: Layout, options: ReadOptions) -> Frames:
     """The patterns asked for, or the first that are there.
 
     Raises
@@ -64,7 +64,9 @@ def choose_frames(tree: Tree, layout: Layout, given: ReadOptions) -> Frames:
     DataError
         There are none, or their numbers are not all there.
     """
-    names = [f"/{given.dataset.lstrip('/')}"] if given.dataset else list(layout.frames(tree))
+    names = (
+        [f"/{options.dataset.lstrip('/')}"] if options.dataset else list(layout.frames(tree))
+    )
     refused: list[str] = []
     usable: list[str] = []
     for name in dict.fromkeys(names):
@@ -102,7 +104,7 @@ def choose_frames(tree: Tree, layout: Layout, given: ReadOptions) -> Frames:
 
 
 def _doubts(chosen: Frames) -> list[Note]:
-    """What a name or an attribute says against the house's reading."""
+    """What a name or an attribute says against the axes and values that we expect."""
     notes = []
     if _AMPLITUDES.search(chosen.name.rpartition("/")[2]):
         notes.append(

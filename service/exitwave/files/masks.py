@@ -17,7 +17,7 @@ from exitwave.schema.errors import DataError
 from exitwave.schema.verdict import Note
 
 from .frame_masks import FrameMasks
-from .turn import Turn
+from .frame_orientation import FrameOrientation
 
 SLAB_BYTES = 1 << 26
 """Of a mask (n, H, W) looked at together."""
@@ -98,7 +98,11 @@ class MaskFound:
 
 
 def read_mask(
-    leaf: Any, key: str, frames_shape: tuple[int, ...], bits: tuple[Bit, ...], turn: Turn
+    leaf: Any,
+    key: str,
+    frames_shape: tuple[int, ...],
+    bits: tuple[Bit, ...],
+    orientation: FrameOrientation,
 ) -> MaskFound:
     """A mask of one pattern or of every pattern.
 
@@ -112,7 +116,7 @@ def read_mask(
         Of the frames as stored, (…, H, W).
     bits : tuple of Bit
         The table its format uses.
-    turn : Turn
+    orientation : FrameOrientation
         What is done to the stored patterns.
 
     Raises
@@ -130,7 +134,7 @@ def read_mask(
     counted = _Counted()
     if single:
         values = _whole(np.asarray(leaf[()]).reshape(shape[-2:]), key)
-        valid_HW = ~turn.apply(counted.look(values[None], harmless)[0])
+        valid_HW = ~orientation.apply(counted.look(values[None], harmless)[0])
         return counted.found(valid_HW, None, bits, key)
     always_HW = np.ones(frames_shape[-2:], np.bool_)
     for slab in _slabs(leaf, key):
@@ -139,16 +143,18 @@ def read_mask(
     def other_frames() -> Iterator[NDArray[np.bool_]]:
         for slab in _slabs(leaf, key):
             for values in slab:
-                yield turn.apply((values & ~_of(values, harmless)) != 0) & ~turned_HW
+                yield orientation.apply((values & ~_of(values, harmless)) != 0) & ~oriented_HW
 
-    turned_HW = turn.apply(always_HW)
+    oriented_HW = orientation.apply(always_HW)
     frame_masks = FrameMasks.from_frames(other_frames())
     return counted.found(
-        ~turned_HW, frame_masks if len(frame_masks.pixels) else None, bits, key
+        ~oriented_HW, frame_masks if len(frame_masks.pixels) else None, bits, key
     )
 
 
-def read_plain_mask(leaf: Any, key: str, shape_HW: tuple[int, int], turn: Turn) -> MaskFound:
+def read_plain_mask(
+    leaf: Any, key: str, shape_HW: tuple[int, int], orientation: FrameOrientation
+) -> MaskFound:
     """A mask (H, W) of which nothing says whether 0 or 1 is good.
 
     That reading is taken that leaves more than half of the pixels: with the other one there
@@ -167,7 +173,7 @@ def read_plain_mask(leaf: Any, key: str, shape_HW: tuple[int, int], turn: Turn) 
     if share == 0.5:
         raise DataError(key, "half of the pixels flagged", "fewer or more: which are good?")
     means = "good" if share > 0.5 else "bad"
-    valid_HW = turn.apply(flagged if share > 0.5 else ~flagged)
+    valid_HW = orientation.apply(flagged if share > 0.5 else ~flagged)
     count = int((~valid_HW).sum())
     text = f"{leaf.dtype} {shape_HW}: {count} pixels left out; not 0 taken for {means}"
     note = Note(

@@ -76,7 +76,7 @@ class Places:
 
 
 class Layout(Protocol):
-    """A format, as far as reading a scan goes.
+    """Where the files of one format keep the parts of a scan.
 
     Attributes
     ----------
@@ -102,15 +102,15 @@ class Layout(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """A scan that is being read: where its parts are, what was given, what is to be told.
+class ReadContext:
+    """A scan that is being read: where its parts are, what the user said, what is reported.
 
     Attributes
     ----------
     tree : Tree
     layout : Layout
     places : Places
-    given : ReadOptions
+    options : ReadOptions
     notes : list of Note
     origins : list of Origin
     """
@@ -118,16 +118,16 @@ class Reading:
     tree: Tree
     layout: Layout
     places: Places
-    given: ReadOptions
+    options: ReadOptions
     notes: list[Note] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
 
-    def note(self, code: str, text: str, **figures: float) -> None:
-        """Tell something."""
+    def add_note(self, code: str, text: str, **figures: float) -> None:
+        """Report something to the user."""
         self.notes.append(Note(code=code, text=text, figures=figures))
 
-    def origin(self, name: str, value: str, place: str) -> None:
-        """Tell where a value came from."""
+    def add_origin(self, name: str, value: str, place: str) -> None:
+        """Report where a value came from."""
         self.origins.append(Origin(name, value, place))
 
 

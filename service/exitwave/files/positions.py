@@ -14,7 +14,7 @@ from exitwave.schema.errors import DataError
 from exitwave.schema.geometry import Geometry
 
 from .far_field import LEAST_STEP_PX, metres, nearest_step
-from .places import Reading, looked_at
+from .places import ReadContext, looked_at
 from .tree import Tree, described, key, unit
 from .units import LENGTH, PIXELS, unit_in_name
 
@@ -25,13 +25,13 @@ Floats = NDArray[np.float64]
 
 
 def read_positions(
-    reading: Reading, frames_shape: tuple[int, ...], side_px: int, geometry: Geometry
+    context: ReadContext, frames_shape: tuple[int, ...], side_px: int, geometry: Geometry
 ) -> Floats:
     """Positions (m, 2) in metres (y, x), not checked against the number of frames.
 
     Parameters
     ----------
-    reading : Reading
+    context : ReadContext
     frames_shape : tuple of int
         Of the patterns as stored, (…, H, W).
     side_px : int
@@ -44,16 +44,16 @@ def read_positions(
     DataError
         There are none, their shape is none of positions, or nothing says their unit.
     """
-    name, positions, stated = _chosen(reading, frames_shape)
+    name, positions, stated = _chosen(context, frames_shape)
     pixel_m = geometry.pixel_size_m(side_px)
-    given = reading.given.positions_unit
-    unit = given or stated or reading.layout.position_unit
+    given = context.options.positions_unit
+    unit = given or stated or context.layout.position_unit
     if unit is None:
-        unit = _guessed(reading, positions, name, pixel_m, side_px * pixel_m)
+        unit = _guessed(context, positions, name, pixel_m, side_px * pixel_m)
     factor = pixel_m if unit in PIXELS else LENGTH.factor(unit, name)
     step_m = nearest_step(positions) * factor
     source = "given" if given else "stated" if stated else "assumed"
-    reading.origin(
+    context.add_origin(
         "positions",
         f"{len(positions)} (y, x) in {unit} ({source}), step {metres(step_m)}, over "
         f"{' x '.join(metres(side) for side in _extent(positions) * factor)}",
@@ -62,26 +62,30 @@ def read_positions(
     return np.ascontiguousarray(positions * factor)
 
 
-def _chosen(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats, str | None]:
+def _chosen(
+    context: ReadContext, frames_shape: tuple[int, ...]
+) -> tuple[str, Floats, str | None]:
     """The positions (y, x) that are used, their name and the unit they state."""
-    tree, given = reading.tree, reading.given.positions
+    tree, given = context.tree, context.options.positions
     if given is None:
-        return _found(reading, frames_shape)
+        return _found(context, frames_shape)
     if file := _other_file(tree.path, given):
-        values = _columns(reading, _from_file(file), str(file), frames_shape)
+        values = _columns(context, _from_file(file), str(file), frames_shape)
         return str(file), values, unit_in_name(file.stem, pixels=True)
     name = f"/{given.lstrip('/')}"
     if tree.leaf(name) is None:
         raise DataError(
             key(tree, name), "neither such a dataset nor such a file", "the positions"
         )
-    values = _columns(reading, tree.whole(name), name, frames_shape)
+    values = _columns(context, tree.whole(name), name, frames_shape)
     return name, values, unit(tree, name, pixels=True)
 
 
-def _found(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats, str | None]:
-    """The first place that holds positions; others that say something else are told of."""
-    tree, places = reading.tree, reading.places
+def _found(
+    context: ReadContext, frames_shape: tuple[int, ...]
+) -> tuple[str, Floats, str | None]:
+    """The first place that holds positions; others that say something else are noted."""
+    tree, places = context.tree, context.places
     found: list[tuple[str, Floats, str | None]] = []
     refused: list[str] = []
     for name in dict.fromkeys(places.positions):
@@ -89,7 +93,7 @@ def _found(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats
             continue
         stored = tree.whole(name)
         try:
-            values = _columns(reading, stored, name, frames_shape)
+            values = _columns(context, stored, name, frames_shape)
             found.append((name, values, unit(tree, name, pixels=True)))
         except DataError as error:
             refused.append(f"{name}: {error.found}")
@@ -113,7 +117,7 @@ def _found(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats
     for other, values, other_unit in found[1:]:
         same = values.shape == positions.shape and other_unit == stated
         if not (same and np.allclose(values, positions, rtol=1e-6, atol=0, equal_nan=True)):
-            reading.note(
+            context.add_note(
                 "positions",
                 f"{other} holds other positions than {name}: the latter are used. "
                 "--positions chooses.",
@@ -122,34 +126,34 @@ def _found(reading: Reading, frames_shape: tuple[int, ...]) -> tuple[str, Floats
 
 
 def _columns(
-    reading: Reading, values: NDArray[Any], name: str, frames_shape: tuple[int, ...]
+    context: ReadContext, values: NDArray[Any], name: str, frames_shape: tuple[int, ...]
 ) -> Floats:
     """(m, 2) as (y, x), of an array of two or three columns."""
     shape = values.shape
     if values.dtype.kind not in "uif":
-        raise DataError(key(reading.tree, name), described(values), "numbers")
+        raise DataError(key(context.tree, name), described(values), "numbers")
     if values.ndim == 3 and shape[:2] == frames_shape[:-2]:
         values = values.reshape(-1, shape[2])
     frames = math.prod(frames_shape[:-2])
     if values.ndim == 2 and shape[0] in {2, 3} and shape[1] == frames and frames > 3:
         values = values.T
-        reading.note("positions", f"{name} is {shape}: taken for one row an axis.")
+        context.add_note("positions", f"{name} is {shape}: taken for one row an axis.")
     if values.ndim != 2 or values.shape[1] not in {2, 3} or len(values) < 2:
         raise DataError(
-            key(reading.tree, name), f"shape {shape}", "shape (n, 3): x, y, z, or (n, 2)"
+            key(context.tree, name), f"shape {shape}", "shape (n, 3): x, y, z, or (n, 2)"
         )
     numbers = values.astype(np.float64)
     if numbers.shape[1] == 3:
         return numbers[:, 1::-1]  # x, y, z in all formats
     word = name.rpartition("/")[2].lower()
     said = next((order for order in ("xy", "yx") if order in word), None)
-    if said is None and reading.layout.position_unit is None:
-        reading.note(
+    if said is None and context.layout.position_unit is None:
+        context.add_note(
             "positions",
             f"The two columns of {name} are taken for y and x. If they are x and y, set "
             "data.orientation=transpose.",
         )
-    return numbers if (said or reading.layout.columns) == "yx" else numbers[:, ::-1]
+    return numbers if (said or context.layout.columns) == "yx" else numbers[:, ::-1]
 
 
 def _from_axes(
@@ -190,7 +194,7 @@ def _numbers(tree: Tree, name: str) -> NDArray[Any]:
 
 
 def _guessed(
-    reading: Reading, positions: Floats, name: str, pixel_m: float, view_m: float
+    context: ReadContext, positions: Floats, name: str, pixel_m: float, view_m: float
 ) -> str:
     """Metres, where these can be positions of a scan; else the error says what would fit."""
     step = nearest_step(positions)
@@ -202,11 +206,11 @@ def _guessed(
         <= view_m
     ]
     if "m" in fits:
-        reading.note("units", f"{name} states no unit: taken for metres, which fits.")
+        context.add_note("units", f"{name} states no unit: taken for metres, which fits.")
         return "m"
     would = f"; {' or '.join(fits)} would fit" if fits else ""
     raise DataError(
-        key(reading.tree, name),
+        key(context.tree, name),
         f"no unit, steps of {step:.4g}, views of {metres(view_m)}",
         f"an attribute units, or --positions-unit m, mm, um, nm or px{would}",
     )

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import PLANCK_TIMES_C_EV_M, Geometry, is_photon_energy
 
-from .orientation import beam_centre_px, turn_of
-from .places import Reading, looked_at
+from .detector_vectors import beam_centre_px, orientation_of
+from .frame_orientation import AS_STORED, FrameOrientation
+from .places import ReadContext, looked_at
 from .tree import Tree, key, number, text, unit
-from .turn import Turn
 from .units import ENERGY, JOULES_PER_EV, LENGTH, Dimension
 
 AGREE = 1e-2
@@ -51,12 +51,12 @@ class Value:
 class Detector:
     """What a file says of its detector."""
 
-    turn: Turn
+    orientation: FrameOrientation
     pixel: Value | None
     distance: Value | None
 
 
-def read_detector(reading: Reading, shape_HW: tuple[int, int]) -> Detector:
+def read_detector(context: ReadContext, shape_HW: tuple[int, int]) -> Detector:
     """Orientation, pixel and distance.
 
     Raises
@@ -64,16 +64,16 @@ def read_detector(reading: Reading, shape_HW: tuple[int, int]) -> Detector:
     DataError
         A value cannot be read, or two contradict each other.
     """
-    tree, places, given = reading.tree, reading.places, reading.given
-    pixel = _pixel(reading) if not given.geometry.detector_pixel_m else None
-    distance = _length(tree, places.distance) if not given.geometry.distance_m else None
-    turn = Turn()
-    basis_name, basis = _vectors(reading, places.basis_vectors, 6)
-    corner_name, corner = _vectors(reading, places.corner, 3)
+    tree, places, options = context.tree, context.places, context.options
+    pixel = _pixel(context) if not options.geometry.detector_pixel_m else None
+    distance = _length(tree, places.distance) if not options.geometry.distance_m else None
+    orientation = AS_STORED
+    basis_name, basis = _vectors(context, places.basis_vectors, 6)
+    corner_name, corner = _vectors(context, places.corner, 3)
     if basis is not None:
         basis = basis.reshape(2, 3)
-        turn, side_m = turn_of(basis, key(tree, basis_name))
-        reading.origin("orientation", str(turn), basis_name)
+        orientation, side_m = orientation_of(basis, key(tree, basis_name))
+        context.add_origin("orientation", str(orientation), basis_name)
         if pixel is None:
             pixel = Value(side_m, basis_name)
         elif not math.isclose(side_m, pixel.number, rel_tol=AGREE):
@@ -82,27 +82,27 @@ def read_detector(reading: Reading, shape_HW: tuple[int, int]) -> Detector:
                 f"pixels of {side_m:g} m; {pixel.place} has {pixel.number:g} m",
                 "one pixel size",
             )
-        if turn:
-            reading.note(
+        if orientation:
+            context.add_note(
                 "orientation",
-                f"The frames are {turn} for the picture, as {basis_name} asks for: in the "
-                "house's orientation rows run down and columns right, seen along the beam.",
+                f"The frames are {orientation}, as {basis_name} asks for: rows then run down "
+                "and columns right, seen along the beam.",
             )
     if corner is not None:
         if distance is None and corner[2] != 0:
             distance = Value(float(corner[2]), corner_name)
         elif distance and not math.isclose(abs(corner[2]), abs(distance.number), rel_tol=AGREE):
-            reading.note(
+            context.add_note(
                 "geometry",
                 f"{corner_name} says a distance of {abs(corner[2]):g} m, {distance.place} "
                 f"{abs(distance.number):g} m: the latter is used.",
             )
         if basis is not None:
-            _tell_centre(reading, beam_centre_px(corner, basis), shape_HW, corner_name)
-    return Detector(turn, pixel, distance)
+            _tell_centre(context, beam_centre_px(corner, basis), shape_HW, corner_name)
+    return Detector(orientation, pixel, distance)
 
 
-def read_geometry(reading: Reading, detector: Detector) -> Geometry:
+def read_geometry(context: ReadContext, detector: Detector) -> Geometry:
     """The geometry, of the file or as given.
 
     Raises
@@ -110,11 +110,11 @@ def read_geometry(reading: Reading, detector: Detector) -> Geometry:
     GeometryError
         Values are missing (all are named) or out of range.
     """
-    tree, places, overrides = reading.tree, reading.places, reading.given.geometry
+    tree, places, overrides = context.tree, context.places, context.options.geometry
     sources = f"file {tree.path.name}"
     energy = None
     if not overrides.energy_eV:
-        energy = _energy(reading)
+        energy = _energy(context)
     values = {
         "energy_eV": (overrides.energy_eV, energy, (*places.energy, *places.wavelength)),
         "distance_m": (
@@ -142,10 +142,10 @@ def read_geometry(reading: Reading, detector: Detector) -> Geometry:
         measure = name.rpartition("_")[2]
         if own:
             chosen[name], origins[name] = own, "override"
-            reading.origin(name.rpartition("_")[0], f"{own:g} {measure}", "given")
+            context.add_origin(name.rpartition("_")[0], f"{own:g} {measure}", "given")
         elif found is not None:
             chosen[name], origins[name] = abs(found.number), f"{sources}, {found.place}"
-            reading.origin(
+            context.add_origin(
                 name.rpartition("_")[0], f"{abs(found.number):g} {measure}", found.place
             )
     try:
@@ -159,24 +159,24 @@ def read_geometry(reading: Reading, detector: Detector) -> Geometry:
         ) from error
 
 
-def _energy(reading: Reading) -> Value | None:
+def _energy(context: ReadContext) -> Value | None:
     """Photon energy; of electrons that of a photon of their wavelength."""
-    tree, places = reading.tree, reading.places
-    found = [value for name in places.energy if (value := _one_energy(reading, name))]
+    tree, places = context.tree, context.places
+    found = [value for name in places.energy if (value := _one_energy(context, name))]
     lengths = [
         Value(PLANCK_TIMES_C_EV_M / metres.number, metres.place)
         for name in places.wavelength
         if (metres := _length(tree, (name,))) and metres.number > 0
     ]
     if any("electron" in (text(tree, name) or "").lower() for name in places.source_probes):
-        found = [_as_photons(reading, value) for value in found]
+        found = [_as_photons(context, value) for value in found]
     believed = [value for value in (*found, *lengths) if is_photon_energy(value.number)]
     if not believed:
         return next(iter((*found, *lengths)), None)
     first = believed[0]
     for other in believed[1:]:
         if not math.isclose(other.number, first.number, rel_tol=AGREE):
-            reading.note(
+            context.add_note(
                 "geometry",
                 f"{other.place} says {other.number:g} eV, {first.place} {first.number:g} eV: "
                 "the latter is used.",
@@ -184,8 +184,8 @@ def _energy(reading: Reading) -> Value | None:
     return first
 
 
-def _one_energy(reading: Reading, name: str) -> Value | None:
-    tree = reading.tree
+def _one_energy(context: ReadContext, name: str) -> Value | None:
+    tree = context.tree
     if tree.leaf(name) is None:
         return None
     value, stated = number(tree, name), unit(tree, name)
@@ -193,7 +193,7 @@ def _one_energy(reading: Reading, name: str) -> Value | None:
         return Value(value * ENERGY.factor(stated, key(tree, name)), f"{name} ({stated})")
     if not is_photon_energy(value) or value < LEAST_BARE_EV:
         return Value(value / JOULES_PER_EV, f"{name} (joules, no unit stated)")
-    reading.note(
+    context.add_note(
         "units",
         f"{name} is {value:g} without a unit: taken for electron volts, for no photon has "
         "that many joules.",
@@ -201,11 +201,11 @@ def _one_energy(reading: Reading, name: str) -> Value | None:
     return Value(value, f"{name} (taken for eV)")
 
 
-def _as_photons(reading: Reading, value: Value) -> Value:
+def _as_photons(context: ReadContext, value: Value) -> Value:
     """Energy of a photon with the wavelength of an electron of that kinetic energy."""
     kinetic = value.number
     momentum_eV = math.sqrt(kinetic * (kinetic + 2 * REST_EV))
-    reading.note(
+    context.add_note(
         "electrons",
         f"A beam of electrons: {kinetic:g} eV is a wavelength of "
         f"{PLANCK_TIMES_C_EV_M / momentum_eV:.4g} m.",
@@ -213,9 +213,9 @@ def _as_photons(reading: Reading, value: Value) -> Value:
     return Value(momentum_eV, value.place)
 
 
-def _pixel(reading: Reading) -> Value | None:
+def _pixel(context: ReadContext) -> Value | None:
     """The side of a pixel; one of the two will do."""
-    tree, places = reading.tree, reading.places
+    tree, places = context.tree, context.places
     x, y = _length(tree, places.pixel_x), _length(tree, places.pixel_y)
     if x is not None and y is not None:
         if not math.isclose(x.number, y.number, rel_tol=1e-4):
@@ -227,15 +227,17 @@ def _pixel(reading: Reading) -> Value | None:
         return x
     one = x or y
     if one is not None and places.pixel_x != places.pixel_y:
-        reading.note("geometry", f"{one.place} is taken for both sides of a detector pixel.")
+        context.add_note(
+            "geometry", f"{one.place} is taken for both sides of a detector pixel."
+        )
     return one
 
 
 def _vectors(
-    reading: Reading, names: Sequence[str], size: int
+    context: ReadContext, names: Sequence[str], size: int
 ) -> tuple[str, NDArray[np.float64] | None]:
     """Vectors in metres, flat; None where there are none or something else is there."""
-    tree = reading.tree
+    tree = context.tree
     name = _first(tree, names)
     if name is None:
         return "", None
@@ -246,7 +248,7 @@ def _vectors(
         vectors = values.reshape(-1).astype(np.float64) * _factor(tree, name, LENGTH)
         if np.isfinite(vectors).all() and vectors.any():
             return name, vectors
-    reading.note(
+    context.add_note(
         "geometry",
         f"{name} ({values.dtype} {values.shape}) is not obeyed: expected {size} finite "
         "numbers, not all 0.",
@@ -274,12 +276,12 @@ def _first(tree: Tree, names: Sequence[str]) -> str | None:
 
 
 def _tell_centre(
-    reading: Reading, centre_px: tuple[float, float], shape_HW: tuple[int, int], place: str
+    context: ReadContext, centre_px: tuple[float, float], shape_HW: tuple[int, int], place: str
 ) -> None:
     y, x = centre_px
     off_y, off_x = y - (shape_HW[0] - 1) / 2, x - (shape_HW[1] - 1) / 2
     if max(abs(off_y), abs(off_x)) > OFF_CENTRE_PX:
-        reading.note(
+        context.add_note(
             "centre",
             f"By {place} the direct beam hits pixel ({y:.1f}, {x:.1f}) of the stored frames, "
             f"({off_y:+.1f}, {off_x:+.1f}) px from their middle. Nothing is moved.",

@@ -19,13 +19,11 @@ from exitwave.schema.geometry import Geometry
 from exitwave.schema.verdict import Note
 
 from .frame_masks import FrameMasks
+from .frame_orientation import AS_STORED, FrameOrientation
 from .reconstruction import Measurement, Truth, check_scan
-from .turn import Turn
 
 SLAB_BYTES = 1 << 26
 """Of patterns copied together."""
-
-AS_STORED = Turn()
 
 
 class StoredCounts:
@@ -37,7 +35,7 @@ class StoredCounts:
     name : str
         Of the dataset; it must exist. Its last two axes are those of a pattern, the others
         are taken in row order: a raster of (rows, columns) patterns is read row by row.
-    turn : Turn, optional
+    orientation : FrameOrientation, optional
         What is done to the stored patterns.
 
     Raises
@@ -46,8 +44,10 @@ class StoredCounts:
         The file cannot be read, or the dataset holds no patterns.
     """
 
-    def __init__(self, path: Path, name: str, turn: Turn = AS_STORED) -> None:
-        self._path, self._name, self._turn = path, name, turn
+    def __init__(
+        self, path: Path, name: str, orientation: FrameOrientation = AS_STORED
+    ) -> None:
+        self._path, self._name, self._orientation = path, name, orientation
         with self._opened() as dataset:
             if dataset.ndim < 3:
                 raise DataError(
@@ -57,7 +57,10 @@ class StoredCounts:
                 )
             self._lead: tuple[int, ...] = dataset.shape[:-2]
             height, width = dataset.shape[-2:]
-            self.shape: tuple[int, ...] = (math.prod(self._lead), *turn.shape(height, width))
+            self.shape: tuple[int, ...] = (
+                math.prod(self._lead),
+                *orientation.shape(height, width),
+            )
             self.dtype: np.dtype[Any] = dataset.dtype.newbyteorder("=")
 
     def __len__(self) -> int:
@@ -67,14 +70,16 @@ class StoredCounts:
         start, stop, step = frames.indices(len(self))
         with self._opened() as dataset:
             stored = self._read(dataset, start, stop)[::step]
-        counts_nHW: NDArray[Any] = self._turn.apply(stored).astype(self.dtype, copy=False)
+        counts_nHW: NDArray[Any] = self._orientation.apply(stored).astype(
+            self.dtype, copy=False
+        )
         return counts_nHW
 
     def copy_to(self, file: h5py.File, name: str) -> None:
         """Copy the patterns into another file, if possible as they are compressed, unread."""
         with self._opened() as dataset:
             elsewhere = dataset.is_virtual or dataset.external
-            if not elsewhere and len(self._lead) == 1 and not self._turn:
+            if not elsewhere and len(self._lead) == 1 and not self._orientation:
                 group, _, leaf = name.rpartition("/")
                 dataset.file.copy(dataset, file.require_group(group), name=leaf)
                 return

@@ -13,10 +13,10 @@ from typing import Any, Self
 
 import httpx
 
+from exitwave.runtime.threads import BRIEFLY_SPINNING
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.connection import KEY_VARIABLE, URL_VARIABLE, save_connection
 from exitwave.settings.service import CONFIG_VARIABLE
-from exitwave.settings.threads import BRIEFLY_SPINNING
 
 from . import layout as layouts
 from . import processes

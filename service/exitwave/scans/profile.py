@@ -1,39 +1,20 @@
-"""Beamline profiles: which keys a run holds and what turns them into metres."""
+"""What a beamline profile says: which keys a run holds, and what turns them into metres."""
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, model_validator
 
-from exitwave.schema.errors import DataError, InvalidInput
-from exitwave.settings.recipes import configs_dir, read_mapping
+from exitwave.schema.errors import DataError
 
-
-class _Part(BaseModel):
-    """Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from .detectors import BaseDetector, Detector
+from .profile_model import ProfileModel
+from .sources import DistanceSource, EnergySource
 
 
-class FrameKey(_Part):
-    """A detector: the key of its frames and the pitch of its pixels."""
-
-    key: str = Field(description="Name of the data key that holds the frames.")
-    pixel_m: float = Field(gt=0, lt=1e-2, description="Pitch of the pixels.")
-
-
-class Orientation(_Part):
-    """What is done to a stored frame, in this order."""
-
-    transpose: bool = Field(description="Rows become columns.")
-    flip_y: bool = Field(description="The last row comes first.")
-    flip_x: bool = Field(description="The last column comes first.")
-
-
-class Calibration(_Part):
+class Calibration(ProfileModel):
     """Encoder of a motor from a date on."""
 
     since: date = Field(description="First day on which it holds.")
@@ -41,7 +22,7 @@ class Calibration(_Part):
     um_per_count: float = Field(description="Micrometres of the stage per count.")
 
 
-class Motor(_Part):
+class Motor(ProfileModel):
     """A scanning motor.
 
     `projection` is the share of its way that lies across the beam at the sample's angle:
@@ -58,46 +39,60 @@ class Motor(_Part):
     )
 
 
-class BeamSign(_Part):
+class BeamSign(ProfileModel):
     """Which way the beam goes on the object where the stage goes up in its own x or y."""
 
     x: Literal[-1, 1] = Field(description="-1: the other way.")
     y: Literal[-1, 1] = Field(description="-1: the other way.")
 
 
-class Energy(_Part):
-    """Photon energy from the Bragg angle of a monochromator."""
-
-    stream: str = Field(description="Stream that holds the angle.")
-    key: str = Field(description="Data key of the angle.")
-    unit: Literal["deg", "rad"] = Field(description="Of the angle.")
-    spacing_angstrom: float = Field(gt=0, description="Of the crystal's lattice planes, d.")
-    hc_kev_angstrom: float = Field(gt=0, description="Planck's constant times light's speed.")
-
-    def energy_eV(self, angle: float) -> float:
-        """E = hc / (2 d sin angle)."""
-        angle_rad = math.radians(angle) if self.unit == "deg" else angle
-        return 1e3 * self.hc_kev_angstrom / (2 * self.spacing_angstrom * math.sin(angle_rad))
-
-
-class Profile(_Part):
+class Profile(ProfileModel):
     """How a beamline stores its scans."""
 
-    name: str = Field(description="As in the settings' `beamline`.")
+    name: str = Field(description="Of the profile, for messages.")
     stream: str = Field(description="Stream of frames and positions.")
-    frames: list[FrameKey] = Field(
-        min_length=1, description="Detectors; the first that a run holds is taken."
+    baseline_stream: str = Field(
+        "baseline", description="Stream with readings of what does not move during a scan."
     )
-    orientation: Orientation
+    detectors: list[Detector] = Field(
+        min_length=1,
+        description="Of those that a run holds, the first that its start document names is "
+        "read, else the first.",
+    )
+    detector_names_key: str = Field(
+        "scan.detectors",
+        description="Start document's dotted key of the names of the detectors in the scan.",
+    )
     motors: dict[str, Motor] = Field(description="Scanning motors by name.")
     samples_per_frame: list[int] = Field(
         min_length=1, description="Positions that may be recorded per frame; they are averaged."
     )
     beam_sign: BeamSign
-    energy: Energy
-    distance_key: str = Field(
-        description="Start document's key of sample to detector, in metres."
+    energy: EnergySource = Field(description="Where the photon energy comes from.")
+    distance: DistanceSource | None = Field(
+        None,
+        description="Where the distance of sample to detector comes from, for detectors that "
+        "have none of their own.",
     )
+
+    @model_validator(mode="after")
+    def _check_distances(self) -> Profile:
+        for detector in self.detectors:
+            self.distance_to(detector)
+        return self
+
+    def distance_to(self, detector: BaseDetector) -> DistanceSource:
+        """Where the distance to this detector comes from: its own source, else the profile's.
+
+        Raises
+        ------
+        ValueError
+            There is neither.
+        """
+        source = detector.distance or self.distance
+        if source is None:
+            raise ValueError(f"a distance of detector {detector.key}, its own or the profile's")
+        return source
 
     def calibration(self, motor: str, at: float) -> Calibration:
         """The calibration of `motor` that held at the Unix time `at`.
@@ -124,23 +119,3 @@ class Profile(_Part):
                 f"of {motor}",
             )
         return valid[-1]
-
-
-def load_profile(name: str) -> Profile:
-    """A shipped profile, ``configs/beamlines/<name>.yaml``.
-
-    Raises
-    ------
-    InvalidInput
-        There is no such profile, or it is not valid; the message names the key.
-    """
-    folder = configs_dir() / "beamlines"
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
-    if name not in names:
-        raise InvalidInput("beamline", name, f"one of {', '.join(names)}")
-    try:
-        return Profile.model_validate(read_mapping(folder / f"{name}.yaml"))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise InvalidInput(f"{name}.yaml:{key}", first.get("input"), first["msg"]) from None

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.files.frame_masks import FrameMasks
+from exitwave.files.frame_orientation import FrameOrientation
 from exitwave.schema.data import GeometryOverrides
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
 from exitwave.schema.verdict import Note
-
-from .profile import Orientation
 
 
 class Scan(Protocol):
@@ -29,7 +28,7 @@ class Scan(Protocol):
         Number of patterns.
     shape_HW : (int, int)
         Of a pattern as stored, in pixels.
-    orientation : Orientation
+    orientation : FrameOrientation
         What turns a stored pattern into one seen along the beam, rows running down.
     notes : tuple of Note
         What people should know about how it was read.
@@ -44,7 +43,7 @@ class Scan(Protocol):
     stop: dict[str, Any] | None
     n_frames: int
     shape_HW: tuple[int, int]
-    orientation: Orientation
+    orientation: FrameOrientation
     notes: tuple[Note, ...]
     frame_masks: FrameMasks | None
     monitor_n: NDArray[np.float64] | None

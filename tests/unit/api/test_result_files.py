@@ -14,10 +14,11 @@ from PIL import Image
 from tests.unit.api.made import after, made_job
 from tests.verdicts import NO_PICTURE, PREPARATION, START
 
-from exitwave.api.results import Format, read_result, write_result
+from exitwave.api.jobs.result_files import read_result, write_result
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.schema.errors import LayoutError
 from exitwave.schema.job import JobState, Result, ScanRef
+from exitwave.schema.result_formats import ResultFormat
 from exitwave.schema.verdict import Verdict
 
 JOB = made_job(state=JobState.SUCCEEDED, ended_at=after(60))
@@ -39,7 +40,7 @@ def result() -> Reconstruction:
     )
 
 
-def content(result: Reconstruction, format: Format, scan_id: int | None = None) -> bytes:
+def content(result: Reconstruction, format: ResultFormat, scan_id: int | None = None) -> bytes:
     scan = ScanRef(uid="7f0c", scan_id=scan_id, path="raw/7f0c")
     job = JOB.model_copy(update={"spec": JOB.spec.model_copy(update={"scan": scan})})
     with write_result(result, job, format).content as file:

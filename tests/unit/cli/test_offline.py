@@ -15,8 +15,8 @@ from exitwave.commands.truth import compare_with_truth
 from exitwave.engine import Dataset, reconstruct
 from exitwave.files.checkpoint import write_arrays
 from exitwave.files.cxi import read_reconstruction
-from exitwave.files.formats import read_measurement
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.scan_formats import read_measurement
 from exitwave.prepare import build_dataset
 from exitwave.quality import align
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping

@@ -14,8 +14,8 @@ from tests.unit.client.http_server import KEY, Answer, job, problem, serving
 from tests.verdicts import DOUBTFUL, NO_PICTURE, PREPARATION, START
 
 from exitwave.client import AsyncClient
-from exitwave.files.npz import write_npz
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.result_formats.npz import write_npz
 from exitwave.schema.errors import ExitwaveError, ResultNotFound, Unavailable
 from exitwave.schema.result import JUDGED
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 SCAN = simulate(0.5, 1e4, 0, grid=4)
 FREQUENCY = np.abs(np.fft.fftfreq(64)) * 2

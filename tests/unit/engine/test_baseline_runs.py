@@ -10,7 +10,6 @@ import torch
 from tests.support.baselines import recipe_of
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import (
     ArrayFrames,
     Checkpoint,
@@ -26,6 +25,7 @@ from exitwave.quality import align
 from exitwave.schema.baselines import EpieOptions
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
 from exitwave.schema.recipe import AlgorithmName
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 ALGORITHMS: tuple[AlgorithmName, ...] = ("epie", "dm", "admm")
 
@@ -207,7 +207,7 @@ def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: AlgorithmN
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_divergence_names_knobs_of_the_algorithm(algorithm: AlgorithmName) -> None:
+def test_divergence_names_parameters_of_the_algorithm(algorithm: AlgorithmName) -> None:
     start = InitialGuess(probe_NHW=np.full((12, 10), 1e30, np.complex64))
     with pytest.raises(Diverged, match=rf"epoch 1: .* {algorithm}\."):
         next(reconstruct(small_dataset(), recipe_of(algorithm, 1), start, device="cpu"))

@@ -20,7 +20,7 @@ from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.schedule import epochs
 from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions, EpieOptions
-from exitwave.schema.recipe import GaugeOptions
+from exitwave.schema.sections import GaugeOptions
 
 
 def all_views(scene: Scene) -> Views:

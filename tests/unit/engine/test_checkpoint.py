@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.schema.errors import CheckpointError, EngineError
-from exitwave.schema.recipe import ClampOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import ClampOptions
+from exitwave.simulated_beamline.simulate import simulate
 
 RECIPE = Recipe(
     stages=(

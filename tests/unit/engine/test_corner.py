@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from tests.bench.verdict_sets import PHOTO, RING, Scene, simulate_scene
 
-import exitwave.beamline
-from exitwave.beamline.beams import Pupil, defocused_beam
+import exitwave.simulated_beamline
 from exitwave.engine import ArrayFrames, Dataset
 from exitwave.engine.data.validation import validate_frames
 from exitwave.engine.data.zero_frequency import zero_is_in_the_middle
-from exitwave.files.formats import read_measurement
+from exitwave.files.scan_formats import read_measurement
 from exitwave.schema.errors import DataError
+from exitwave.simulated_beamline.beams import Pupil, defocused_beam
 
 SIDE = 96
 Y, X = np.abs(np.fft.fftfreq(SIDE))[:, None], np.abs(np.fft.fftfreq(SIDE))[None]
 RADIUS, SQUARE = np.hypot(Y, X), np.maximum(Y, X)
 EVEN = np.ones((SIDE, SIDE))
-STAR = Path(exitwave.beamline.__file__).parent / "data" / "siemens_star.h5"
+STAR = Path(exitwave.simulated_beamline.__file__).parent / "data" / "siemens_star.h5"
 
 
 def middle(values: Any) -> Any:

@@ -7,11 +7,11 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, EpochState, reconstruct
 from exitwave.engine.assessment.coverage import light_of_others, linear_overlap
 from exitwave.engine.data.scan import load
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 RECIPE = Recipe(
     stages=(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset
 from exitwave.engine.assessment.evaluate import modelled_patterns
+from exitwave.simulated_beamline.simulate import simulate
 
 CHOSEN = np.array([3, 0, 24, 11, *range(12, 24)] * 2)
 

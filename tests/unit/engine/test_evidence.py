@@ -10,7 +10,6 @@ import torch
 from tests.support.simulated import as_dataset
 
 import exitwave.engine.session.session as session
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
 from exitwave.engine.assessment.fit_evidence import (
     gather_evidence,
@@ -21,6 +20,7 @@ from exitwave.engine.assessment.noise import PoissonNoise, half_deviance
 from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import waves
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 CPU = torch.device("cpu")
 SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))

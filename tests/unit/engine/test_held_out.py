@@ -9,12 +9,12 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, reconstruct
 from exitwave.engine.assessment.held_out import judge, spared
 from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 CPU = torch.device("cpu")
 

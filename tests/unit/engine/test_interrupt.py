@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Dataset, reconstruct
 from exitwave.schema.recipe import Recipe, Stage, recipe_from_mapping
+from exitwave.simulated_beamline.simulate import simulate
 
 
 class EnoughError(Exception):

@@ -12,7 +12,6 @@ import pytest
 import torch
 from tests.unit.engine.scene import Scene, make_scene
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.forward import Views, batch_loss, waves
 from exitwave.engine.forward.detect import detect
@@ -23,6 +22,7 @@ from exitwave.engine.gradients.step import AutogradStep
 from exitwave.engine.loss import LOSSES, PixelLoss, limit_ratio, pattern_losses, stage_factors
 from exitwave.schema import recipe as schema
 from exitwave.schema.recipe import Loss, Stage
+from exitwave.simulated_beamline.simulate import simulate
 
 HOMOGENEOUS: list[Loss] = ["amplitude", "poisson", "gaussian"]
 """A share of I and of D has that share of the loss; `anscombe` knows what a count is."""

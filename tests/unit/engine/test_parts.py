@@ -9,7 +9,6 @@ import pytest
 import torch
 from tests.unit.engine.scene import Scene, make_scene
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, InitialGuess, reconstruct
 from exitwave.engine.assessment.fit_evidence import misfit
 from exitwave.engine.data.scan import load
@@ -21,6 +20,7 @@ from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.errors import RecipeError
 from exitwave.schema.parts import BackgroundOptions, IntensityOptions
 from exitwave.schema.recipe import Recipe, Stage, recipe_from_mapping
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 CHOSEN = np.array([4, 0, 6, 2], dtype=np.intp)
 STAGES = (

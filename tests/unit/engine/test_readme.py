@@ -10,8 +10,8 @@ import pytest
 from tests.support.simulated import as_dataset, as_measurement
 
 import exitwave.files
-from exitwave.beamline.simulate import simulate
 from exitwave.files.cxi import write_measurement
+from exitwave.simulated_beamline.simulate import simulate
 
 README = Path(__file__).parents[3] / "README.md"
 

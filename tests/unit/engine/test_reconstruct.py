@@ -9,10 +9,11 @@ import pytest
 import torch
 from tests.support.simulated import as_dataset, similarity
 
-from exitwave.beamline.simulate import SimulatedScan, simulate
 from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
 from exitwave.schema.errors import Diverged
-from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
+from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 SHORT = Recipe(
     stages=(

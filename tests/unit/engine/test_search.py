@@ -7,9 +7,6 @@ import pytest
 import torch
 from tests.support.pupils import RING, SIDE, scan_of
 
-from exitwave.beamline.beams import Pupil, defocused_beam
-from exitwave.beamline.samples import draw_sample
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.data.scan import load
 from exitwave.engine.data.subset import connected_views, part_of
@@ -20,6 +17,9 @@ from exitwave.engine.initial_guess.search import defocus_bounds
 from exitwave.engine.initial_guess.shadow import neighbour_pairs, shadow_peaks
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.recipe import Recipe, Stage, recipe_from_mapping
+from exitwave.simulated_beamline.beams import Pupil, defocused_beam
+from exitwave.simulated_beamline.samples import draw_sample
+from exitwave.simulated_beamline.simulate import simulate
 
 CPU = torch.device("cpu")
 WIDE = ((1.0, 400.0), (1.0, 400.0))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.beamline.beams import Pupil, defocused_beam
-from exitwave.beamline.samples import draw_sample
-from exitwave.beamline.simulate import make_probe
 from exitwave.engine import ArrayFrames, Dataset
 from exitwave.prepare import oriented
 from exitwave.schema.data import Orientation
+from exitwave.simulated_beamline.beams import Pupil, defocused_beam
+from exitwave.simulated_beamline.samples import draw_sample
+from exitwave.simulated_beamline.simulate import make_probe
 
 SIDE = 64
 RING = Pupil(shape="annulus", outer=0.25, inner=0.1)

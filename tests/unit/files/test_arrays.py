@@ -12,7 +12,7 @@ from tests.unit.files.made import DATA, DETECTOR, PIXEL_M, SIDE, counts_nHW, cxi
 
 import exitwave.files
 from exitwave.commands.file_scan import FileScan
-from exitwave.files.formats import open_measurement
+from exitwave.files.scan_formats import open_measurement
 from exitwave.prepare import build_dataset
 from exitwave.schema.data import DataOptions, GeometryOverrides
 from exitwave.schema.errors import DataError

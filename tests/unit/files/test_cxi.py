@@ -16,7 +16,6 @@ from exitwave.files.cxi import (
     write_measurement,
     write_reconstruction,
 )
-from exitwave.files.formats import open_measurement, read_measurement
 from exitwave.files.reconstruction import (
     Curve,
     Measurement,
@@ -25,6 +24,7 @@ from exitwave.files.reconstruction import (
     Truth,
     flat_numbers,
 )
+from exitwave.files.scan_formats import open_measurement, read_measurement
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
 

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.files.made import DATA, DETECTOR, cxi, put, xyz_m
 
 from exitwave.files.far_field import check_far_field, nearest_step, says_near_field
-from exitwave.files.formats import open_measurement
+from exitwave.files.scan_formats import open_measurement
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import PLANCK_TIMES_C_EV_M, Geometry
 

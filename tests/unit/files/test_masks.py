@@ -11,8 +11,8 @@ import pytest
 from tests.unit.files.made import DATA, DETECTOR, GRID, SIDE, counts_nHW, cxi, put
 
 from exitwave.files.cxi import write_measurement
-from exitwave.files.formats import open_measurement, read_measurement
 from exitwave.files.frame_masks import FrameMasks
+from exitwave.files.scan_formats import open_measurement, read_measurement
 from exitwave.schema.errors import DataError
 
 MASK = f"{DETECTOR}/mask"

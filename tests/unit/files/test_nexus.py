@@ -24,7 +24,7 @@ from tests.unit.files.made import (
     xyz_m,
 )
 
-from exitwave.files.formats import format_of, open_measurement
+from exitwave.files.scan_formats import format_of, open_measurement
 from exitwave.schema.errors import DataError
 
 

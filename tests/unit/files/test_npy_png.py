@@ -13,11 +13,11 @@ import tifffile
 from PIL import Image
 from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
 
-from exitwave.files.npy import write_npy_tree
-from exitwave.files.npz import write_npz
-from exitwave.files.png import Plane, object_png, scale_bar
 from exitwave.files.reconstruction import Reconstruction
-from exitwave.files.tiff import write_tiff
+from exitwave.files.result_formats.npy import write_npy_tree
+from exitwave.files.result_formats.npz import write_npz
+from exitwave.files.result_formats.png import Plane, object_png, scale_bar
+from exitwave.files.result_formats.tiff import write_tiff
 from exitwave.files.verdict_text import plain_ascii
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.verdict import Preparation, Start, Verdict

@@ -20,7 +20,7 @@ from tests.unit.files.made import (
     xyz_m,
 )
 
-from exitwave.files.formats import open_measurement, read_measurement
+from exitwave.files.scan_formats import open_measurement, read_measurement
 from exitwave.files.stored import StoredMeasurement
 from exitwave.schema.errors import DataError, GeometryError
 

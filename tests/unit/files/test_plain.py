@@ -21,7 +21,7 @@ from tests.unit.files.made import (
     xyz_m,
 )
 
-from exitwave.files.formats import format_of, open_measurement
+from exitwave.files.scan_formats import format_of, open_measurement
 from exitwave.files.stored import StoredCounts
 from exitwave.schema.data import GeometryOverrides
 from exitwave.schema.errors import DataError, GeometryError

@@ -23,7 +23,7 @@ from tests.unit.files.made import (
     xyz_m,
 )
 
-from exitwave.files.formats import open_measurement
+from exitwave.files.scan_formats import open_measurement
 from exitwave.schema.data import GeometryOverrides
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.unit.files.made import DATA, SIDE, counts_nHW, cxi, put, xyz_m
 
-from exitwave.files.formats import open_measurement
+from exitwave.files.scan_formats import open_measurement
 from exitwave.schema.errors import DataError
 
 PATTERNS = f"{DATA}/data"

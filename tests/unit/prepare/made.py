@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exitwave.files.frame_masks import FrameMasks
+from exitwave.files.frame_orientation import AS_STORED, FrameOrientation
 from exitwave.prepare import Prepared, build_dataset
-from exitwave.scans import Orientation
 from exitwave.schema.data import DataOptions, GeometryOverrides
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
@@ -21,7 +21,6 @@ from exitwave.schema.verdict import Note
 SIDE = 64
 GEOMETRY = Geometry(energy_eV=9000, distance_m=0.6, detector_pixel_m=55e-6, sources={})
 PIXEL_M = GEOMETRY.pixel_size_m(SIDE)
-AS_STORED = Orientation(transpose=False, flip_y=False, flip_x=False)
 
 Counts = NDArray[Any]
 Spoil = Callable[[Counts], Counts]
@@ -36,7 +35,7 @@ class MadeScan:
     monitor_n: NDArray[np.float64] | None = None
     notes: tuple[Note, ...] = ()
     frame_masks: FrameMasks | None = None
-    orientation: Orientation = AS_STORED
+    orientation: FrameOrientation = AS_STORED
     ref: ScanRef = field(default_factory=lambda: ScanRef(uid="u", path="raw/u"))
     start: dict[str, Any] = field(default_factory=dict)
     stop: dict[str, Any] | None = None

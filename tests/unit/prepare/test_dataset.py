@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from exitwave.files.frame_masks import FrameMasks
+from exitwave.files.frame_orientation import AS_STORED, FrameOrientation
 from exitwave.prepare import Prepared, build_dataset
 from exitwave.prepare.frames import Framing
-from exitwave.scans import Orientation
 from exitwave.schema.data import DataOptions, GeometryOverrides
 from exitwave.schema.errors import DataError, GeometryError
 from exitwave.schema.geometry import Geometry
@@ -22,7 +22,6 @@ SIDE = 16
 CENTRE = SIDE // 2
 GEOMETRY = Geometry(energy_eV=8800, distance_m=0.7, detector_pixel_m=75e-6, sources={})
 PIXEL_M = GEOMETRY.pixel_size_m(SIDE)
-AS_STORED = Orientation(transpose=False, flip_y=False, flip_x=False)
 
 
 @dataclass
@@ -31,7 +30,7 @@ class MemoryScan:
 
     counts: NDArray[Any]
     positions: NDArray[np.float64]
-    orientation: Orientation = AS_STORED
+    orientation: FrameOrientation = AS_STORED
     mask: NDArray[np.bool_] | None = None
     notes: tuple[Note, ...] = ()
     frame_masks: FrameMasks | None = None
@@ -110,7 +109,7 @@ def test_crop_is_about_dc_and_changes_the_pixel(crop_px: int) -> None:
 def test_orientation_turns_about_dc(
     orientation: dict[str, bool], mark: tuple[int, int]
 ) -> None:
-    turned = Orientation(
+    turned = FrameOrientation(
         **({"transpose": False, "flip_y": False, "flip_x": False} | orientation)
     )
     counts = counts_of(build(scan_of(orientation=turned)))
@@ -221,7 +220,7 @@ def test_marks_in_many_frames_mask_the_pixel(dtype: Any, mark: float) -> None:
 
 def test_places_are_told_as_they_are_stored() -> None:
     """Whatever is turned, cut out and moved to the corner meanwhile."""
-    turned = Orientation(transpose=True, flip_y=True, flip_x=False)
+    turned = FrameOrientation(transpose=True, flip_y=True, flip_x=False)
     scan = scan_of(
         20, orientation=turned, counts=np.pad(scan_of(20).counts, ((0, 0), (2, 2), (4, 4)))
     )

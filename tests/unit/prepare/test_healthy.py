@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exitwave.files.formats import open_measurement
+from exitwave.files.scan_formats import open_measurement
 
 from .made import MadeScan, left_out, made_scan, notes, photons_of, prepared
 
-STAR = Path(__file__).parents[3] / "workers/exitwave/beamline/data/siemens_star.h5"
+STAR = Path(__file__).parents[3] / "workers/exitwave/simulated_beamline/data/siemens_star.h5"
 
 
 @pytest.mark.parametrize("photons", [1e2, 2e3, 2e4, 1e6, None])

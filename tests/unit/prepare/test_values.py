@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exitwave.prepare.values import Unit, read_unit
+from exitwave.prepare.values import DetectorCalibration, estimate_calibration
 
 from .made import MadeScan, left_out, made_scan, masked, notes, photons_of, prepared
 
@@ -170,8 +170,8 @@ def test_values_that_split_photons_are_faults(scans: dict[float, MadeScan]) -> N
 def test_numbers_without_noise_are_no_photons() -> None:
     """A simulation without noise has no smallest step; nothing is made of it."""
     scan = made_scan(None)
-    unit = read_unit(scan.counts.reshape(81, -1)[:64].astype(np.float64))
-    assert unit == Unit(gain=None, photons=False)
+    calibration = estimate_calibration(scan.counts.reshape(81, -1)[:64].astype(np.float64))
+    assert calibration == DetectorCalibration(gain=None, photons=False)
 
 
 @pytest.mark.parametrize("per_pixel", [0.3, 1.0, 4.0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import make_probe, simulate
 from exitwave.quality import ChosenFrames, ThinnedFrames, overlap
 from exitwave.quality.overlap import mean_step_px, probe_diameter_px
 from exitwave.schema.errors import DataError
+from exitwave.simulated_beamline.simulate import make_probe, simulate
 
 ALL = np.arange(40)
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from tests.support.simulated import as_dataset
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import Checkpoint, reconstruct
 from exitwave.files.checkpoint import read_arrays
 from exitwave.prepare import Prepared
@@ -18,6 +17,7 @@ from exitwave.schema.errors import CheckpointError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ResumePoint
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 from exitwave.worker.beginning import newest_checkpoint
 from exitwave.worker.checkpoints import Keeper, found_in
 

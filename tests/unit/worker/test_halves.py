@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import pytest
 
-from exitwave.beamline.simulate import simulate
 from exitwave.engine import ArrayFrames, Dataset, EpochState, reconstruct
 from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.files.reconstruction import Curve
@@ -19,6 +18,7 @@ from exitwave.schema.errors import DataError, EngineError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import halves_for
 from exitwave.schema.recipe import Recipe, Stage
+from exitwave.simulated_beamline.simulate import simulate
 from exitwave.worker.assess import assess
 from exitwave.worker.halves import (
     Pair,

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from tests.stack import free_port
 
+from exitwave.recipes.loading import load_recipe
 from exitwave.schema.job import Job, JobSpec, JobState, Progress, ScanRef
-from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings
 from exitwave.worker.control import Control, Order
 from exitwave.worker.run import JobRunner

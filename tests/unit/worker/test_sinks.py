@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.support.delivered import final_arrays, node_of
 
+from exitwave.recipes.loading import load_recipe
 from exitwave.results import AttemptRecord, FinalArrays, Snapshot, Spool
 from exitwave.results.history import History
 from exitwave.results.registry import SINKS, AllSinks
@@ -21,7 +22,6 @@ from exitwave.results.spool import REFUSED
 from exitwave.results.tiled import TiledSink
 from exitwave.schema.errors import SinkError
 from exitwave.schema.job import Job, JobSpec, JobState, Progress, Result, ScanRef
-from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings, TiledSettings
 from exitwave.worker.control import Control, Order
 from exitwave.worker.folders import spool_of

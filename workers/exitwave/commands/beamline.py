@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from exitwave.beamline.play import PlayedScan, play
-from exitwave.settings.logs import configure_logging
+from exitwave.runtime.logs import configure_logging
 from exitwave.settings.service import Settings
+from exitwave.simulated_beamline.play import PlayedScan, play
 
 
 def play_with_bar(

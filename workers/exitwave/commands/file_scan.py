@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.files.frame_orientation import AS_STORED
 from exitwave.files.stored import AnyMeasurement
-from exitwave.scans import Orientation
 from exitwave.schema.data import GeometryOverrides
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ScanRef
@@ -27,7 +27,7 @@ class FileScan:
         height, width = measurement.counts_nHW.shape[1:]
         self.shape_HW = (height, width)
         # What reads files has turned the frames: as seen along the beam, rows running down.
-        self.orientation = Orientation(transpose=False, flip_y=False, flip_x=False)
+        self.orientation = AS_STORED
         self.notes = measurement.notes
         self.frame_masks = measurement.frame_masks
         self.monitor_n = measurement.monitor_n

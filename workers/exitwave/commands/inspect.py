@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 import typer
 
-from exitwave.files.formats import format_of, open_measurement
 from exitwave.files.hdf5 import opened
 from exitwave.files.pattern_png import mean_pattern, pattern_png
+from exitwave.files.scan_formats import format_of, open_measurement
 from exitwave.files.stored import StoredMeasurement
 from exitwave.files.tree import Hdf5Tree, described
 from exitwave.schema.data import DataOptions, data_from_mapping, geometry_from_mapping

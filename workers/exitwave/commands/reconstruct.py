@@ -19,18 +19,18 @@ from exitwave.cli.verdict_rows import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
 from exitwave.engine.data.scan import choose_device
 from exitwave.files.cxi import write_reconstruction
-from exitwave.files.formats import open_measurement
 from exitwave.files.reconstruction import Reconstruction
+from exitwave.files.scan_formats import open_measurement
 from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_oriented
+from exitwave.recipes.loading import resolve_recipe
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import halves_for
 from exitwave.schema.overrides import split_sections
 from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.schema.result import FRC
-from exitwave.settings.logs import configure_logging
-from exitwave.settings.recipes import resolve_recipe
 from exitwave.worker.assess import Assessment, assess, explained
 from exitwave.worker.halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 

@@ -10,9 +10,9 @@ import typer
 
 from exitwave.cli.extras import needs
 from exitwave.cli.jobs import parse_settings
+from exitwave.runtime.threads import BRIEFLY_SPINNING
 from exitwave.schema.data import Orientation
 from exitwave.schema.errors import UsageError
-from exitwave.settings.threads import BRIEFLY_SPINNING
 
 Dataset: TypeAlias = Annotated[
     str | None,
@@ -68,7 +68,7 @@ def reconstruct(
         list[str] | None,
         typer.Option(
             "--set",
-            help="Override a knob: recipe.probe_states=2, data.subset=even, "
+            help="Override a parameter: recipe.probe_states=2, data.subset=even, "
             "geometry.distance_m=1.9. May be repeated.",
             metavar="KEY=VALUE",
         ),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from exitwave.beamline.simulate import ProbeKind, simulate
 from exitwave.files.cxi import write_measurement
 from exitwave.files.reconstruction import Measurement, Truth
 from exitwave.schema.geometry import Geometry
+from exitwave.simulated_beamline.simulate import ProbeKind, simulate
 
 
 def simulate_file(

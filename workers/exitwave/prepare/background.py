@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from exitwave.schema.verdict import Note
 
-from .reading import slabs_of
+from .frame_reader import slabs_of
 
 Bools = NDArray[np.bool_]
 
@@ -48,7 +48,7 @@ def background(counts_nHW: NDArray[Any], kept_n: Bools, valid_HW: Bools) -> floa
     if len(frames) < LEAST_FRAMES or valid_HW.sum() < LEAST_PIXELS / DIM_SHARE:
         return 0.0
     # What is chosen for being dim is looked at elsewhere: pixels in the other frames, frames
-    # in the other pixels. Else the choice itself would make both dimmer.
+    # in the other pixels. Else the selection itself would make both dimmer.
     choosing_HW = _sums(counts_nHW, frames[::2])
     dim = np.flatnonzero(
         valid_HW & (choosing_HW <= np.quantile(choosing_HW[valid_HW], DIM_SHARE))

@@ -16,7 +16,7 @@ from exitwave.schema.data import Flux
 from exitwave.schema.errors import DataError
 from exitwave.schema.verdict import Note
 
-from .screen.signs import FrameSigns
+from .screen.frame_statistics import FrameStatistics
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -69,9 +69,9 @@ def relative_flux(
     monitor_n: Floats | None,
     positions: Floats,
     numbers: Indices,
-    signs: FrameSigns,
+    statistics: FrameStatistics,
 ) -> FrameFlux:
-    """Of all frames that the signs tell of; those without photons are left alone.
+    """Of all frames that the statistics cover; those without photons are left alone.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def relative_flux(
         Of the views, in any unit.
     numbers : ndarray (n,)
         Of the frames, in the scan.
-    signs : FrameSigns
+    statistics : FrameStatistics
 
     Raises
     ------
@@ -97,12 +97,12 @@ def relative_flux(
         wrong = _wrong_with(monitor_n)
         if flux == "monitor" and wrong:
             raise DataError("data.flux", f"a monitor with {wrong}", "readings above 0")
-        if not wrong and (flux == "monitor" or _helps(monitor_n, signs)):
+        if not wrong and (flux == "monitor" or _helps(monitor_n, statistics)):
             return _of_monitor(monitor_n)
         why = wrong or "readings that neighbouring frames contradict"
         note = Note(code="flux", text=f"the monitor is not used: {why}")
         return FrameFlux(notes=(note,))
-    return _of_sums(signs) if flux == "sums" else _of_steps(signs, positions, numbers)
+    return _of_sums(statistics) if flux == "sums" else _of_steps(statistics, positions, numbers)
 
 
 def _wrong_with(monitor_n: Floats) -> str:
@@ -123,10 +123,10 @@ def _of_monitor(monitor_n: Floats) -> FrameFlux:
     return FrameFlux(scale_n=scale_n, notes=(note,))
 
 
-def _helps(monitor_n: Floats, signs: FrameSigns) -> bool:
+def _helps(monitor_n: Floats, statistics: FrameStatistics) -> bool:
     """Whether neighbours agree with it about as well as without, or better."""
-    logs_n = _logs(signs)
-    first, second = signs.pairs()
+    logs_n = _logs(statistics)
+    first, second = statistics.pairs()
     known = np.isfinite(logs_n[first]) & np.isfinite(logs_n[second])
     first, second = first[known], second[known]
     if not first.size:
@@ -137,12 +137,12 @@ def _helps(monitor_n: Floats, signs: FrameSigns) -> bool:
     return bool(with_it <= MONITOR_HELPS * plain + 0.005)
 
 
-def _of_sums(signs: FrameSigns) -> FrameFlux:
+def _of_sums(statistics: FrameStatistics) -> FrameFlux:
     """Each frame's photons over the middle of those around it, pulled towards 1."""
-    logs_n = _logs(signs)
-    around_nk = np.where(signs.close_nk, logs_n[signs.near_nk], np.nan)
+    logs_n = _logs(statistics)
+    around_nk = np.where(statistics.close_nk, logs_n[statistics.near_nk], np.nan)
     known_n = np.isfinite(around_nk).sum(axis=1) >= 2
-    apart_n = np.zeros(len(signs))
+    apart_n = np.zeros(len(statistics))
     apart_n[known_n] = logs_n[known_n] - np.nanmedian(around_nk[known_n], axis=1)
     apart_n = np.where(np.isfinite(apart_n), apart_n, 0)
     scale_n = np.exp(PULL * np.clip(apart_n, -2, 2))
@@ -151,20 +151,20 @@ def _of_sums(signs: FrameSigns) -> FrameFlux:
     return FrameFlux(scale_n=scale_n, notes=(Note(code="flux", text=text),))
 
 
-def _of_steps(signs: FrameSigns, positions: Floats, numbers: Indices) -> FrameFlux:
+def _of_steps(statistics: FrameStatistics, positions: Floats, numbers: Indices) -> FrameFlux:
     """Clear steps in time only; none in an ordinary scan."""
-    logs_n = _logs(signs)
-    first, second = signs.pairs()
+    logs_n = _logs(statistics)
+    first, second = statistics.pairs()
     early, late = np.minimum(first, second), np.maximum(first, second)
     pairs = np.unique(np.stack([early, late], axis=1), axis=0)
     known = np.isfinite(logs_n[pairs]).all(axis=1)
     early, late = pairs[known].T
     allowed_n = _within_lines(positions)
     steps: list[tuple[int, float]] = []
-    level_n = np.zeros(len(signs))
+    level_n = np.zeros(len(statistics))
     while len(steps) < MOST_STEPS:
         rises = logs_n[late] - logs_n[early] - (level_n[late] - level_n[early])
-        found = _clearest_step(early, late, rises, len(signs))
+        found = _clearest_step(early, late, rises, len(statistics))
         # Once the light is known to change, it may do so anywhere.
         if found is None or not (steps or allowed_n[found[0]]):
             break
@@ -258,8 +258,8 @@ def _still(early: Indices, late: Indices, rises: Floats, at: int, step: float) -
     return True
 
 
-def _logs(signs: FrameSigns) -> Floats:
+def _logs(statistics: FrameStatistics) -> Floats:
     """Logarithms of the frames' photons; NaN for frames that are nearly dark."""
-    totals_n = signs.totals_n
+    totals_n = statistics.totals_n
     lit_n = totals_n > 0.02 * np.median(totals_n)
     return np.where(lit_n, np.log(np.maximum(totals_n, 1e-30)), np.nan)

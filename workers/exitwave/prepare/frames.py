@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.scans import Orientation
+from exitwave.files.frame_orientation import FrameOrientation
 from exitwave.schema.errors import DataError
 
 
@@ -18,13 +18,13 @@ class Framing:
 
     Parameters
     ----------
-    orientation : Orientation
+    orientation : FrameOrientation
         From stored to seen along the beam.
     side_px : int
         Side of the central square that is kept.
     """
 
-    orientation: Orientation
+    orientation: FrameOrientation
     side_px: int
 
     def stored(self, shape_HW: tuple[int, int]) -> NDArray[np.intp]:
@@ -38,27 +38,12 @@ class Framing:
 
         The centre of n pixels is pixel n // 2, before and after the crop.
         """
-        if self.orientation.transpose:
-            images_nHW = images_nHW.swapaxes(1, 2)
-        if self.orientation.flip_y:
-            images_nHW = _mirrored(images_nHW, 1)
-        if self.orientation.flip_x:
-            images_nHW = _mirrored(images_nHW, 2)
+        images_nHW = self.orientation.apply(images_nHW)
         height, width = images_nHW.shape[1:]
         top = height // 2 - self.side_px // 2
         left = width // 2 - self.side_px // 2
         cropped = images_nHW[:, top : top + self.side_px, left : left + self.side_px]
         return np.fft.ifftshift(cropped, axes=(1, 2))
-
-
-def _mirrored(images_nHW: NDArray[Any], axis: int) -> NDArray[Any]:
-    """Mirrored about the centre pixel n // 2, so that DC stays where it is.
-
-    With an even number of pixels the first one has no partner; it keeps its place's
-    neighbour round the corner, as in a discrete Fourier transform.
-    """
-    flipped = np.flip(images_nHW, axis)
-    return np.roll(flipped, 1, axis) if images_nHW.shape[axis] % 2 == 0 else flipped
 
 
 def kept_type(dtype: np.dtype[Any]) -> np.dtype[Any]:

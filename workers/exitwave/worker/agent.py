@@ -14,10 +14,10 @@ import time
 import structlog
 
 from exitwave.ledger import WorkerLedger
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.errors import EngineError, LedgerUnavailable
 from exitwave.schema.job import Job
 from exitwave.schema.worker import WorkerState
-from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
 from .attendance import LOOK_EVERY_S, Attendance

@@ -11,7 +11,7 @@ from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.engine.data.scan import Interrupt, choose_device
 from exitwave.files.reconstruction import Curve, QualityFigures, flat_numbers
 from exitwave.prepare import Prepared
-from exitwave.prepare.told import frames_left_out
+from exitwave.prepare.left_out import frames_left_out
 from exitwave.quality import grid_power, overlap, rectangle_of_centres, transfer_function
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.job import HeldOutFigures, Quality

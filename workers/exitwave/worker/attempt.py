@@ -16,7 +16,8 @@ import structlog
 import torch
 
 from exitwave.engine import Checkpoint, EpochState, InitialGuess, reconstruct
-from exitwave.prepare import Prepared, build_oriented, mask_within
+from exitwave.files.mask_file import mask_within
+from exitwave.prepare import Prepared, build_oriented
 from exitwave.results import AttemptRecord, FinalArrays, History, Sink, Spool, Spooled
 from exitwave.results.registry import make_sinks
 from exitwave.scans import TiledScans

@@ -13,9 +13,9 @@ from types import FrameType
 
 import structlog
 
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.job import Job, Progress
-from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
 from .classify import failure_of, verdict

@@ -16,8 +16,8 @@ from types import FrameType
 
 import structlog
 
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.errors import UsageError
-from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
 from .leaving import END_WITHIN_S

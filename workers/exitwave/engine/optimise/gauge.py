@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from exitwave.schema.recipe import GaugeOptions
+from exitwave.schema.sections import GaugeOptions
 
 Box = tuple[int, int, int, int]
 """(y0, y1, x0, x1), half-open."""

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from .evidence import Bools, Floats, PixelMaps
-from .signs import FrameSigns, contrast
+from .frame_statistics import FrameStatistics, contrast
 
 TIMES = 3.0
 """Above what nineteen of twenty frames have in a tile."""
@@ -34,63 +34,63 @@ PIXEL_TIMES = 3.0
 PIXEL_PHOTONS = 10.0
 
 
-def suspicious(signs: FrameSigns) -> dict[int, Bools]:
+def suspicious(statistics: FrameStatistics) -> dict[int, Bools]:
     """Tiles (T, T), by frame, that are far too bright and flat."""
-    usual_TT = np.percentile(signs.tiles_nTT, PERCENTILE, axis=0)
+    usual_TT = np.percentile(statistics.tiles_nTT, PERCENTILE, axis=0)
     above_TT = TIMES * usual_TT + 5 * np.sqrt(usual_TT) + LEAST_PHOTONS
-    bright_nTT = signs.tiles_nTT > above_TT
-    surplus_n = _surplus(signs)
+    bright_nTT = statistics.tiles_nTT > above_TT
+    surplus_n = _surplus(statistics)
     found = {}
     for index in np.flatnonzero(bright_nTT.any(axis=(1, 2))).tolist():
-        frame_HW = signs.evidence.frame(index)
-        flat_TT = _exact(frame_HW, bright_nTT[index], signs)
+        frame_HW = statistics.evidence.frame(index)
+        flat_TT = _exact(frame_HW, bright_nTT[index], statistics)
         if surplus_n[index]:
-            flat_TT |= _even(frame_HW, bright_nTT[index], signs)
+            flat_TT |= _even(frame_HW, bright_nTT[index], statistics)
         if flat_TT.any():
             found[index] = flat_TT
     return found
 
 
-def _exact(frame_HW: Floats, bright_TT: Bools, signs: FrameSigns) -> Bools:
+def _exact(frame_HW: Floats, bright_TT: Bools, statistics: FrameStatistics) -> Bools:
     """Bright tiles with less noise than light has."""
     exact_TT = np.zeros_like(bright_TT)
     for row, column in np.argwhere(bright_TT):
         alone_TT = np.zeros_like(bright_TT)
         alone_TT[row, column] = True
-        exact_TT[row, column] = contrast(frame_HW, alone_TT, signs).noise < EXACT
+        exact_TT[row, column] = contrast(frame_HW, alone_TT, statistics).noise < EXACT
     return exact_TT
 
 
-def _even(frame_HW: Floats, bright_TT: Bools, signs: FrameSigns) -> Bools:
+def _even(frame_HW: Floats, bright_TT: Bools, statistics: FrameStatistics) -> Bools:
     """Areas of bright tiles without structure."""
     areas_TT, count = ndimage.label(bright_TT)
     even_TT = np.zeros_like(bright_TT)
     for area in range(1, count + 1):
         area_TT = areas_TT == area
-        found = contrast(frame_HW, area_TT, signs)
+        found = contrast(frame_HW, area_TT, statistics)
         if found.structure + 2 * found.error < EVEN:
             even_TT |= area_TT
     return even_TT
 
 
-def _surplus(signs: FrameSigns) -> Bools:
+def _surplus(statistics: FrameStatistics) -> Bools:
     """Frames (n,) with more light than those around them."""
-    totals_n = signs.totals_n
-    around_n = np.nan_to_num(signs.highest_around(totals_n), nan=np.inf)
+    totals_n = statistics.totals_n
+    around_n = np.nan_to_num(statistics.highest_around(totals_n), nan=np.inf)
     usual = float(np.percentile(totals_n, PERCENTILE))
     found_n: Bools = totals_n > SURPLUS * np.maximum(around_n, usual)
     return found_n
 
 
 def block_pixels(
-    signs: FrameSigns, index: int, flat_TT: Bools, maps: PixelMaps
+    statistics: FrameStatistics, index: int, flat_TT: Bools, maps: PixelMaps
 ) -> Bools | None:
     """Pixels (H, W) of one frame in its flat tiles, and beside them those that hold too much.
 
     None where that leaves too much beside them: the area cannot be told from the rest.
     """
-    edges_y, edges_x = signs.evidence.tile_edges()
-    frame_HW = signs.evidence.frame(index)
+    edges_y, edges_x = statistics.evidence.tile_edges()
+    frame_HW = statistics.evidence.frame(index)
     found_HW = np.repeat(np.repeat(flat_TT, np.diff(edges_y), 0), np.diff(edges_x), 1)
     rim_TT = ndimage.binary_dilation(flat_TT, np.ones((3, 3))) & ~flat_TT
     rim_HW = np.repeat(np.repeat(rim_TT, np.diff(edges_y), 0), np.diff(edges_x), 1)

@@ -9,16 +9,16 @@ from typing import Generic, TypeVar
 from .cut import cut
 from .evidence import Bools, PixelMaps
 from .fog import fog
+from .frame_statistics import FrameStatistics
 from .gaps import gaps
 from .hot import hot
 from .no_beam import no_beam
 from .noise import too_noisy, too_quiet
 from .repeated import repeated
-from .signs import FrameSigns
 from .stuck import stuck
 from .too_bright import too_bright
 
-Seen = TypeVar("Seen", FrameSigns, PixelMaps)
+Seen = TypeVar("Seen", FrameStatistics, PixelMaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Check(Generic[Seen]):
     reason: str
 
 
-FRAME_CHECKS: tuple[Check[FrameSigns], ...] = (
+FRAME_CHECKS: tuple[Check[FrameStatistics], ...] = (
     Check("repeated", repeated, "the same as the frame before, count by count"),
     Check("no beam", no_beam, "no beam in them, only scattered counts"),
     Check("fog", fog, "an even or smooth background lies over them"),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .evidence import Bools
-from .signs import FrameSigns
+from .frame_statistics import FrameStatistics
 
 LEAST_PHOTONS = 100.0
 """Expected in the missing lines together, by the mean pattern and the line beside them."""
@@ -21,13 +21,13 @@ GOES_ON = 0.2
 """Of its light the mean pattern keeps from that line to the next."""
 
 
-def cut(signs: FrameSigns) -> Bools:
+def cut(statistics: FrameStatistics) -> Bools:
     """Frames (n,) with rows or columns, or halves of them, that were not written."""
-    found_n = np.zeros(len(signs), np.bool_)
-    for lines_n2L in (signs.rows_n2H, signs.columns_n2W):
+    found_n = np.zeros(len(statistics), np.bool_)
+    for lines_n2L in (statistics.rows_n2H, statistics.columns_n2W):
         for lines_nL in (lines_n2L[:, 0] + lines_n2L[:, 1], lines_n2L[:, 0], lines_n2L[:, 1]):
             found_n |= _ends(lines_nL) | _ends(lines_nL[:, ::-1])
-    return found_n & signs.whole_n
+    return found_n & statistics.whole_n
 
 
 def _ends(lines_nL: NDArray[np.float32]) -> Bools:

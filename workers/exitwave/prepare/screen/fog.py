@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .evidence import Bools
-from .signs import FrameSigns, contrast, runs_of
+from .frame_statistics import FrameStatistics, contrast, runs_of
 
 DIM_SHARE = 0.5
 """Of the tiles, the dimmest ones: there a fog is seen first."""
@@ -25,29 +25,29 @@ EVEN = 0.15
 """A contrast below: speckles have 0.3 and more."""
 
 
-def fog(signs: FrameSigns) -> Bools:
+def fog(statistics: FrameStatistics) -> Bools:
     """Frames (n,) under an even or smooth background."""
-    tiles_nTT = signs.tiles_nTT
+    tiles_nTT = statistics.tiles_nTT
     middle_TT = np.median(tiles_nTT, axis=0)
     dim_TT = middle_TT <= np.quantile(middle_TT, DIM_SHARE)
     dim_n = tiles_nTT[:, dim_TT].sum(axis=1)
     noise_n = 3 * np.sqrt(dim_n)
-    usual_n = np.nan_to_num(signs.highest_around(dim_n), nan=float(np.median(dim_n)))
+    usual_n = np.nan_to_num(statistics.highest_around(dim_n), nan=float(np.median(dim_n)))
     lifted_n = dim_n > np.median(dim_n) + noise_n + 5
     # Frames that went wrong together are no witnesses for each other.
     runs_n = runs_of(lifted_n)
-    apart_nk = (runs_n[:, None] < 0) | (runs_n[signs.near_nk] != runs_n[:, None])
+    apart_nk = (runs_n[:, None] < 0) | (runs_n[statistics.near_nk] != runs_n[:, None])
     usual_n = np.where(
-        lifted_n, np.nan_to_num(signs.highest_around(dim_n, apart_nk), nan=np.inf), usual_n
+        lifted_n, np.nan_to_num(statistics.highest_around(dim_n, apart_nk), nan=np.inf), usual_n
     )
     above_n = dim_n - noise_n > TIMES * (usual_n + 3 * np.sqrt(usual_n) + 5)
     share = dim_TT.mean()
     added_n = (dim_n - usual_n) / share
-    above_n &= added_n > LEAST_SHARE * signs.totals_n
+    above_n &= added_n > LEAST_SHARE * statistics.totals_n
     bright_nTT = tiles_nTT > np.percentile(tiles_nTT, MOST_PERCENTILE, axis=0)
     above_n &= bright_nTT[:, dim_TT].mean(axis=1) >= LEAST_AREA
-    found_n = np.zeros(len(signs), np.bool_)
+    found_n = np.zeros(len(statistics), np.bool_)
     for index in np.flatnonzero(above_n).tolist():
-        found = contrast(signs.evidence.frame(index), dim_TT, signs)
+        found = contrast(statistics.evidence.frame(index), dim_TT, statistics)
         found_n[index] = found.structure - found.error < EVEN
     return found_n

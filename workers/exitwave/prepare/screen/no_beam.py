@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .evidence import Bools, Floats, Indices
-from .signs import FrameSigns, runs_of
+from .frame_statistics import FrameStatistics, runs_of
 
 DARK = 0.1
 """Of the ordinary frames' light: without beam a frame has less, ..."""
@@ -32,15 +32,15 @@ ABRUPT = 0.65
 _FLOOR = 1e-4
 
 
-def no_beam(signs: FrameSigns) -> Bools:
+def no_beam(statistics: FrameStatistics) -> Bools:
     """Frames (n,) without beam."""
-    totals_n = signs.totals_n
+    totals_n = statistics.totals_n
     lit_n = totals_n > DARK * np.percentile(totals_n, 75)
     usual = float(np.median(totals_n[lit_n])) if lit_n.any() else 0.0
     if usual <= 0:
-        return np.zeros(len(signs), np.bool_)
+        return np.zeros(len(statistics), np.bool_)
     lit_n = totals_n > DARK * usual
-    shape_n = _shape(signs.tiles_nTT, lit_n)
+    shape_n = _shape(statistics.tiles_nTT, lit_n)
     dark_n = ~lit_n | (
         (totals_n < DIM * usual) & (totals_n > SURE_PHOTONS) & (shape_n < FLAT / 2)
     )
@@ -52,7 +52,7 @@ def no_beam(signs: FrameSigns) -> Bools:
         if photons.sum() < LEAST_PHOTONS:
             continue
         flat = float((shape_n[members] * photons).sum() / photons.sum()) < FLAT
-        found_n[members] = flat and _abrupt(signs, members, dark_n, totals_n, usual)
+        found_n[members] = flat and _abrupt(statistics, members, dark_n, totals_n, usual)
     return found_n
 
 
@@ -73,18 +73,18 @@ def _shape(tiles_nTT: Floats, lit_n: Bools) -> Floats:
 
 
 def _abrupt(
-    signs: FrameSigns, members: Indices, dark_n: Bools, totals_n: Floats, usual: float
+    statistics: FrameStatistics, members: Indices, dark_n: Bools, totals_n: Floats, usual: float
 ) -> bool:
     """Whether views beside a run of dark ones see nothing of what darkens them."""
-    first = _beside(signs, members, dark_n)
+    first = _beside(statistics, members, dark_n)
     if not first.size:
         return False
-    second = np.setdiff1d(_beside(signs, first, dark_n), first)
+    second = np.setdiff1d(_beside(statistics, first, dark_n), first)
     farther = float(totals_n[second].mean()) if second.size else usual
     return bool(totals_n[first].mean() > ABRUPT * farther)
 
 
-def _beside(signs: FrameSigns, members: Indices, dark_n: Bools) -> Indices:
-    beside: Indices = np.unique(signs.near_nk[members][signs.close_nk[members]])
+def _beside(statistics: FrameStatistics, members: Indices, dark_n: Bools) -> Indices:
+    beside: Indices = np.unique(statistics.near_nk[members][statistics.close_nk[members]])
     lit: Indices = beside[~dark_n[beside]]
     return lit

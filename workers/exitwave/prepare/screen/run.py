@@ -21,8 +21,8 @@ from .evidence import (
     pixel_maps,
 )
 from .flashes import flashes
+from .frame_statistics import FrameStatistics, frame_statistics
 from .hot import hot
-from .signs import FrameSigns, signs_of
 from .too_bright import too_bright
 
 LEAST_VALID = 0.5
@@ -54,7 +54,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Screened:
+class ScreeningResult:
     """What is left, and what was found.
 
     Attributes
@@ -66,14 +66,14 @@ class Screened:
     faults : list of Fault
     maps : PixelMaps
         Of the frames that are kept.
-    signs : FrameSigns
+    statistics : FrameStatistics
     """
 
     valid_HW: Bools
     kept_n: Bools
     faults: list[Fault]
     maps: PixelMaps
-    signs: FrameSigns
+    statistics: FrameStatistics
 
 
 def screen(
@@ -85,7 +85,7 @@ def screen(
     photons: bool,
     whole_n: Bools,
     checks: bool = True,
-) -> Screened:
+) -> ScreeningResult:
     """Look for pixels and frames that cannot be what they say.
 
     Parameters
@@ -103,7 +103,7 @@ def screen(
     whole_n : bool array (n,)
         Frames without marks.
     checks : bool
-        False: only maps and signs are made, and nothing is looked for.
+        False: only maps and statistics are made, and nothing is looked for.
     """
     evidence = gather(counts_nHW, unit)
     if not checks:
@@ -116,9 +116,9 @@ def screen(
     maps = pixel_maps(evidence, everything_n, ~bad_HW, photons=photons)
     faults, valid_HW = _flashes(evidence, maps, everything_n, valid_HW)
     bad_HW |= ~valid_HW
-    signs = signs_of(evidence, positions, bad_HW, whole_n, photons=photons)
-    odd_tiles = suspicious(signs)
-    frame_faults, kept_n = _odd_frames(signs, list(odd_tiles))
+    statistics = frame_statistics(evidence, positions, bad_HW, whole_n, photons=photons)
+    odd_tiles = suspicious(statistics)
+    frame_faults, kept_n = _odd_frames(statistics, list(odd_tiles))
     odd_tiles = {index: flat for index, flat in odd_tiles.items() if kept_n[index]}
     ordinary_n = kept_n.copy()
     ordinary_n[list(odd_tiles)] = False
@@ -128,38 +128,40 @@ def screen(
     pixel_faults, valid_HW = _odd_pixels(maps)
     maps = pixel_maps(evidence, ordinary_n, valid_HW, photons=photons)
     flash_faults, valid_HW = _flashes(evidence, maps, ordinary_n, valid_HW)
-    block_faults = _blocks(signs, odd_tiles, maps, valid_HW)
+    block_faults = _blocks(statistics, odd_tiles, maps, valid_HW)
     for fault in block_faults:
         if fault.what == "frames":
             kept_n[fault.frames] = False
-    return Screened(
+    return ScreeningResult(
         valid_HW=valid_HW,
         kept_n=kept_n,
         faults=[*frame_faults, *pixel_faults, *faults, *flash_faults, *block_faults],
         maps=maps,
-        signs=signs,
+        statistics=statistics,
     )
 
 
 def _unscreened(
     evidence: Evidence, positions: Floats, valid_HW: Bools, photons: bool, whole_n: Bools
-) -> Screened:
+) -> ScreeningResult:
     every_n = np.ones(len(evidence), np.bool_)
-    return Screened(
+    return ScreeningResult(
         valid_HW=valid_HW,
         kept_n=every_n,
         faults=[],
         maps=pixel_maps(evidence, every_n, valid_HW, photons=photons),
-        signs=signs_of(evidence, positions, ~valid_HW, whole_n, photons=photons),
+        statistics=frame_statistics(evidence, positions, ~valid_HW, whole_n, photons=photons),
     )
 
 
-def _odd_frames(signs: FrameSigns, with_blocks: list[int]) -> tuple[list[Fault], Bools]:
+def _odd_frames(
+    statistics: FrameStatistics, with_blocks: list[int]
+) -> tuple[list[Fault], Bools]:
     """Frames that are left out; one with a block in it is not called too bright for that."""
-    kept_n = np.ones(len(signs), np.bool_)
+    kept_n = np.ones(len(statistics), np.bool_)
     faults = []
     for check in FRAME_CHECKS:
-        found_n = check.find(signs) & kept_n
+        found_n = check.find(statistics) & kept_n
         if check.find is too_bright:
             found_n[with_blocks] = False
         if found_n.any() and (kept_n & ~found_n).mean() >= LEAST_ORDINARY:
@@ -203,11 +205,11 @@ def _flashes(
 
 
 def _blocks(
-    signs: FrameSigns, odd_tiles: dict[int, Bools], maps: PixelMaps, valid_HW: Bools
+    statistics: FrameStatistics, odd_tiles: dict[int, Bools], maps: PixelMaps, valid_HW: Bools
 ) -> list[Fault]:
     lost, frames, pixels = [], [], []
     for index, flat_TT in odd_tiles.items():
-        block_HW = block_pixels(signs, index, flat_TT, maps)
+        block_HW = block_pixels(statistics, index, flat_TT, maps)
         if block_HW is None or (block_HW & valid_HW).sum() > (1 - LEAST_VALID) * valid_HW.sum():
             lost.append(index)
             continue

@@ -1,6 +1,6 @@
-"""Stored values made photons where it can be told what they are."""
+"""What stored values mean, estimated from a sample: the detector's pedestal, gain and noise."""
 
-from .read_unit import read_unit
-from .unit import Unit
+from .calibration import DetectorCalibration
+from .estimate_calibration import estimate_calibration
 
-__all__ = ["Unit", "read_unit"]
+__all__ = ["DetectorCalibration", "estimate_calibration"]

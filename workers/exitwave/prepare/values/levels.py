@@ -107,7 +107,7 @@ def _dimmest(values_nP: Floats, share: float) -> Floats:
     """Values of the dimmest pixels.
 
     Pixels are chosen in every other frame and looked at in the others: where all are alike
-    but for noise, the choice itself would make them dimmer.
+    but for noise, the selection itself would make them dimmer.
     """
     means_P = values_nP[::2].mean(axis=0)
     dimmest_nP: Floats = values_nP[1::2][:, means_P <= np.quantile(means_P, share)]

@@ -1,1 +1,0 @@
-"""A simulated beamline: test scans and a RunEngine that plays them."""
