@@ -1,4 +1,4 @@
-"""Chaos, zombies, outages, cut links, killed workers and poison jobs, in short."""
+"""Chaos, zombies, outages, cut links, killed workers and jobs that crash, in short."""
 
 from __future__ import annotations
 

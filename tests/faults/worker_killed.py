@@ -20,7 +20,7 @@ def worker_killed(seed: int) -> Measured:
 def killed(
     folder: Path, seed: int, *, lease_s: float, workers: int = 4, within_s: float | None
 ) -> Measured:
-    """As many workers again stand by. Without `within_s`: whenever."""
+    """As many workers again stand by. Without `within_s` no speed is demanded."""
     found, chance = Findings(), random.Random(seed)
     with running_service(folder, LEDGER__LEASE_S=str(lease_s)) as service:
         service.tick()
