@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from exitwave.settings.yaml_files import configs_dir, read_mapping
 from pydantic import ValidationError
 
 from exitwave.schema.errors import InvalidInput
+from exitwave.settings.yaml_files import configs_dir, read_mapping
 
 from .detectors import Detector
 from .profile import Profile
