@@ -30,7 +30,7 @@ from tests.faults.light_body import BODY, LOG_VARIABLE, Entry, read_log
 from tests.integration.api_process import KEY
 from tests.integration.own_server import OwnServer
 from tests.ledger_client import Ledger
-from tests.stack import clean_environment, exitwave, free_port, tail, wait_until
+from tests.support.stack import clean_environment, exitwave, free_port, tail, wait_until
 
 from exitwave.local import processes
 from exitwave.schema.errors import LedgerUnavailable

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.faults.harness import ROOT
 from tests.faults.short import SHORT
-from tests.stack import tail
+from tests.support.stack import tail
 
 from exitwave.local import processes
 

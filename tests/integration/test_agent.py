@@ -17,7 +17,7 @@ import pytest
 from tests.integration import light_body
 from tests.integration.processes import children, command_line, is_there
 from tests.ledger_client import Ledger
-from tests.stack import clean_environment, exitwave, running, wait_until
+from tests.support.stack import clean_environment, exitwave, running, wait_until
 
 from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
 from exitwave.schema.worker import WorkerInfo

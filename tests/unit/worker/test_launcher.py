@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.stack import run_cli, wait_until
+from tests.support.stack import run_cli, wait_until
 
 from exitwave.schema.errors import UsageError
 from exitwave.worker.launcher import Gpu, choose, gpus_in
