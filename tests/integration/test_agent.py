@@ -15,8 +15,8 @@ from uuid import uuid4
 import pytest
 from tests.integration.processes import children, command_line, is_there
 from tests.ledger_client import Ledger
-from tests.stack import clean_environment, exitwave, running, wait_until
 from tests.support import fake_engine
+from tests.support.stack import clean_environment, exitwave, running, wait_until
 
 from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
 from exitwave.schema.worker import WorkerInfo

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 from rich.console import Console
-from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
+from tests.support.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
 
 from exitwave.cli import main, rendering
 from exitwave.cli.extras import needs
