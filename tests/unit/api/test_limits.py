@@ -59,12 +59,12 @@ def test_failures_beyond_the_burst_make_the_wait_longer() -> None:
     for _ in range(5):
         buckets.spend("ann")
     with pytest.raises(TooManyRequests) as refused:
-        buckets.require("ann")
+        buckets.check("ann")
     assert refused.value.retry_after_s == 4
 
 
 def test_many_names_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_BUCKETS", 100)
+    monkeypatch.setattr(limits, "MAX_BUCKETS", 100)
     buckets = TokenBuckets(1, 2, "requests", Clock())
     for number in range(1000):
         buckets.take(f"name {number}")
