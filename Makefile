@@ -5,7 +5,7 @@ WEB_LINT := deploy/web-lint
 NPM    := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(WEB_LINT)
 ARGS   ?=
 
-.PHONY: help venv demo test test-redis lint lint-web format openapi knobs schemas bench bench-demo clean
+.PHONY: help venv demo test test-redis lint lint-web format openapi parameters schemas sync bench bench-demo clean
 
 help:
 	@echo "make demo [ARGS=--once]  play a real scan and watch its picture form"
@@ -14,8 +14,9 @@ help:
 	@echo "make test-redis          run the queue's tests on Debian's Redis (installs it if missing)"
 	@echo "make lint                ruff, mypy --strict, import contracts, luacheck, ESLint, tsc (gets what is missing)"
 	@echo "make openapi             write docs/openapi.json, the description of the API"
-	@echo "make knobs               write docs/knobs.md, every knob of a recipe"
+	@echo "make parameters          write docs/parameters.md, every parameter of a recipe"
 	@echo "make schemas             write docs/schemas/, JSON schemas of recipes, profiles and settings"
+	@echo "make sync                make the blocking clients from the asyncio ones"
 	@echo "make venv                only install"
 	@echo "make bench [QUICK=1]     measure the engine beside its peers (see docs/benchmarks.md)"
 	@echo "make bench-demo          time the way from scan to picture on this machine"
@@ -79,11 +80,14 @@ format: .venv/installed-test
 openapi: .venv/installed-test
 	@$(BIN)/python -m exitwave.api.openapi_file docs/openapi.json
 
-knobs: .venv/installed-test
-	@$(BIN)/python -m exitwave.settings.knob_page docs/knobs.md
+parameters: .venv/installed-test
+	@$(BIN)/python -m exitwave.recipes.parameter_page docs/parameters.md
 
 schemas: .venv/installed-test
-	@$(BIN)/python -m exitwave.api.schema_files docs/schemas
+	@$(BIN)/python -m exitwave.api.documentation.schema_files docs/schemas
+
+sync: .venv/installed-test
+	@$(BIN)/python deploy/make_sync.py service/exitwave
 
 .venv/installed-bench: .venv/bin/python pyproject.toml deploy/constraints.txt
 	@echo "installing exitwave[bench] into .venv (a few minutes, once)"

@@ -15,7 +15,7 @@ from tests.bench.case_files import KINDS, PREFIX
 from tests.bench.jobs import Job
 from tests.bench.judged import product_code
 
-from exitwave.settings.recipes import resolve_recipe
+from exitwave.recipes.loading import resolve_recipe
 
 SEEDS = (1, 2, 3)
 

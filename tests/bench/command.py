@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tests.bench.judged import extra_findings
 from tests.bench.rows import Row
 
-from exitwave.commands.truth import align_with_truth
+from exitwave.commands.ground_truth import align_with_truth
 from exitwave.files.cxi import read_reconstruction, write_reconstruction
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.files.scan_formats import open_measurement

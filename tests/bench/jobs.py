@@ -10,8 +10,8 @@ from typing import Any
 from tests.bench.rows import engine_code
 from tests.bench.sets import DOSES, NOISE_SEEDS, OVERLAPS
 
+from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.recipe import recipe_from_mapping, recipe_to_mapping
-from exitwave.settings.recipes import resolve_recipe
 
 PEER_SETS = [f"o50-{dose}-n1" for dose in DOSES] + [f"o{o}-1e4-n1" for o in OVERLAPS[1:]]
 FAST_SETS = [name for name in PEER_SETS if name.startswith(("o50", "o40"))]

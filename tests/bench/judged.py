@@ -6,7 +6,6 @@ reconstructing anything again.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
@@ -14,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.bench.rows import Row
+from tests.bench.rows import Row, digest_of_files
 
 from exitwave.schema.verdict import Finding, Verdict
 from exitwave.verdict import Figures, judge_run
@@ -29,7 +28,7 @@ CODE = (
     "workers/exitwave/prepare",
     "workers/exitwave/quality",
     "workers/exitwave/verdict",
-    "workers/exitwave/worker/assess.py",
+    "workers/exitwave/run_quality",
 )
 """What a run and its figures depend on."""
 
@@ -64,13 +63,8 @@ def judged(row: Row) -> Verdict:
 @cache
 def product_code() -> str:
     """Digest of all source that a run's picture and figures come from."""
-    digest = hashlib.sha256()
-    for place in CODE:
-        root = Path(place)
-        files = (
-            [root] if root.is_file() else sorted([*root.rglob("*.py"), *root.rglob("*.yaml")])
-        )
-        for path in files:
-            if path not in JUDGING:
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    files: list[Path] = []
+    for root in map(Path, CODE):
+        below = sorted([*root.rglob("*.py"), *root.rglob("*.yaml")])
+        files += [root] if root.is_file() else below
+    return digest_of_files(path for path in files if path not in JUDGING)

@@ -18,7 +18,7 @@ from tests.bench.rows import Row, Store, circumstances, row_key
 from tests.bench.sets import Sets
 from tests.bench.venvs import NoPeerError, python_of
 
-from exitwave.settings.threads import BRIEFLY_SPINNING
+from exitwave.runtime.threads import BRIEFLY_SPINNING
 
 METHODS = Path(__file__).parent / "methods"
 LIMIT_S = 3600.0

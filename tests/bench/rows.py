@@ -123,11 +123,13 @@ def processor() -> str:
 @cache
 def engine_code() -> str:
     """Digest of the engine's source and of what it imports of the schema."""
+    engine = sorted(Path("workers/exitwave/engine").rglob("*.py"))
+    return digest_of_files([*engine, Path("service/exitwave/schema/recipe.py")])
+
+
+def digest_of_files(paths: Iterable[Path]) -> str:
+    """Digest of what files hold, one after the other."""
     digest = hashlib.sha256()
-    files = [
-        *sorted(Path("workers/exitwave/engine").rglob("*.py")),
-        Path("service/exitwave/schema/recipe.py"),
-    ]
-    for path in files:
+    for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

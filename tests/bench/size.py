@@ -92,8 +92,8 @@ def run(scan: Path) -> dict[str, Any]:
     from exitwave.commands.file_scan import FileScan
     from exitwave.engine import reconstruct
     from exitwave.prepare import build_dataset
+    from exitwave.recipes.loading import resolve_recipe
     from exitwave.schema.data import DataOptions, GeometryOverrides
-    from exitwave.settings.recipes import resolve_recipe
 
     recipe = resolve_recipe("mll", {})
     recipe = replace(recipe, stages=(replace(recipe.stages[0], epochs=EPOCHS),))

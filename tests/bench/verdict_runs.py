@@ -27,16 +27,16 @@ from tests.bench.sets import measurement
 from tests.bench.verdict_sets import Case, Scan, all_cases, scan_of
 
 from exitwave.commands.file_scan import FileScan
-from exitwave.commands.truth import compare_with_truth
+from exitwave.commands.ground_truth import cpcc_on_shared_region
 from exitwave.engine import EpochState, reconstruct
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.prepare import Prepared, build_dataset
+from exitwave.recipes.loading import resolve_recipe
+from exitwave.run_quality import assess
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError
-from exitwave.settings.logs import configure_logging
-from exitwave.settings.recipes import resolve_recipe
 from exitwave.simulated_beamline.simulate import PIXEL_SIZE_M
-from exitwave.worker.assess import assess
 
 PART = "v"
 BAD_BELOW, BAD_BEHIND = 0.9, 0.05
@@ -199,7 +199,7 @@ def _cpcc(prepared: Prepared, last: EpochState, scan: Scan) -> float:
         pixel_size_m=prepared.pixel_size_m,
     )
     truth = Truth(object_YX=_continued(scan.object_YX, beyond_px), probe_HW=scan.beam_NHW[0])
-    return compare_with_truth(result, truth)
+    return cpcc_on_shared_region(result, truth)
 
 
 def _continued(object_YX: NDArray[Any], by_px: int) -> NDArray[Any]:

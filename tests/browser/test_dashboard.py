@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 from tests.browser.conftest import PATIENCE_MS, OpenPage
 from tests.browser.pixels import coloured, picture, plot_of, saturation, screenshot
-from tests.live_api import KEY, LiveApi
-from tests.live_job import LiveJob, star
-from tests.stack import wait_until
+from tests.support.live_api import KEY, LiveApi
+from tests.support.live_job import LiveJob, star
+from tests.support.stack import wait_until
 
 from exitwave.files.colours import palette
 from exitwave.schema.job import FrcFigures, HeldOutFigures, Quality

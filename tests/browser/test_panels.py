@@ -5,21 +5,30 @@ from __future__ import annotations
 import uuid
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import PATIENCE_MS, OpenPage
-from tests.live_api import LiveApi
-from tests.live_job import LiveJob, live_object
+from tests.support.live_api import LiveApi
+from tests.support.live_job import LiveJob, live_object
 
 from exitwave.api.live.planes import to_complex, visited_box
 from exitwave.files.colours import UNKNOWN, coloured
 from exitwave.files.display import OBJECT_PLANES, object_limits, object_values
+from exitwave.web.figures import PictureFigure
+from exitwave.web.panels import PANELS
 
 expect.set_options(timeout=PATIENCE_MS)
 
 WORDS = """name => {
   const image = Bokeh.documents[0].get_model_by_name(`${name}:source`).data.image[0];
   return [image.shape, Array.from(image)];
+}"""
+ASPECT = """name => {
+  const figure = Bokeh.documents[0].get_model_by_name(name);
+  const { x_range, y_range, inner_width, inner_height } = figure;
+  const [width, height] = [x_range.end - x_range.start, y_range.start - y_range.end];
+  return (width / inner_width) / (height / inner_height);
 }"""
 TOY_ENTRY = {
     "name": "toy",
@@ -71,6 +80,25 @@ def test_the_page_colours_every_pixel_as_files_do(open_page: OpenPage, api: Live
         np.testing.assert_array_equal(on_page[visited_YX, :3], in_files[visited_YX])
         np.testing.assert_array_equal(visited_YX, np.isfinite(values_YX))
         assert (in_files[~visited_YX] == UNKNOWN).all()
+    job.succeed()
+
+
+@pytest.mark.parametrize("width_px", [1100, 800])
+def test_pixels_are_square_however_late_a_panel_gets_its_size(
+    open_page: OpenPage, api: LiveApi, width_px: int
+) -> None:
+    page = open_page()
+    job = painted_job(api)
+    pictures = [panel.name for panel in PANELS if isinstance(panel.figure, PictureFigure)]
+    for _ in range(3):
+        for name in pictures:
+            expect(page.get_by_test_id(name)).to_have_attribute("data-epoch", "40")
+        page.wait_for_timeout(500)
+        assert [page.evaluate(ASPECT, name) for name in pictures] == pytest.approx(
+            [1] * len(pictures), rel=0.02
+        )
+        page.set_viewport_size({"width": width_px, "height": 900})
+        page.reload()
     job.succeed()
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 from tests.integration.api_process import KEY, PROGRAM
-from tests.integration.processes import children, command_line
-from tests.stack import answers, tail, wait_until
+from tests.integration.processes import engine_of
+from tests.support.stack import answers, tail, wait_until
 
+from exitwave import processes
 from exitwave.client import Client
-from exitwave.local import processes
 
 
 class Child:
@@ -63,9 +63,7 @@ class Worker(Child):
     """`exitwave worker`: agent and engine."""
 
     def engine_pid(self) -> int:
-        """Of the agent's children the one that computes: another is multiprocessing's own."""
-        (pid,) = [p for p in children(self.pid) if "spawn_main" in command_line(p)]
-        return pid
+        return engine_of(self.pid)
 
 
 class Api(Child):

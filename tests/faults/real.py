@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.stack import TiledServer, running_tiled, short_scan
+from tests.support.stack import TiledServer, running_tiled, short_scan
 from tiled.client import from_uri
 
+from exitwave.recipes.loading import load_recipe
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.job import Result, ScanRef
-from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings
 from exitwave.simulated_beamline.play import play
 

@@ -26,7 +26,8 @@ from exitwave.engine.optimise.graphs import GraphedUpdate, recorded
 from exitwave.engine.optimise.parameters import Parameters
 from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
 from exitwave.engine.optimise.update import Update
-from exitwave.schema.recipe import AdamOptions, Loss, Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Loss, Recipe, Stage
+from exitwave.schema.sections import AdamOptions, RegularisationOptions
 from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 DEVICE = torch.device("cuda")

@@ -19,9 +19,9 @@ from tests.integration.callers import (
     make_key,
     page_socket,
 )
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
-from exitwave.api.access.keyring import Keyring
+from exitwave.api.access.authenticator import Authenticator
 from exitwave.ledger import ServiceLedger
 from exitwave.ledger.keys import hash_of
 from exitwave.schema.errors import AccessDenied
@@ -181,20 +181,21 @@ async def test_the_operators_sessions_end_when_the_key_is_replaced(
 ) -> None:
     async with ServiceLedger(ledger_settings) as ledger:
         before, after = (
-            Keyring(ledger, ledger_settings, key, session_hours=1) for key in ("old", "new")
+            Authenticator(ledger, ledger_settings, key, session_hours=1)
+            for key in ("old", "new")
         )
-        operator = await before.of_key("old")
+        operator = await before.authenticate_key("old")
         token = await before.create_session(operator)
         code = await before.create_code(operator)
-        session = await before.of_session(hash_of(token))
+        session = await before.authenticate_session(hash_of(token))
         assert (session.name, session.by, session.key_id) == ("operator", "session", "operator")
         with pytest.raises(AccessDenied):
-            await after.of_session(hash_of(token))
+            await after.authenticate_session(hash_of(token))
         with pytest.raises(AccessDenied):
-            await after.of_code(code)
-        assert not await after.still_valid(session)
-        assert not await after.still_valid(operator)
-        assert await before.still_valid(session)
+            await after.authenticate_code(code)
+        assert not await after.is_valid(session)
+        assert not await after.is_valid(operator)
+        assert await before.is_valid(session)
 
 
 def test_a_page_logs_out(api_alone: Api) -> None:

@@ -12,19 +12,21 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 from unittest.mock import patch
 
 import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from tests.stack import Stack, short_scan, wait_until
+from tests.support.stack import Stack, short_scan, wait_until
 from tiled.client import from_uri
 
 from exitwave.cli import main
 from exitwave.client import Client
 from exitwave.schema.errors import AccessDenied
 
+README = Path(__file__).parents[2] / "README.md"
 FRAMES = 15
 """So few that nobody asks why so short a run is no good."""
 
@@ -213,8 +215,31 @@ def test_arrays_come_through_the_service_alone(
     assert result.quality is not None and result.job.id == done_job
 
 
+def test_the_readmes_client_does_what_it_says(
+    stack: Stack, scan_uid: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = README.read_text(encoding="utf-8").split("```python")[1].split("```")[0]
+    changed = {**dict(pair.split("=") for pair in SHORT[1::2]), "recipe.seed": 3}
+    overrides = {key: int(value) for key, value in changed.items()}
+    for named, ours in (
+        ('"7f0c3f2e"', repr(scan_uid[:8])),
+        ('{"recipe.seed": 3}', repr(overrides)),
+    ):
+        assert code.count(named) == 1
+        code = code.replace(named, ours)
+    monkeypatch.chdir(tmp_path)
+    said = io.StringIO()
+    with patch.dict(os.environ, stack.env, clear=True), redirect_stdout(said):
+        names: dict[str, Any] = {}
+        exec(compile(code, str(README), "exec"), names)
+        names["client"].close()
+    assert names["job"].spec.overrides["recipe.seed"] == 3
+    assert names["event"].kind == "ended" and "epoch=5" in said.getvalue()
+    assert names["result"].object_MYX.ndim == 3 and h5py.is_hdf5("star.cxi")
+
+
 def test_the_queue_is_steered(stack: Stack, scan_uid: str) -> None:
-    """Two scans at once into a held queue, moved, held back, ended, tried again, deleted."""
+    """Two scans at once into a paused queue, moved, paused, ended, tried again, deleted."""
     held = json.loads(told(cli(stack, "pause", "--json")))
     assert held["paused"]
     try:
@@ -222,7 +247,7 @@ def test_the_queue_is_steered(stack: Stack, scan_uid: str) -> None:
         items = json.loads(told(cli(stack, *words, "--json", *SHORT)))
         first, second = (item["job"]["id"] for item in items)
         assert "priority 2" in told(cli(stack, "reprioritise", second, "2"))
-        assert "held back" in told(cli(stack, "pause", first))
+        assert "queued, paused" in told(cli(stack, "pause", first))
         listed = json.loads(told(cli(stack, "jobs", "--tag", "steered", "--all", "--json")))
         assert [job["id"] for job in listed] == [second, first]
         assert [job["paused"] for job in listed] == [False, True]

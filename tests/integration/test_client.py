@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from tests.integration.api_process import KEY, Api, take_all
 
-from exitwave.client import AsyncClient, Client, patience
+from exitwave.client import AsyncClient, Client, retry
 from exitwave.schema.errors import (
     AccessDenied,
     Forbidden,
@@ -69,7 +69,7 @@ def cutting_relay(api: Api, seed: int) -> Iterator[tuple[str, list[int]]]:
 async def test_a_stream_dropped_many_times_has_no_gap_and_nothing_twice(
     api_alone: Api, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "RECONNECT_S", 0.01)
+    monkeypatch.setattr(retry, "RECONNECT_S", 0.01)
     job = client.submit("7f0c")
 
     def work() -> None:
@@ -95,7 +95,7 @@ async def test_a_stream_dropped_many_times_has_no_gap_and_nothing_twice(
 def test_a_stream_of_all_jobs_misses_nothing_while_it_is_lost(
     api_alone: Api, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "RECONNECT_S", 0.01)
+    monkeypatch.setattr(retry, "RECONNECT_S", 0.01)
     job = client.submit("7f0c")
     start = api_alone.ledger.last_event_id()
     for number in range(100):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from tests.integration.api_process import KEY, Api, problem, take_all
 from tests.integration.worker_bench import Worker, played, working
-from tests.stack import TiledServer, clean_environment, run_cli
+from tests.support.stack import TiledServer, clean_environment, run_cli
 from tiled.client import from_uri
 
-from exitwave.cli.tables import quality_rows
+from exitwave.cli.rendering import quality_rows
 from exitwave.client import Client
 from exitwave.files.cxi import read_reconstruction
 from exitwave.quality import compare_halves

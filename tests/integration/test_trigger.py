@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from tests import stack as servers
 from tests.ledger_client import Ledger
+from tests.support import stack as servers
 from tiled.client import from_uri
 from tiled.structures.core import Spec
 
@@ -28,14 +28,14 @@ KEY = "k" * 32
 HASTY = """
 from exitwave.client import Client
 from tests.ledger_client import Ledger
-from exitwave.settings.logs import configure_logging
+from exitwave.runtime.logs import configure_logging
 from exitwave.settings.service import load_settings
 from exitwave.triggers.registry import make_source
 from exitwave.triggers.submitter import Submitter
 from exitwave.triggers.trigger import Trigger
 
 configure_logging("info")
-settings, submitter = load_settings(), Submitter(Client(patience_s=1.0))
+settings, submitter = load_settings(), Submitter(Client(retry_timeout_s=1.0))
 Trigger("tiled", make_source(settings), submitter, Ledger(settings.ledger)).run_for_ever()
 """
 """The trigger with a client that soon gives up."""

@@ -8,7 +8,7 @@ import signal
 import stat
 from pathlib import Path
 
-from tests.stack import (
+from tests.support.stack import (
     Stack,
     clean_environment,
     free_port,
@@ -18,7 +18,7 @@ from tests.stack import (
     wait_until,
 )
 
-from exitwave.local import processes
+from exitwave import processes
 from exitwave.schema.job import JobState
 from exitwave.simulated_beamline.play import play
 
@@ -99,7 +99,9 @@ LEASE = {"EXITWAVE__LEDGER__LEASE_S": "4"}
 """The job of the killed worker waits no longer than that for another one."""
 
 
-def test_everything_comes_back_after_the_supervisor_was_killed(tmp_path: Path) -> None:
+def test_everything_comes_back_after_the_supervisor_was_killed(
+    tmp_path: Path, closed_tiled_clients: None
+) -> None:
     with running_up(tmp_path, **LEASE) as first, first.client() as client:
         file = short_scan(tmp_path / "s.cxi", FRAMES)
         scan = play(first.settings, scan_file=file, duration_s=0.1)

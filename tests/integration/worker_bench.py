@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +11,25 @@ from uuid import uuid4
 
 import numpy as np
 import torch
-from tests.integration.processes import children, command_line
 from tests.ledger_client import Ledger
-from tests.stack import (
+from tests.support.simulated import as_measurement
+from tests.support.stack import (
     TiledServer,
     clean_environment,
     exitwave,
     running,
     wait_until,
 )
+from tests.support.worker_process import WorkerProcess
 
 from exitwave.engine import EpochState, InitialGuess, reconstruct
 from exitwave.files.cxi import write_measurement
-from exitwave.files.reconstruction import Measurement
 from exitwave.prepare import build_dataset
+from exitwave.recipes.loading import load_recipe
 from exitwave.scans import TiledScans, load_profile
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
-from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import Job, JobSpec, ScanRef, StartRef
 from exitwave.schema.recipe import recipe_from_mapping
-from exitwave.settings.recipes import load_recipe
 from exitwave.settings.service import Settings
 from exitwave.simulated_beamline.play import play
 from exitwave.simulated_beamline.simulate import simulate
@@ -44,18 +42,10 @@ RESUMED = {"stages": [{"epochs": 200, "batches": [0.1]}]}
 
 
 @dataclass
-class Worker:
-    """A worker process with a queue of its own."""
+class Worker(WorkerProcess):
+    """A worker with the real engine."""
 
-    process: subprocess.Popen[bytes]
-    ledger: Ledger
     settings: Settings
-    log: Path
-
-    def engine_pid(self) -> int:
-        """Of its children the one that computes: the other is multiprocessing's own."""
-        (pid,) = [p for p in children(self.process.pid) if "spawn_main" in command_line(p)]
-        return pid
 
     def submit(
         self,
@@ -68,21 +58,6 @@ class Worker:
         whole = {**load_recipe("default"), **recipe}
         spec = JobSpec(scan=scan, recipe=whole, data=data, priority=priority, start=start)
         return self.ledger.submit(spec, owner="tests", idempotency_key=None)[0].id
-
-    def until(self, job_id: str, what: Callable[[Job], object], within_s: float = 120) -> Job:
-        wait_until(
-            lambda: what(self.ledger.get(job_id)), "job", within_s=within_s, log=self.log
-        )
-        return self.ledger.get(job_id)
-
-    def until_ended(self, job_id: str) -> Job:
-        return self.until(job_id, lambda job: job.state.terminal)
-
-    def until_computing(self, job_id: str, attempt: int = 1) -> Job:
-        return self.until(
-            job_id,
-            lambda job: job.attempt == attempt and job.progress and job.progress.epoch > 0,
-        )
 
 
 @contextmanager
@@ -134,25 +109,13 @@ def working(
             log=log,
         )
         assert process.poll() is None, log.read_text()
-        yield Worker(process, ledger, settings, log)
+        yield Worker(process, ledger, log, settings)
 
 
 def played(tiled: TiledServer, folder: Path) -> ScanRef:
     """A simulated scan of 81 patterns that a RunEngine has played into Tiled."""
     simulated = simulate(0.6, 1e5, 1, grid=9)
-    write_measurement(
-        folder / "simulated.cxi",
-        Measurement(
-            counts_nHW=simulated.patterns_nHW,
-            positions_m=simulated.positions_px * simulated.pixel_size_m,
-            geometry=Geometry(
-                energy_eV=simulated.energy_eV,
-                distance_m=simulated.distance_m,
-                detector_pixel_m=simulated.detector_pixel_m,
-                sources={},
-            ),
-        ),
-    )
+    write_measurement(folder / "simulated.cxi", as_measurement(simulated))
     settings = Settings.model_validate(
         {"data_dir": tiled.data_dir, "tiled": tiled.settings.model_dump()}
     )

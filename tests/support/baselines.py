@@ -6,11 +6,11 @@ from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions, EpieOpt
 from exitwave.schema.recipe import AlgorithmName, Recipe
 
 
-def recipe_of(algorithm: AlgorithmName, count: int, **knobs: object) -> Recipe:
+def recipe_of(algorithm: AlgorithmName, count: int, **options: object) -> Recipe:
     return Recipe(
         algorithm=algorithm,
         epie=EpieOptions(epochs=count),
         dm=DifferenceMapOptions(epochs=count),
         admm=AdmmOptions(epochs=count),
-        **knobs,
+        **options,
     )

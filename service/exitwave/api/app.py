@@ -13,15 +13,17 @@ from exitwave.ledger import ServiceLedger
 from exitwave.settings.service import Settings
 from exitwave.web import add_dashboard
 
-from .access.cors import add_cors
-from .access.desk import AccessDesk
-from .access.keyring import read_key
+from .access.authenticator import read_key
+from .access.control import AccessControl
 from .access.middleware import AccessMiddleware
-from .background import follow_events, keep_running, open_scans, tick_for_ever
-from .metrics import Metrics, RequestMetricsMiddleware
-from .middleware import BodyLimitMiddleware, RequestLogMiddleware
-from .openapi import add_description
-from .problems import install_handlers
+from .background import follow_events, open_scans, tick_for_ever
+from .documentation.openapi import add_description
+from .http.body_limit import BodyLimitMiddleware
+from .http.cors import add_cors
+from .http.problems import install_handlers
+from .jobs.scan_lookup import ScanLookup
+from .observability.metrics import Metrics, RequestMetricsMiddleware
+from .observability.request_log import RequestLogMiddleware
 from .routers import (
     docs,
     events,
@@ -37,7 +39,7 @@ from .routers import (
     signals,
     workers,
 )
-from .scan_desk import ScanDesk
+from .tasks import keep_running
 
 ROUTERS = (
     jobs,
@@ -66,17 +68,17 @@ def build_app(settings: Settings) -> FastAPI:
     """
     key = read_key(settings.api)
     ledger = ServiceLedger(settings.ledger)
-    desk = AccessDesk(ledger, settings, key)
+    access = AccessControl(ledger, settings, key)
     app = routed_app()
     app.state.settings = settings
-    app.state.access = desk
+    app.state.access = access
     app.state.ledger = ledger
-    app.state.scans = ScanDesk(settings)
+    app.state.scans = ScanLookup(settings)
     app.state.metrics = Metrics(ledger)
     install_handlers(app)
     # The last one added is the first one passed.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.api.max_body_bytes)
-    app.add_middleware(AccessMiddleware, desk=desk)
+    app.add_middleware(AccessMiddleware, access=access)
     add_cors(app, settings.api.cors_origins)
     app.add_middleware(RequestLogMiddleware)
     app.add_middleware(RequestMetricsMiddleware, metrics=app.state.metrics)

@@ -1,18 +1,17 @@
-"""What the API does beside answering."""
+"""What the API does beside answering requests: the queue's clock, metrics, the Tiled client."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
 
 import structlog
 
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 
-from .metrics import Metrics
-from .scan_desk import ScanDesk
+from .jobs.scan_lookup import ScanLookup
+from .observability.metrics import Metrics
 
 TICK_S = 1.0
 TICKS_PER_LEASE = 8
@@ -22,21 +21,6 @@ RESTART_S = 1.0
 EVENTS_WAIT_S = 5.0
 
 _log = structlog.get_logger(__name__)
-
-
-async def keep_running(name: str, work: Callable[[], Coroutine[object, object, None]]) -> None:
-    """Run `work` until it ends by itself; a bug in it is logged and it begins anew."""
-    while True:
-        task = asyncio.create_task(work(), name=name)
-        try:
-            await asyncio.wait({task})
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
-        if (error := task.exception()) is None:
-            return
-        _log.error("background.failed", name=name, exc_info=error)
-        await asyncio.sleep(RESTART_S)
 
 
 async def tick_for_ever(ledger: ServiceLedger, lease_s: float) -> None:
@@ -82,7 +66,7 @@ async def follow_events(ledger: ServiceLedger, metrics: Metrics) -> None:
             await asyncio.sleep(RESTART_S)
 
 
-async def open_scans(scans: ScanDesk) -> None:
+async def open_scans(scans: ScanLookup) -> None:
     """Import the Tiled client before the first submission needs it."""
     try:
         await scans.open()

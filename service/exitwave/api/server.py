@@ -11,8 +11,8 @@ import structlog
 import uvicorn
 
 from exitwave.ledger import BlockingServiceLedger
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.errors import LedgerUnavailable, UsageError
-from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import ApiSettings, Settings
 
 from .app import build_app

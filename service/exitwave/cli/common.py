@@ -1,4 +1,4 @@
-"""What all commands share: where the service is, how they print, how they end."""
+"""Options, printing and exit codes that commands share."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from exitwave.client import Client
 from exitwave.schema.job import Job, JobState
 from exitwave.schema.required import Required, check_verdict
 
-from . import follow, tables
+from . import live_progress, rendering
 
 FAILED = 1
-LOOK_PATIENCE_S = 3.0
-MAKE_PATIENCE_S = 10.0
-"""What makes a job tries longer: typed again after an error it could make a second one."""
+QUERY_RETRY_TIMEOUT_S = 3.0
+SUBMIT_RETRY_TIMEOUT_S = 10.0
+"""Submissions are retried longer: a person who types one again could make a second job."""
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceAddress:
     """Where the commands find the service."""
 
     url: str | None
@@ -41,72 +41,74 @@ RequireOption: TypeAlias = Annotated[
     Required | None,
     typer.Option(
         "--require",
-        help="With --wait: exit code 1 where the verdict is worse than that, too.",
+        help="With --wait: exit code 1 if the verdict is worse than that, too.",
         show_default=False,
     ),
 ]
 
 
-def client_of(context: typer.Context, patience_s: float = LOOK_PATIENCE_S) -> Client:
-    """A client of the service that the command is for."""
-    service: Service = context.obj
-    return Client(service.url, patience_s=patience_s)
+def make_client(
+    context: typer.Context, retry_timeout_s: float = QUERY_RETRY_TIMEOUT_S
+) -> Client:
+    """A client of the service that --url names, or of the default one."""
+    address: ServiceAddress = context.obj
+    return Client(address.url, retry_timeout_s=retry_timeout_s)
 
 
 def print_json(found: BaseModel | Sequence[BaseModel]) -> None:
-    """One record as an object, several as a list."""
+    """Print one record as an object, several as a list."""
     if isinstance(found, BaseModel):
-        values: Any = _plain(found)
+        values: Any = _to_json(found)
     else:
-        values = [_plain(record) for record in found]
+        values = [_to_json(record) for record in found]
     typer.echo(json.dumps(values, indent=2))
 
 
-def _plain(record: BaseModel) -> Any:
-    """As the service tells it: no infinity or NaN, which JSON does not have."""
+def _to_json(record: BaseModel) -> Any:
+    """As the service sends it: without infinity and NaN, which JSON does not have."""
     return json.loads(record.model_dump_json())
 
 
-def say_error(text: str) -> None:
-    """A line beside the output proper."""
+def print_error(text: str) -> None:
+    """Print a line to the error stream."""
     print(f"exitwave: {text}", file=sys.stderr)
 
 
 def check_wait(require: Required | None, *, wait: bool) -> None:
-    """Refuse to hold a job to a verdict that nobody waits for."""
+    """Refuse --require without --wait."""
     if require is not None and not wait:
         raise typer.BadParameter(
             f"found {require} without --wait; expected both", param_hint="--require"
         )
 
 
-def tell_new_job(
+def report_new_job(
     client: Client, job: Job, *, wait: bool, as_json: bool, require: Required | None = None
 ) -> None:
-    """Print a job just made, or wait for its end and exit by it."""
+    """Print a job just submitted, or wait for its end and exit by its state."""
     if wait:
-        job = follow.until_end(client, job.id, quiet=as_json)
+        job = live_progress.follow_job(client, job.id, quiet=as_json)
     if as_json:
         print_json(job)
     elif not wait:
         typer.echo(f"job {job.id} {job.state}; `exitwave watch {job.id}` follows it")
     if wait:
         if not as_json and job.spec.kind == "frc" and job.result is not None:
-            for name, line in tables.quality_rows(job.result.quality):
+            for name, line in rendering.quality_rows(job.result.quality):
                 typer.echo(f"{name} {line}")
-        exit_by_outcome(job, say=not as_json, require=require)
+        exit_by_state(job, say=not as_json, require=require)
 
 
-def exit_by_outcome(job: Job, *, say: bool, require: Required | None = None) -> None:
-    """Leave with exit code 1 unless the job succeeded, with a verdict as good as required.
+def exit_by_state(job: Job, *, say: bool, require: Required | None = None) -> None:
+    """Exit with code 1 unless the job succeeded, with a verdict as good as required.
 
     Raises
     ------
     VerdictNotMet
-        It succeeded, but its verdict is worse; the command line says so and leaves with 1.
+        It succeeded, but its verdict is worse; the command line says so and exits with 1.
     """
     if say:
-        typer.echo(tables.outcome(job))
+        typer.echo(rendering.outcome(job))
     if job.state is not JobState.SUCCEEDED:
         raise typer.Exit(FAILED)
     if require is not None:

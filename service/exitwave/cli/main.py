@@ -1,8 +1,9 @@
-"""Entry of ``exitwave``: one typer app from all parts that are installed."""
+"""Entry point of ``exitwave``: one typer app from all installed parts."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points, version
 from typing import Annotated, Any, NoReturn
 
@@ -10,7 +11,23 @@ import typer
 
 from exitwave.schema.errors import ExitwaveError, UsageError
 
-from . import common, control, jobs, keys, looking, workers
+from . import (
+    common,
+    control_commands,
+    key_commands,
+    query_commands,
+    submit_commands,
+    worker_commands,
+)
+
+COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
+    submit_commands.register,
+    query_commands.register,
+    control_commands.register,
+    worker_commands.register,
+    key_commands.register,
+)
+"""Of the base install, in the order of the help text; extras add theirs as entry points."""
 
 FAILED, WRONG_USE = 1, 2
 GROUP = "exitwave.commands"
@@ -29,7 +46,7 @@ def build_app() -> typer.Typer:
     )
 
     @app.callback()
-    def everywhere(
+    def global_options(
         context: typer.Context,
         url: Annotated[
             str | None,
@@ -44,23 +61,23 @@ def build_app() -> typer.Typer:
             typer.Option(
                 "--version",
                 help="Print the version and leave.",
-                callback=_version,
+                callback=_print_version,
                 is_eager=True,
             ),
         ] = False,
     ) -> None:
-        context.obj = common.Service(url)
+        context.obj = common.ServiceAddress(url)
 
-    for part in (jobs, looking, control, workers, keys):
-        part.register(app)
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        register: Any = entry.load()
+    for register in COMMANDS:
         register(app)
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        register_extra: Any = entry.load()
+        register_extra(app)
     return app
 
 
 def main() -> NoReturn:
-    """Run the command line; errors of ours become one line and an exit code."""
+    """Run the command line; an `ExitwaveError` becomes one line and an exit code."""
     try:
         build_app()()
     except UsageError as error:
@@ -70,7 +87,7 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"exitwave {version('exitwave')}")
         raise typer.Exit

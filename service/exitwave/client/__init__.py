@@ -11,8 +11,8 @@ with Client() as client:                     # the service of this machine
 from exitwave.schema.result import Plane
 from exitwave.schema.result_formats import ResultFormat
 
-from .aio import AsyncClient
+from .aio.client import AsyncClient
 from .arrays import ResultArrays
-from .sync import Client
+from .sync.client import Client
 
 __all__ = ["AsyncClient", "Client", "Plane", "ResultArrays", "ResultFormat"]

@@ -35,7 +35,7 @@ class ResultArrays:
         Of object and probe.
     loss : array (epochs,)
     quality : Quality, optional
-        As far as it can be told without a truth.
+        As far as it can be told without a ground truth.
     verdict : Verdict, optional
         Whether there is a picture; None: nobody judged it.
     preparation : Preparation, optional
@@ -62,7 +62,7 @@ class ResultArrays:
         """In a line: arrays by their shapes."""
         judged = "not judged" if self.verdict is None else self.verdict.verdict
         shapes = {"object": self.object_MYX.shape, "probe": self.probe_NHW.shape}
-        arrays = ", ".join(f"{name} {_by(shape)}" for name, shape in shapes.items())
+        arrays = ", ".join(f"{name} {_shape_text(shape)}" for name, shape in shapes.items())
         return (
             f"<result of job {self.job.id}: {judged}; {arrays}, "
             f"{len(self.positions_m)} positions, {1e9 * self.pixel_size_m:.4g} nm/px>"
@@ -95,8 +95,8 @@ def read_result(job: Job, file: IO[bytes]) -> ResultArrays:
     try:
         with np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in NPZ_ARRAYS}
-            told = {name: str(stored[name]) for name in JUDGED if name in stored}
-            judged = _judged(job.result, told)
+            stored_json = {name: str(stored[name]) for name in JUDGED if name in stored}
+            judged = _with_stored(job.result, stored_json)
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ExitwaveError(
             f"job {job.id}: the result is not what this client knows ({error}); "
@@ -117,11 +117,11 @@ def read_result(job: Job, file: IO[bytes]) -> ResultArrays:
     )
 
 
-def _judged(record: Result, told: dict[str, str]) -> Result:
-    """The record's result with what the file tells; of an earlier service it tells nothing."""
-    values = {name: json.loads(text) for name, text in told.items()}
+def _with_stored(record: Result, stored_json: dict[str, str]) -> Result:
+    """The record's result with what the file holds; an earlier service stored nothing there."""
+    values = {name: json.loads(text) for name, text in stored_json.items()}
     return Result.model_validate({**record.model_dump(exclude=set(values)), **values})
 
 
-def _by(shape: tuple[int, ...]) -> str:
+def _shape_text(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))

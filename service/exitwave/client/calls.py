@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from exitwave.schema.errors import ExitwaveError, InvalidInput, Unavailable, UsageError
 from exitwave.settings.connection import Connection
 
-from .problems import check
+from .problems import raise_for_problem
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -22,7 +22,7 @@ API = "/api/v1"
 CONNECT_S = 5.0
 ANSWER_S = 30.0
 LONG_ANSWER_S = 300.0
-"""For what the service has to make first: a result's file, many jobs."""
+"""For answers that the service has to compute first: a result's file, many jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Call(Generic[T]):
     Attributes
     ----------
     repeatable : bool
-        Whether it may be sent again when nobody knows if it arrived.
-    gone_is_done : bool
-        Whether "not found" means success for one that was sent before: it removes.
+        Whether it may be sent again when it may have arrived already.
+    not_found_is_success : bool
+        Whether "not found" is success for a call that was sent before: it deletes.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -45,7 +45,7 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = ANSWER_S
     repeatable: bool = True
-    gone_is_done: bool = False
+    not_found_is_success: bool = False
 
     def request(self, http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """The request, ready to be sent."""
@@ -61,7 +61,7 @@ class Call(Generic[T]):
     def read(self, response: httpx.Response) -> T:
         """What the answer holds; raises what the service raised."""
         try:
-            return self.parse(check(response).content)
+            return self.parse(raise_for_problem(response).content)
         except ValidationError as error:
             raise ExitwaveError(
                 f"{self.method} {self.path}: the answer is not what this client knows "
@@ -69,12 +69,12 @@ class Call(Generic[T]):
             ) from error
 
 
-def nothing(_: bytes) -> None:
-    """Read an answer without a body."""
+def no_content(_: bytes) -> None:
+    """Read an answer that has no body."""
 
 
-def checked(kind: type[ModelT], **values: Any) -> ModelT:
-    """A request's body; a value that is wrong is named before anything is sent."""
+def validated(kind: type[ModelT], **values: Any) -> ModelT:
+    """Validate a request's body, so that a wrong value is named before anything is sent."""
     try:
         return kind(**values)
     except ValidationError as error:
@@ -83,8 +83,8 @@ def checked(kind: type[ModelT], **values: Any) -> ModelT:
         raise InvalidInput(key, first["input"], first["msg"]) from None
 
 
-def given(**values: str | int | None) -> dict[str, str | int]:
-    """Those that are not None."""
+def without_none(**values: str | int | None) -> dict[str, str | int]:
+    """Drop the values that are None."""
     return {key: value for key, value in values.items() if value is not None}
 
 
@@ -92,11 +92,11 @@ def job_path(job_id: str) -> str:
     """Path of a job."""
     if not job_id:
         raise UsageError("job: found no id; `exitwave jobs` lists them")
-    return f"{API}/jobs/{segment(job_id)}"
+    return f"{API}/jobs/{path_segment(job_id)}"
 
 
-def segment(name: str) -> str:
-    """One segment of a path, also of a name with a slash in it."""
+def path_segment(name: str) -> str:
+    """A name as one segment of a path, also with a slash in it."""
     return quote(name, safe="")
 
 
@@ -106,6 +106,6 @@ def base_headers(connection: Connection) -> dict[str, str]:
 
 
 def unreachable(connection: Connection, error: Exception) -> Unavailable:
-    """What to say when nobody answers."""
+    """The error for a service that does not answer."""
     reason = str(error) or type(error).__name__
     return Unavailable(f"no answer from {connection.url} ({reason}); is the service running?")

@@ -1,13 +1,9 @@
-"""Where a download goes; it appears under its name only once it is whole."""
+"""Where a download goes."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import httpx
 
@@ -20,15 +16,3 @@ def target_path(path: str | Path | None, response: httpx.Response) -> Path:
     if path is None:
         return Path(name)
     return Path(path) / name if Path(path).is_dir() else Path(path)
-
-
-@contextmanager
-def whole_file(target: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name only once it is whole."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -13,7 +13,15 @@ from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest, RerunR
 from exitwave.schema.result import Plane
 from exitwave.schema.result_formats import ResultFormat
 
-from .calls import API, LONG_ANSWER_S, Call, checked, given, job_path, nothing
+from .calls import (
+    API,
+    LONG_ANSWER_S,
+    Call,
+    job_path,
+    no_content,
+    validated,
+    without_none,
+)
 
 
 class _Attempts(BaseModel):
@@ -30,7 +38,7 @@ def submit(
     idempotency_key: str | None,
 ) -> Call[Job]:
     """A submission."""
-    request = checked(
+    request = validated(
         JobRequest,
         scan=scan,
         recipe=recipe,
@@ -52,7 +60,7 @@ def submit_many(
     idempotency_key: str | None,
 ) -> Call[list[BatchItem]]:
     """The same work on many scans."""
-    request = checked(
+    request = validated(
         BatchRequest,
         scans=list(scans),
         recipe=recipe,
@@ -66,7 +74,7 @@ def submit_many(
         f"{API}/jobs/batch",
         lambda body: BatchReply.model_validate_json(body).items,
         json=request.model_dump(mode="json"),
-        headers=_key(idempotency_key),
+        headers=_idempotency_header(idempotency_key),
         timeout_s=LONG_ANSWER_S,  # each scan is looked up before it is accepted
     )
 
@@ -85,7 +93,9 @@ def jobs(
     cursor: str | None,
 ) -> Call[JobPage]:
     """A page of jobs."""
-    params = given(state=state, scan=scan, tag=tag, owner=owner, limit=limit, cursor=cursor)
+    params = without_none(
+        state=state, scan=scan, tag=tag, owner=owner, limit=limit, cursor=cursor
+    )
     return Call("GET", f"{API}/jobs", JobPage.model_validate_json, params=params)
 
 
@@ -99,12 +109,12 @@ def attempts(job_id: str) -> Call[list[Attempt]]:
 
 
 def cancel(job_id: str) -> Call[Job]:
-    """End it and keep nothing."""
+    """Cancel it; nothing is kept."""
     return Call("POST", f"{job_path(job_id)}/cancel", Job.model_validate_json)
 
 
 def stop(job_id: str) -> Call[Job]:
-    """End it now and keep what there is."""
+    """End it now and keep its result so far."""
     return Call("POST", f"{job_path(job_id)}/stop", Job.model_validate_json)
 
 
@@ -137,13 +147,13 @@ def rerun(
     }
     # What is left out stays as it was; a null would change it.
     changes = {key: value for key, value in asked.items() if value is not None}
-    request = checked(RerunRequest, **changes)
+    request = validated(RerunRequest, **changes)
     return _new_job(f"{job_path(job_id)}/rerun", request, idempotency_key)
 
 
 def patch(job_id: str, *, priority: int | None = None, paused: bool | None = None) -> Call[Job]:
     """Change a job that has not ended."""
-    body = checked(JobPatch, priority=priority, paused=paused)
+    body = validated(JobPatch, priority=priority, paused=paused)
     return Call(
         "PATCH",
         job_path(job_id),
@@ -154,7 +164,7 @@ def patch(job_id: str, *, priority: int | None = None, paused: bool | None = Non
 
 def delete(job_id: str) -> Call[None]:
     """Forget a job that has ended."""
-    return Call("DELETE", job_path(job_id), nothing, gone_is_done=True)
+    return Call("DELETE", job_path(job_id), no_content, not_found_is_success=True)
 
 
 def result(job_id: str, format: ResultFormat, plane: Plane | None = None) -> Call[bytes]:
@@ -163,7 +173,7 @@ def result(job_id: str, format: ResultFormat, plane: Plane | None = None) -> Cal
         "GET",
         f"{job_path(job_id)}/result",
         bytes,
-        params=given(format=format, plane=plane),
+        params=without_none(format=format, plane=plane),
         timeout_s=LONG_ANSWER_S,
     )
 
@@ -175,9 +185,9 @@ def _new_job(path: str, body: BaseModel | None, idempotency_key: str | None) -> 
         path,
         Job.model_validate_json,
         json=None if body is None else body.model_dump(mode="json", exclude_unset=True),
-        headers=_key(idempotency_key),
+        headers=_idempotency_header(idempotency_key),
     )
 
 
-def _key(idempotency_key: str | None) -> dict[str, str]:
+def _idempotency_header(idempotency_key: str | None) -> dict[str, str]:
     return {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}

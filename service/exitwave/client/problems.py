@@ -1,4 +1,4 @@
-"""From problem+json back to the error the service raised."""
+"""From problem+json back to the error that the service raised."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from exitwave.schema.errors import (
     TransitionNotAllowed,
     Unavailable,
 )
-from exitwave.schema.job import Problem
+from exitwave.schema.problem import Problem
+
+UNAVAILABLE_STATUS = frozenset({502, 503, 504})
 
 
-def check(response: httpx.Response) -> httpx.Response:
+def raise_for_problem(response: httpx.Response) -> httpx.Response:
     """The response if it is a success, else raise what the service raised.
 
     Raises
@@ -26,33 +28,33 @@ def check(response: httpx.Response) -> httpx.Response:
         The class of the error tree with the problem's slug; the service's own sentence.
     """
     if not response.is_success:
-        raise refusal(response)
+        raise error_from_response(response)
     return response
 
 
-def refusal(response: httpx.Response) -> ExitwaveError:
-    """What the service raised."""
+def error_from_response(response: httpx.Response) -> ExitwaveError:
+    """The error that the service raised."""
     try:
         problem = Problem.model_validate_json(response.content)
     except ValidationError:
-        away = response.status_code in {502, 503, 504}  # a proxy's answer
-        return (Unavailable if away else ExitwaveError)(
+        unavailable = response.status_code in UNAVAILABLE_STATUS  # a proxy's answer
+        return (Unavailable if unavailable else ExitwaveError)(
             f"{response.request.url} answered {response.status_code} "
             f"{response.reason_phrase}; expected an exitwave service there"
         )
-    error = error_of(problem)
+    error = error_from_problem(problem)
     if isinstance(error, TooManyRequests):
         error.retry_after_s = int(retry_after_s(response) or error.retry_after_s)
     return error
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
-    """Seconds that the service asks to wait, where it says so; ours never names a date."""
-    told = response.headers.get("Retry-After", "").strip()
-    return float(told) if told.isdecimal() else None
+    """Seconds that the service asks to wait, if it does; ours never sends a date."""
+    value = response.headers.get("Retry-After", "").strip()
+    return float(value) if value.isdecimal() else None
 
 
-def error_of(problem: Problem) -> ExitwaveError:
+def error_from_problem(problem: Problem) -> ExitwaveError:
     """The error a problem stands for; the tree's root where its kind is unknown."""
     slug = problem.type.replace(":", "/").replace("#", "/").rsplit("/", 1)[-1]
     found = _BY_SLUG.get(slug, ExitwaveError)

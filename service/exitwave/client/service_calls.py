@@ -11,7 +11,7 @@ from exitwave.schema.errors import UsageError
 from exitwave.schema.job import QueueInfo
 from exitwave.schema.worker import WorkerInfo
 
-from .calls import API, Call, checked, nothing, segment
+from .calls import API, Call, no_content, path_segment, validated
 
 
 class _Workers(BaseModel):
@@ -19,17 +19,17 @@ class _Workers(BaseModel):
 
 
 def queue(limit: int) -> Call[QueueInfo]:
-    """What waits."""
+    """The queue."""
     return Call("GET", f"{API}/queue", QueueInfo.model_validate_json, params={"limit": limit})
 
 
 def pause_queue(*, paused: bool) -> Call[QueueInfo]:
-    """Hold all work back, or let it go on."""
+    """Pause the queue, or resume it."""
     return Call("PATCH", f"{API}/queue", QueueInfo.model_validate_json, json={"paused": paused})
 
 
 def workers() -> Call[list[WorkerInfo]]:
-    """Who is there to compute."""
+    """Workers heard of lately."""
     return Call(
         "GET",
         f"{API}/workers",
@@ -43,7 +43,7 @@ def drain(worker: str, *, draining: bool) -> Call[WorkerInfo]:
         raise UsageError("worker: found no name; `exitwave workers` lists them")
     return Call(
         "PATCH",
-        f"{API}/workers/{segment(worker)}",
+        f"{API}/workers/{path_segment(worker)}",
         WorkerInfo.model_validate_json,
         json={"draining": draining},
     )
@@ -58,7 +58,7 @@ def create_key(
     owner: str, scopes: Sequence[Scope | str], expires_in_days: float | None, note: str
 ) -> Call[NewKey]:
     """A new key. Never sent twice: the secret of a first one would be lost."""
-    request = checked(
+    request = validated(
         KeyRequest,
         owner=owner,
         scopes=list(scopes),
@@ -78,4 +78,6 @@ def revoke_key(key_id: str) -> Call[None]:
     """End a key."""
     if not key_id:
         raise UsageError("key: found no id; `exitwave keys list` shows them")
-    return Call("DELETE", f"{API}/keys/{segment(key_id)}", nothing, gone_is_done=True)
+    return Call(
+        "DELETE", f"{API}/keys/{path_segment(key_id)}", no_content, not_found_is_success=True
+    )

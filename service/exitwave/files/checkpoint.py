@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.filesystem.atomic import atomic_file
 from exitwave.schema.errors import CheckpointError
 
 _UNREADABLE = (
@@ -28,12 +28,8 @@ _UNREADABLE = (
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays (npz); the file before stays until the new one is on disk."""
-    being_written = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with being_written.open("wb") as file:
+    with atomic_file(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    being_written.replace(path)
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

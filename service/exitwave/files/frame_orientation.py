@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from exitwave.schema.strict import StrictModel
 
 
-class FrameOrientation(BaseModel):
+class FrameOrientation(StrictModel):
     """What is done to every stored frame, in this order.
 
     Mirrors are about the centre pixel n // 2, where the zero frequency is and stays.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     transpose: bool = Field(False, description="Rows become columns.")
     flip_y: bool = Field(False, description="The last row comes first.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import hdf5plugin  # noqa: F401  # registers the filters that detectors compress
 import numpy as np
 from numpy.typing import NDArray
 
+from exitwave.filesystem.atomic import atomic_path
 from exitwave.schema.errors import DataError
 
 SHOWN_LINKS = 5
@@ -46,13 +46,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
 @contextmanager
 def created(path: Path) -> Iterator[h5py.File]:
     """A new file under a temporary name, renamed when it is whole, removed if it fails."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with h5py.File(part, "w") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_path(path) as part, h5py.File(part, "w") as file:
+        yield file
 
 
 def place(node: h5py.Dataset | h5py.Group) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -127,8 +126,3 @@ def other_request(idempotency_key: str, job_id: str) -> InvalidInput:
 def block_s(seconds: float) -> float:
     """How long one blocking command waits; 0 would be for ever."""
     return min(max(seconds, 0.001), LONGEST_BLOCK_S)
-
-
-def sha256(text: str) -> str:
-    """Hexadecimal digest of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Every command of the ledger as data: what is sent and how to read the reply.
 
-The blocking clients and the async one run the same commands; they differ only in how they wait.
+All clients run the same commands; they differ only in how they wait.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from exitwave.schema.digest import sha256_hex
 from exitwave.schema.errors import NotFound
 from exitwave.schema.job import Job, JobSpec
 
@@ -14,7 +15,6 @@ from .command import (
     CommandBuilder,
     check_job,
     other_request,
-    sha256,
 )
 from .ids import new_job_id
 from .records import job_from_reply
@@ -47,7 +47,7 @@ class ControlCommands(CommandBuilder):
             {
                 "id": new_id,
                 "key_hash": key_hash,
-                "digest": request_digest or sha256(text),
+                "digest": request_digest or sha256_hex(text),
                 "spec": text,
                 "owner": owner,
                 "priority": spec.priority,
@@ -112,4 +112,4 @@ class ControlCommands(CommandBuilder):
 
 
 def _key_hash(owner: str, idempotency_key: str) -> str:
-    return sha256(f"{owner}\0{idempotency_key}")
+    return sha256_hex(f"{owner}\0{idempotency_key}")

@@ -6,8 +6,8 @@ session points to the key that it was made from and ends with it.
 ::
 
     root:keys            hash    id of a key -> JSON of `StoredKey`
-    root:code:<hash>     string  one-time code -> JSON of `Grant`; expires
-    root:session:<hash>  string  session's token -> JSON of `Grant`; expires
+    root:code:<hash>     string  one-time code -> JSON of `Credential`; expires
+    root:session:<hash>  string  session's token -> JSON of `Credential`; expires
 """
 
 from __future__ import annotations
@@ -16,28 +16,25 @@ import hashlib
 import secrets
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from exitwave.schema.access import KeyInfo, KeyList
 from exitwave.schema.errors import LedgerCorrupt
+from exitwave.schema.strict import StrictModel
 from exitwave.settings.service import LedgerSettings
 
 from .commands import Command
 
 
-class StoredKey(BaseModel):
+class StoredKey(StrictModel):
     """A key as the queue keeps it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     secret_hash: str
     info: KeyInfo
 
 
-class Grant(BaseModel):
+class Credential(StrictModel):
     """Which key a code or a session was made from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key_id: str
     secret_hash: str
@@ -81,21 +78,21 @@ class KeyCommands:
         """Forget a key; whether there was one."""
         return Command(("HDEL", self._keys, key_id), bool)
 
-    def create_code(self, grant: Grant, ttl_s: int) -> Command[str]:
+    def create_code(self, credential: Credential, ttl_s: int) -> Command[str]:
         """A one-time code for a browser."""
-        return self._create("code", grant, ttl_s)
+        return self._create("code", credential, ttl_s)
 
-    def redeem_code(self, code: str) -> Command[Grant | None]:
+    def redeem_code(self, code: str) -> Command[Credential | None]:
         """What the code allows; nothing a second time."""
-        return Command(("GETDEL", self._place("code", hash_of(code))), _grant)
+        return Command(("GETDEL", self._place("code", hash_of(code))), _credential)
 
-    def create_session(self, grant: Grant, ttl_s: int) -> Command[str]:
+    def create_session(self, credential: Credential, ttl_s: int) -> Command[str]:
         """A browser session's token."""
-        return self._create("session", grant, ttl_s)
+        return self._create("session", credential, ttl_s)
 
-    def session(self, token_hash: str) -> Command[Grant | None]:
+    def session(self, token_hash: str) -> Command[Credential | None]:
         """The key a session was made from; nothing once it has ended."""
-        return Command(("GET", self._place("session", token_hash)), _grant)
+        return Command(("GET", self._place("session", token_hash)), _credential)
 
     def end_session(self, token_hash: str) -> Command[None]:
         """Forget a session."""
@@ -108,9 +105,9 @@ class KeyCommands:
     def _place(self, kind: str, secret_hash: str) -> str:
         return f"{self._root}:{kind}:{secret_hash}"
 
-    def _create(self, kind: str, grant: Grant, ttl_s: int) -> Command[str]:
+    def _create(self, kind: str, credential: Credential, ttl_s: int) -> Command[str]:
         secret = secrets.token_urlsafe(24)
-        place, text = self._place(kind, hash_of(secret)), grant.model_dump_json()
+        place, text = self._place(kind, hash_of(secret)), credential.model_dump_json()
         return Command(("SET", place, text, "EX", ttl_s), lambda reply: secret)
 
 
@@ -130,9 +127,9 @@ def _stored(key_id: str, text: str) -> StoredKey:
         ) from None
 
 
-def _grant(reply: Any) -> Grant | None:
+def _credential(reply: Any) -> Credential | None:
     try:
-        return None if reply is None else Grant.model_validate_json(reply)
+        return None if reply is None else Credential.model_validate_json(reply)
     except ValidationError:
         raise LedgerCorrupt(
             "session: its record in the queue cannot be read; log in anew"

@@ -8,7 +8,7 @@ from exitwave.schema.job import Failure, Job, Outcome, Progress, Result
 from exitwave.schema.worker import WorkerState
 
 from .commands import Signal
-from .connection import Connection
+from .sync.connection import Connection
 
 
 class WorkerLedger(Connection):

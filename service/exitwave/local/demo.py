@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from exitwave.client import Client
+from exitwave.filesystem.directories import data_directory
 from exitwave.schema.errors import ExitwaveError
 from exitwave.schema.job import Job, JobState
 from exitwave.schema.required import verdict_line
 from exitwave.schema.result import LIVE_OBJECT, attempt_node, below
 from exitwave.tiled_http import ONCE, TiledReader
 
-from .layout import default_data_dir
 from .supervisor import Say, Stopped, System, announce
 
 PICTURE = "demo-object-phase.png"
@@ -76,7 +76,7 @@ def demo(
         Whether it did what it was asked for.
     """
     try:
-        with System(data_dir or default_data_dir(), port, say) as system:
+        with System(data_dir or data_directory(), port, say) as system:
             announce(system, START_LIMIT_S)
             with Client(system.url, system.key) as client:
                 if not once:

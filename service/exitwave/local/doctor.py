@@ -46,7 +46,7 @@ def examine(settings: Settings, url: str | None) -> Iterator[Finding]:
 
 
 def _key(url: str | None) -> str:
-    with Client(url, patience_s=2.0) as client:
+    with Client(url, retry_timeout_s=2.0) as client:
         client.jobs(limit=1)
         return f"the API at {client.connection.url} takes it"
 

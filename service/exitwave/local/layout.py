@@ -19,15 +19,10 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import SecretStr
 
+from exitwave.filesystem.atomic import write_private_text
 from exitwave.schema.errors import UsageError
 from exitwave.settings.connection import KEY_VARIABLE
 from exitwave.settings.service import Settings, load_settings
-
-
-def default_data_dir() -> Path:
-    """``$XDG_DATA_HOME/exitwave``, else ``~/.local/share/exitwave``."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "exitwave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +116,11 @@ def prepare_settings(layout: Layout, port: int | None, ledger_uri: str) -> Setti
         update={"data_dir": layout.root, "api": api, "tiled": tiled, "ledger": ledger}
     )
     if not layout.key_file.is_file():
-        _write_private(layout.key_file, secrets.token_urlsafe(32) + "\n")
+        write_private_text(layout.key_file, secrets.token_urlsafe(32) + "\n")
     values = settings.model_dump(mode="json")
     values["ledger"]["uri"] = settings.ledger.uri.get_secret_value()
     values["tiled"]["api_key"] = settings.tiled.api_key.get_secret_value()
-    _write_private(layout.config_file, yaml.safe_dump(values, sort_keys=False))
+    write_private_text(layout.config_file, yaml.safe_dump(values, sort_keys=False))
     return settings
 
 
@@ -171,13 +166,3 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
     return values if isinstance(values, dict) else {}
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Whole or not at all, and for this user only."""
-    part = path.with_name(f"{path.name}.part")
-    with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from exitwave.schema.errors import DataError
+from exitwave.schema.strict import StrictModel
 
 from .detectors import BaseDetector, Detector
-from .profile_model import ProfileModel
 from .sources import DistanceSource, EnergySource
 
 
-class Calibration(ProfileModel):
+class Calibration(StrictModel):
     """Encoder of a motor from a date on."""
 
     since: date = Field(description="First day on which it holds.")
@@ -22,7 +22,7 @@ class Calibration(ProfileModel):
     um_per_count: float = Field(description="Micrometres of the stage per count.")
 
 
-class Motor(ProfileModel):
+class Motor(StrictModel):
     """A scanning motor.
 
     `projection` is the share of its way that lies across the beam at the sample's angle:
@@ -39,14 +39,14 @@ class Motor(ProfileModel):
     )
 
 
-class BeamSign(ProfileModel):
+class BeamSign(StrictModel):
     """Which way the beam goes on the object where the stage goes up in its own x or y."""
 
     x: Literal[-1, 1] = Field(description="-1: the other way.")
     y: Literal[-1, 1] = Field(description="-1: the other way.")
 
 
-class Profile(ProfileModel):
+class Profile(StrictModel):
     """How a beamline stores its scans."""
 
     name: str = Field(description="Of the profile, for messages.")

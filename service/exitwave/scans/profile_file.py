@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from exitwave.schema.errors import InvalidInput
-from exitwave.settings.recipes import configs_dir, read_mapping
+from exitwave.settings.yaml_files import configs_dir, read_mapping
 
 from .detectors import Detector
 from .profile import Profile

@@ -7,7 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .strict import StrictModel
 
 
 class Scope(StrEnum):
@@ -46,11 +48,7 @@ def without_keys(text: str) -> str:
     return KEY_PATTERN.sub(r"ew_\1_***", text)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class KeyRequest(_Strict):
+class KeyRequest(StrictModel):
     """Body of ``POST /api/v1/keys``."""
 
     owner: str = Field(
@@ -61,7 +59,7 @@ class KeyRequest(_Strict):
     note: str = Field("", max_length=200, description="What it is for.")
 
 
-class KeyInfo(_Strict):
+class KeyInfo(StrictModel):
     """A key without its secret."""
 
     id: str = Field(description="What stands between the underscores of the key.")
@@ -72,7 +70,7 @@ class KeyInfo(_Strict):
     note: str = ""
 
 
-class KeyList(_Strict):
+class KeyList(StrictModel):
     """Body of ``GET /api/v1/keys``, newest first."""
 
     keys: list[KeyInfo]
@@ -81,7 +79,7 @@ class KeyList(_Strict):
     )
 
 
-class SessionInfo(_Strict):
+class SessionInfo(StrictModel):
     """Body of ``GET /api/v1/session``: who calls."""
 
     owner: str
@@ -90,7 +88,7 @@ class SessionInfo(_Strict):
     by: Literal["key", "session"]
 
 
-class NewKey(_Strict):
+class NewKey(StrictModel):
     """Answer to ``POST /api/v1/keys``: the only time the secret is shown."""
 
     key: str

@@ -1,4 +1,4 @@
-"""`data.*` and `geometry.*` knobs of a job: which part of the scan is used, and how."""
+"""`data.*` and `geometry.*` parameters of a job: which part of the scan is used, and how."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numbers import Integral
 from typing import Any, Literal
 
 from .errors import GeometryError, InvalidInput
-from .knobs import build, knob
+from .parameters import build, parameter
 
 Subset = Literal["all", "even", "odd"]
 
@@ -39,39 +39,39 @@ _RANGE = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
 class DataOptions:
     """Which part of the scan becomes the dataset, and how."""
 
-    subset: Subset = knob("all", "even or odd frames only: two disjoint halves for an FRC")
-    frames: int = knob(
+    subset: Subset = parameter("all", "even or odd frames only: two disjoint halves for an FRC")
+    frames: int = parameter(
         0,
         "the first n frames only, with the first n positions; 0 takes all, and then there "
         "must be one position per frame",
         low=0,
         high=MOST_FRAMES,
     )
-    exclude: str = knob(
+    exclude: str = parameter(
         "",
         'frames to leave out, by their numbers in the scan from 0 on: "3,10-12", both ends '
         "included",
     )
-    crop_px: int = knob(
+    crop_px: int = parameter(
         0, "central crop of each pattern; 0 keeps the whole frame", unit="px", low=0, high=4096
     )
-    mask: str = knob(
+    mask: str = parameter(
         "",
         "file that says which detector pixels to use, beside the scan's own mask: .npy, .tif, "
         "or mask.h5:/path/of/the/dataset; true/false: true is used, numbers: 0 is used",
     )
-    screen: Screen = knob(
+    screen: Screen = parameter(
         "auto",
         "look for pixels and frames that lie (hot, stuck, gaps, fog, no beam and others) and "
         "leave them out; off leaves out only what masks and detectors mark",
     )
-    flux: Flux = knob(
+    flux: Flux = parameter(
         "auto",
         "relative flux of each frame: monitor takes the scan's, sums takes it from the frames' "
         "photons against those of their neighbours, auto takes the monitor or, without one, "
         "clear steps only",
     )
-    orientation: Orientation = knob(
+    orientation: Orientation = parameter(
         "none",
         "what is done to the positions: transpose swaps y and x, flip_y and flip_x mirror "
         "them afterwards; auto tries all eight in short runs",
@@ -85,13 +85,13 @@ class DataOptions:
 class GeometryOverrides:
     """Values that replace the documents' and the profile's; 0 keeps those."""
 
-    energy_eV: float = knob(0.0, "photon energy", unit="eV", low=0, high=200_000)
-    distance_m: float = knob(0.0, "sample to detector", unit="m", low=0, high=100)
-    detector_pixel_m: float = knob(0.0, "detector pixel pitch", unit="m", low=0, high=1e-2)
+    energy_eV: float = parameter(0.0, "photon energy", unit="eV", low=0, high=200_000)
+    distance_m: float = parameter(0.0, "sample to detector", unit="m", low=0, high=100)
+    detector_pixel_m: float = parameter(0.0, "detector pixel pitch", unit="m", low=0, high=1e-2)
 
 
 def data_from_mapping(values: Mapping[str, Any]) -> DataOptions:
-    """Build and check `data.*` knobs; raises `InvalidInput` naming the key.
+    """Build and check `data.*` parameters; raises `InvalidInput` naming the key.
 
     `data.exclude` may be a number or a list of numbers and ranges, too.
     """
@@ -137,5 +137,5 @@ def _exclude_text(value: Any) -> Any:
 
 
 def geometry_from_mapping(values: Mapping[str, Any]) -> GeometryOverrides:
-    """Build and check `geometry.*` knobs; raises `GeometryError` naming the key."""
+    """Build and check `geometry.*` parameters; raises `GeometryError` naming the key."""
     return build(GeometryOverrides, values, "geometry", GeometryError)

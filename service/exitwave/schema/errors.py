@@ -4,7 +4,7 @@
 
     ExitwaveError
     ├── InvalidInput            422  a value is wrong; names key, found, expected
-    │   ├── RecipeError              a recipe knob
+    │   ├── RecipeError              a recipe parameter
     │   ├── GeometryError            a geometry value
     │   ├── DataError                frames or positions that cannot be used
     │   ├── CheckpointError          a checkpoint of another run, or none at all

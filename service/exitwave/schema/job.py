@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import Field, StrictInt
 
+from .strict import StrictModel
 from .verdict import Judgement, Preparation, Start, Verdict
 
 
@@ -70,17 +71,11 @@ def halves_for(overlap: float | None) -> Halves:
     return "counts" if overlap is None or overlap < FRAMES_FROM_OVERLAP else "frames"
 
 
-class Strict(BaseModel):
-    """Unknown keys are errors; records do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 Tag = Annotated[str, Field(min_length=1, max_length=80)]
 Priority = Annotated[StrictInt, Field(ge=0, le=9)]
 
 
-class JobRequest(Strict):
+class JobRequest(StrictModel):
     """Body of ``POST /api/v1/jobs``."""
 
     scan: str | StrictInt = Field(
@@ -102,7 +97,7 @@ class JobRequest(Strict):
     )
 
 
-class JobPatch(Strict):
+class JobPatch(StrictModel):
     """Body of ``PATCH /api/v1/jobs/{id}``: only what is to change."""
 
     priority: Priority | None = Field(None, description="0 (live) to 9 (whenever).")
@@ -111,7 +106,7 @@ class JobPatch(Strict):
     )
 
 
-class StartRef(Strict):
+class StartRef(StrictModel):
     """Where a job's starting object and probe are."""
 
     job_id: str
@@ -119,7 +114,7 @@ class StartRef(Strict):
     node: str = Field(description="Tiled path of that job's result.")
 
 
-class ScanRef(Strict):
+class ScanRef(StrictModel):
     """The scan a job works on."""
 
     uid: str
@@ -129,12 +124,12 @@ class ScanRef(Strict):
     n_frames: int | None = Field(None, description="Known once Tiled has been asked.")
 
 
-class JobSpec(Strict):
+class JobSpec(StrictModel):
     """What a job must do, resolved at submission; never changes afterwards."""
 
     scan: ScanRef
     recipe: dict[str, Any] = Field(description="The whole recipe, overrides applied.")
-    data: dict[str, Any] = Field(default_factory=dict, description="`data.*` knobs.")
+    data: dict[str, Any] = Field(default_factory=dict, description="`data.*` parameters.")
     geometry: dict[str, Any] = Field(
         default_factory=dict, description="`geometry.*` overrides as asked for."
     )
@@ -150,14 +145,14 @@ class JobSpec(Strict):
     retry_of: str | None = Field(None, description="Id of the ended job that it repeats.")
 
 
-class ResumePoint(Strict):
+class ResumePoint(StrictModel):
     """A checkpoint: the state after an epoch of an attempt."""
 
     attempt: int
     epoch: int
 
 
-class Progress(Strict):
+class Progress(StrictModel):
     """How far the running attempt is."""
 
     phase: Literal["reading", "reconstructing", "writing"] = "reading"
@@ -172,14 +167,14 @@ class Progress(Strict):
     note: str = Field("", description="Why it began at the start although there was more.")
 
 
-class Failure(Strict):
+class Failure(StrictModel):
     """Why a job or an attempt ended without a result."""
 
     slug: str = Field(description="Kind of error, as in problem+json's type.")
     message: str
 
 
-class HeldOutFigures(Strict):
+class HeldOutFigures(StrictModel):
     """How well patterns that were left out of the fit are modelled."""
 
     patterns: int
@@ -188,7 +183,7 @@ class HeldOutFigures(Strict):
     amplitude: float = Field(description="Mean loss per pixel.")
 
 
-class FrcFigures(Strict):
+class FrcFigures(StrictModel):
     """Where the Fourier ring correlation of two halves falls below half a bit per pixel."""
 
     halves: Halves
@@ -196,7 +191,7 @@ class FrcFigures(Strict):
     half_period_nm: float = Field(description="Half a period of that frequency.")
 
 
-class Quality(Strict):
+class Quality(StrictModel):
     """How good a result is, as far as it can be told without a truth."""
 
     held_out: HeldOutFigures | None = Field(None, description="None: no pattern was left out.")
@@ -215,7 +210,7 @@ class Quality(Strict):
     frc: FrcFigures | None = None
 
 
-class Result(Strict):
+class Result(StrictModel):
     """Where the final result is."""
 
     node: str = Field(description="Tiled path of the final attempt's node.")
@@ -229,7 +224,7 @@ class Result(Strict):
     start: Start | None = Field(None, description="Where the run began.")
 
 
-class Attempt(Strict):
+class Attempt(StrictModel):
     """One try at a job by one worker."""
 
     number: int
@@ -242,7 +237,13 @@ class Attempt(Strict):
     progress: Progress | None = Field(None, description="The last it reported.")
 
 
-class Job(Strict):
+class AttemptList(StrictModel):
+    """Body of ``GET /api/v1/jobs/{id}/attempts``."""
+
+    attempts: list[Attempt]
+
+
+class Job(StrictModel):
     """A job's whole record: `GET /api/v1/jobs/{id}`."""
 
     id: str
@@ -266,7 +267,7 @@ class Job(Strict):
     result: Result | None = None
 
 
-class JobPage(Strict):
+class JobPage(StrictModel):
     """One page of jobs, newest first."""
 
     jobs: list[Job]
@@ -276,7 +277,7 @@ class JobPage(Strict):
     )
 
 
-class QueuedJob(Strict):
+class QueuedJob(StrictModel):
     """One line of the queue."""
 
     id: str
@@ -287,7 +288,7 @@ class QueuedJob(Strict):
     )
 
 
-class QueueInfo(Strict):
+class QueueInfo(StrictModel):
     """``GET /api/v1/queue``."""
 
     paused: bool
@@ -296,7 +297,7 @@ class QueueInfo(Strict):
     queued: list[QueuedJob] = Field(description="The next ones, in order.")
 
 
-class QueuePatch(Strict):
+class QueuePatch(StrictModel):
     """Body of ``PATCH /api/v1/queue``."""
 
     paused: bool = Field(
@@ -322,7 +323,7 @@ EventKind = Literal[
 """`stale`: the finish of a stale attempt was refused."""
 
 
-class Event(Strict):
+class Event(StrictModel):
     """One line of the ledger's event stream. `id` is the SSE event id."""
 
     id: str
@@ -336,15 +337,3 @@ class Event(Strict):
     verdict: Judgement | None = Field(
         None, description="Of `ended`, where the job has a result that was judged."
     )
-
-
-class Problem(BaseModel):
-    """problem+json (RFC 9457): the body of every answer that is not a success."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str = ""

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .knobs import knob
+from .parameters import parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOptions:
     """What every part has."""
 
-    fit: bool = knob(False, "fit the part; else it is not in the model")
-    rate: float = knob(
+    fit: bool = parameter(False, "fit the part; else it is not in the model")
+    rate: float = parameter(
         0.5, "share of a full step in each update, as a stage begins", low=0, high=1
     )
 
@@ -24,7 +24,7 @@ class PartOptions:
 class IntensityOptions(PartOptions):
     """A factor on the flux of each pattern, of mean 1: where it was not measured well."""
 
-    spread: float = knob(
+    spread: float = parameter(
         0.1,
         "standard deviation about the measured flux that is expected; pulls the factors there",
         low=1e-3,
@@ -36,10 +36,10 @@ class IntensityOptions(PartOptions):
 class BackgroundOptions(PartOptions):
     """One image of counts, the same in all patterns: light that misses the sample."""
 
-    rate: float = knob(
+    rate: float = parameter(
         0.2, "share of a full step in each update, as a stage begins", low=0, high=1
     )
-    smooth_px: float = knob(
+    smooth_px: float = parameter(
         0.0,
         "Gaussian width of the finest structure it may have; 0 leaves each pixel its own",
         unit="px",

@@ -1,4 +1,4 @@
-"""The recipe: every knob of a reconstruction, with its unit, range, default and why.
+"""The recipe: every parameter of a reconstruction, with its unit, range, default and why.
 
 Standard library only, so that the engine can be used alone in a notebook. A recipe is
 a frozen dataclass; `recipe_from_mapping` builds one from YAML or JSON and refuses
@@ -7,45 +7,50 @@ unknown keys and values out of range with an error that names the key.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from .baselines import AdmmOptions, BaselineOptions, DifferenceMapOptions, EpieOptions
 from .errors import RecipeError
-from .knobs import build, knob, plain
+from .parameters import build, parameter, plain
 from .parts import BackgroundOptions, IntensityOptions
+from .sections import (
+    AdamOptions,
+    ClampOptions,
+    GaugeOptions,
+    RegularisationOptions,
+    StartOptions,
+)
 
 AlgorithmName = Literal["dap", "epie", "dm", "admm"]
 Loss = Literal["amplitude", "anscombe", "poisson", "gaussian"]
 Method = Literal["descent", "difference_map"]
 RateSchedule = Literal["decay", "plateau"]
 SubPixel = Literal["auto", "on", "off"]
-StartKind = Literal["auto", "autocorrelation", "pupil"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """One stretch of epochs with one loss. Stages run in order."""
 
-    method: Method = knob(
+    method: Method = parameter(
         "descent",
         "descent along the loss's gradient; or iterations of the difference map, which free "
         "views that descent leaves in wrong minima and average out noise less well",
     )
-    below_overlap: float = knob(
+    below_overlap: float = parameter(
         1.0,
         "the stage is left out where views overlap more (1 - step / beam diameter, estimated "
         "from the probe so far); at 1 it always runs, as the first and the last do",
         low=-10,
         high=1,
     )
-    loss: Loss = knob(
+    loss: Loss = parameter(
         "amplitude",
         "amplitude converges fastest; anscombe tells few counts right; poisson fits them best",
     )
-    background: float = knob(
+    background: float = parameter(
         0.0,
         "added to the modelled counts of every pixel; with poisson it keeps single counts, "
         "where next to none are modelled, from pulling hard",
@@ -53,13 +58,13 @@ class Stage:
         low=0,
         high=1e6,
     )
-    integer_counts_only: bool = knob(
+    integer_counts_only: bool = parameter(
         False,
         "the stage is left out where patterns are not integer counts, whose noise is known; "
         "the first one always runs",
     )
-    epochs: int = knob(100, "passes over all patterns", unit="epoch", low=1, high=100_000)
-    batches: tuple[float, ...] = knob(
+    epochs: int = parameter(100, "passes over all patterns", unit="epoch", low=1, high=100_000)
+    batches: tuple[float, ...] = parameter(
         (5.0, 15.0, 45.0),
         "patterns per update, growing over the stage in equal shares of its epochs; "
         "below 1 a share of the scan's patterns (at least 2), from 1 on a number of patterns",
@@ -67,41 +72,41 @@ class Stage:
         low=1e-6,
         high=1e6,
     )
-    frequency_band: float = knob(
+    frequency_band: float = parameter(
         1.0,
         "share of the patterns' radius that is fitted, at 1 all of it with the corners; "
         "a coarse picture first keeps views out of wrong minima",
         low=0.01,
         high=1,
     )
-    object_rate: float = knob(
+    object_rate: float = parameter(
         0.15, "Adam step of the object, whose mean modulus is 1", low=1e-6, high=10
     )
-    probe_rate: float = knob(
+    probe_rate: float = parameter(
         0.15, "Adam step of the probe, in units of its mean modulus", low=0, high=10
     )
-    object_schedule: RateSchedule = knob(
+    object_schedule: RateSchedule = parameter(
         "decay",
         "the object's rate: exponential decay over the stage, or drops where the loss stalls",
     )
-    probe_schedule: RateSchedule = knob("decay", "the probe's rate, likewise")
-    final_rate: float = knob(
+    probe_schedule: RateSchedule = parameter("decay", "the probe's rate, likewise")
+    final_rate: float = parameter(
         0.02,
         "share of the rate at the stage's end (decay), or below which it never falls (plateau)",
         low=1e-6,
         high=1,
     )
-    patience: int = knob(
+    patience: int = parameter(
         10,
         "epochs without a better loss before a drop (plateau)",
         unit="epoch",
         low=1,
         high=1e5,
     )
-    plateau_factor: float = knob(
+    plateau_factor: float = parameter(
         0.5, "what the rate is multiplied by at a drop (plateau)", low=0.01, high=0.99
     )
-    full_regularisation_from: float = knob(
+    full_regularisation_from: float = parameter(
         0.0,
         "share of the patterns in an update from which the regularisation's ratio holds; "
         "smaller updates, whose gradients are mostly noise, have it in proportion (balance "
@@ -109,99 +114,10 @@ class Stage:
         low=0,
         high=1,
     )
-    reset_moments: bool = knob(False, "start the stage with Adam's moments at zero")
-    object_clip: float = knob(
+    reset_moments: bool = parameter(False, "start the stage with Adam's moments at zero")
+    object_clip: float = parameter(
         2.0, "object modulus is clipped here before the stage; 0 is off", low=0, high=1e3
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdamOptions:
-    """Moments of the two Adam optimisers (one for the object, one for the probe)."""
-
-    beta1: float = knob(0.5, "short memory: batches differ much", low=0, high=0.9999)
-    beta2: float = knob(0.99, "0.9 hurts, 0.999 gains nothing", low=0, high=0.999999)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegularisationOptions:
-    """Adaptive total variation of the complex object, mean (|dx|^p + |dy|^p)^(q/p)."""
-
-    balance: Literal["gradient", "loss", "off"] = knob(
-        "gradient",
-        "gamma keeps the regularisation's gradient (gradient) or its value (loss, as "
-        "published) at `ratio` of the data's",
-    )
-    ratio: float = knob(
-        0.45, "regularisation over data: norms of gradients, or losses", low=0, high=10
-    )
-    low_dose_threshold: float = knob(
-        10.0,
-        "below so many photons per resolved object pixel the ratio grows as the fourth root "
-        "of the lack, up to twice; needs integer counts; 0 is off",
-        unit="photons",
-        low=0,
-        high=1e6,
-    )
-    least_misfit: float = knob(
-        0.95,
-        "deviance over noise below which the last stage fits noise and the ratio grows, up to "
-        "eight times; needs integer counts; 0 is off",
-        low=0,
-        high=2,
-    )
-    p: float = knob(2.0, "norm over the two directions", low=1, high=4)
-    q: float = knob(1.0, "power of the modulus of the gradient", low=0.5, high=4)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOptions:
-    """The initial guess: from the patterns' autocorrelation or from the pupil."""
-
-    kind: StartKind = knob(
-        "auto",
-        "auto: the autocorrelation, or a pupil out of focus where that is clearly better; both "
-        "signs and astigmatism are tried. autocorrelation or pupil: that alone",
-    )
-    initial_object_sigma_px: float = knob(
-        4.0, "Gaussian smoothing of the autocorrelation object", unit="px", low=0, high=100
-    )
-    object_noise: float = knob(
-        0.01, "complex noise on the object, breaks symmetry", low=0, high=1
-    )
-    object_exponent: float = knob(
-        0.0, "b2 in O = b1 R exp(b2 R); 0 leaves R as it is", low=-10, high=10
-    )
-    probe_noise: float = knob(
-        0.01, "complex noise on the probe, share of its rms modulus", low=0, high=1
-    )
-    extra_states_amplitude: float = knob(
-        0.3, "amplitude of probe states (modes) after the first", low=0, high=1
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClampOptions:
-    """Limits of the object, held after each epoch; for weak or pure-phase samples."""
-
-    modulus: float = knob(
-        0.0, "largest modulus, where the mean is 1; 0 is off", low=0, high=1e3
-    )
-    phase_low_rad: float = knob(
-        -math.pi, "smallest phase; the whole circle is off", unit="rad", low=-math.pi, high=0
-    )
-    phase_high_rad: float = knob(
-        math.pi, "largest phase; the whole circle is off", unit="rad", low=0, high=math.pi
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GaugeOptions:
-    """What ptychography cannot know is pinned after each epoch."""
-
-    recentre: bool = knob(True, "roll probe and object so that the probe stays centred")
-    phase: bool = knob(True, "mean phase of the probe to zero")
-    scale: bool = knob(True, "mean modulus of the scanned object to one")
 
 
 def _default_stages() -> tuple[Stage, ...]:
@@ -234,57 +150,61 @@ def _default_stages() -> tuple[Stage, ...]:
 class Recipe:
     """Everything that decides how a dataset becomes a picture."""
 
-    name: str = knob("default", "how users refer to it")
-    description: str = knob("", "one line for people")
-    algorithm: AlgorithmName = knob(
+    name: str = parameter("default", "how users refer to it")
+    description: str = parameter("", "one line for people")
+    algorithm: AlgorithmName = parameter(
         "dap", "dap; or a baseline: epie, dm (difference map), admm"
     )
-    seed: int = knob(
+    seed: int = parameter(
         0, "of the initial guess's noise and the order of patterns", low=0, high=2**31 - 1
     )
-    probe_states: int = knob(1, "mutually incoherent probe states (modes)", low=1, high=32)
-    object_states: int = knob(1, "mutually incoherent object states (modes)", low=1, high=8)
-    probe_update_start: int = knob(
+    probe_states: int = parameter(1, "mutually incoherent probe states (modes)", low=1, high=32)
+    object_states: int = parameter(
+        1, "mutually incoherent object states (modes)", low=1, high=8
+    )
+    probe_update_start: int = parameter(
         0, "epochs before the probe begins to change", unit="epoch", low=0, high=100_000
     )
-    held_out_fraction: float = knob(
+    held_out_fraction: float = parameter(
         0.03,
         "share of the patterns left out of the fit to test it with; none below 400 patterns",
         low=0,
         high=0.5,
     )
-    held_out_pixels: float = knob(
+    held_out_pixels: float = parameter(
         0.03,
         "share of the detector's illuminated pixels left out of the fit of every pattern, by "
         "seed, to test it with",
         low=0,
         high=0.3,
     )
-    deterministic: bool = knob(
+    deterministic: bool = parameter(
         False, "bit for bit equal runs on a GPU, too; slower there, always so on a CPU"
     )
-    subpixel: SubPixel = knob(
+    subpixel: SubPixel = parameter(
         "auto",
         "shift the probe by the fractional part of each position; "
         "auto: on where any position is more than 0.05 px off the grid",
     )
-    stages: tuple[Stage, ...] = knob(_default_stages, "run in order")
-    adam: AdamOptions = knob(AdamOptions, "optimiser moments")
-    regularisation: RegularisationOptions = knob(
+    stages: tuple[Stage, ...] = parameter(_default_stages, "run in order")
+    adam: AdamOptions = parameter(AdamOptions, "optimiser moments")
+    regularisation: RegularisationOptions = parameter(
         RegularisationOptions, "total variation of the object"
     )
-    start: StartOptions = knob(StartOptions, "initial guess")
-    clamp: ClampOptions = knob(ClampOptions, "limits of the object")
-    gauge: GaugeOptions = knob(GaugeOptions, "what is pinned after each epoch")
-    intensity: IntensityOptions = knob(IntensityOptions, "part: the flux of each pattern")
-    background: BackgroundOptions = knob(BackgroundOptions, "part: light beside the sample's")
-    epie: EpieOptions = knob(
+    start: StartOptions = parameter(StartOptions, "initial guess")
+    clamp: ClampOptions = parameter(ClampOptions, "limits of the object")
+    gauge: GaugeOptions = parameter(GaugeOptions, "what is pinned after each epoch")
+    intensity: IntensityOptions = parameter(IntensityOptions, "part: the flux of each pattern")
+    background: BackgroundOptions = parameter(
+        BackgroundOptions, "part: light beside the sample's"
+    )
+    epie: EpieOptions = parameter(
         EpieOptions, "steps of algorithm epie; the others do not read them"
     )
-    dm: DifferenceMapOptions = knob(
+    dm: DifferenceMapOptions = parameter(
         DifferenceMapOptions, "steps of algorithm dm, and of stages by the difference map"
     )
-    admm: AdmmOptions = knob(AdmmOptions, "steps of algorithm admm; likewise")
+    admm: AdmmOptions = parameter(AdmmOptions, "steps of algorithm admm; likewise")
 
     @property
     def baseline(self) -> BaselineOptions | None:
@@ -340,7 +260,7 @@ def recipe_from_mapping(values: Mapping[str, Any]) -> Recipe:
 
 
 def checked_recipe(recipe: Recipe) -> Recipe:
-    """The recipe with every knob checked, as one that was put together by hand needs it.
+    """The recipe with every parameter checked, as one that was put together by hand needs it.
 
     Raises
     ------

@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, StrictInt
 
-from .job import Job, JobRequest, Priority, Problem, Strict, Tag
+from .job import Job, JobRequest, Priority, Tag
+from .problem import Problem
+from .strict import StrictModel
 
 MOST_SCANS = 200
 
 Scan = Annotated[str, Field(min_length=1, max_length=200)] | StrictInt
 
 
-class BatchRequest(Strict):
+class BatchRequest(StrictModel):
     """Body of ``POST /api/v1/jobs/batch``: the same work on many scans."""
 
     scans: list[Scan] = Field(
@@ -40,7 +42,7 @@ class BatchRequest(Strict):
         return [JobRequest(scan=scan, **common) for scan in self.scans]
 
 
-class BatchItem(Strict):
+class BatchItem(StrictModel):
     """What became of one scan: a job, or the problem why there is none."""
 
     scan: str | int = Field(description="As it was given.")
@@ -48,13 +50,13 @@ class BatchItem(Strict):
     problem: Problem | None = None
 
 
-class BatchReply(Strict):
+class BatchReply(StrictModel):
     """Answer to ``POST /api/v1/jobs/batch``, in the order of the scans."""
 
     items: list[BatchItem]
 
 
-class RerunRequest(Strict):
+class RerunRequest(StrictModel):
     """Body of ``POST /api/v1/jobs/{id}/rerun``: only what is to change."""
 
     recipe: str | None = Field(None, description="Another recipe.", min_length=1, max_length=80)

@@ -25,7 +25,8 @@ from pydantic import ValidationError
 
 from .errors import GeometryError, LayoutError
 from .geometry import Geometry
-from .job import JobKind, Quality, Strict
+from .job import JobKind, Quality
+from .strict import StrictModel
 from .verdict import Preparation, Start, Verdict
 
 LAYOUT: Final = 1
@@ -134,7 +135,7 @@ def second_half(array: str) -> str:
     return f"second/{array}"
 
 
-class _Metadata(Strict):
+class _Metadata(StrictModel):
     def written(self, without: Iterable[str] = ()) -> dict[str, Any]:
         """What is written: JSON values of the fields that were given, but for some."""
         # By way of text: only there are figures that JSON does not know told in words.

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from .strict import StrictModel
 
 Judgement = Literal["good", "doubtful", "no picture"]
 """From best to worst."""
 
 
-class _Strict(BaseModel):
+class _JudgedModel(StrictModel):
     # A figure that is infinite or NaN must come back as it was: JSON knows neither, and null
     # would make the record that holds it unreadable.
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(ser_json_inf_nan="strings")
 
 
-class Finding(_Strict):
+class Finding(_JudgedModel):
     """A rule that spoke."""
 
     rule: str = Field(description="Name of the rule, such as held_out_pixels.")
@@ -29,7 +31,7 @@ class Finding(_Strict):
     figures: dict[str, float] = Field(default_factory=dict, description="By name and unit.")
 
 
-class Verdict(_Strict):
+class Verdict(_JudgedModel):
     """Whether there is a picture, and which rules say so."""
 
     verdict: Judgement
@@ -41,7 +43,7 @@ class Verdict(_Strict):
     )
 
 
-class LeftOut(_Strict):
+class LeftOut(_JudgedModel):
     """Frames or pixels that were not fitted, and why."""
 
     what: Literal["frames", "pixels", "pixels of frames"]
@@ -55,7 +57,7 @@ class LeftOut(_Strict):
     text: str = Field(description="A line for people.")
 
 
-class Note(_Strict):
+class Note(_JudgedModel):
     """Something about the scan or its file that people should know."""
 
     code: str = Field(description="Kind of note, such as gain or units.")
@@ -63,14 +65,14 @@ class Note(_Strict):
     figures: dict[str, float] = Field(default_factory=dict)
 
 
-class OrientationTried(_Strict):
+class OrientationTried(_JudgedModel):
     """How well positions and patterns fit together in one of the eight ways."""
 
     orientation: str
     loss: float = Field(description="Of a short run, relative to the patterns' light.")
 
 
-class Preparation(_Strict):
+class Preparation(_JudgedModel):
     """What was done to a scan before it was fitted."""
 
     left_out: list[LeftOut] = Field(default_factory=list)
@@ -79,7 +81,7 @@ class Preparation(_Strict):
     orientations_tried: list[OrientationTried] = Field(default_factory=list)
 
 
-class StartTried(_Strict):
+class StartTried(_JudgedModel):
     """One place to begin."""
 
     kind: Literal["autocorrelation", "pupil", "given"]
@@ -90,7 +92,7 @@ class StartTried(_Strict):
     )
 
 
-class Start(_Strict):
+class Start(_JudgedModel):
     """Where the run began, and what else was tried."""
 
     chosen: StartTried

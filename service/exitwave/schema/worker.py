@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .strict import StrictModel
 
 WorkerState = Literal["starting", "idle", "busy", "draining", "quarantined", "stopped"]
 """What a worker says of itself; `stopped` takes it off the list.
@@ -14,10 +16,8 @@ A draining worker ends its job and claims no other; a quarantined one failed its
 """
 
 
-class WorkerInfo(BaseModel):
+class WorkerInfo(StrictModel):
     """One worker: a line of ``GET /api/v1/workers``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     device: str = Field("", description="What it computes on.")
@@ -27,9 +27,13 @@ class WorkerInfo(BaseModel):
     seen_at: datetime = Field(description="Its last sign of life, in the ledger's time.")
 
 
-class WorkerPatch(BaseModel):
-    """Body of ``PATCH /api/v1/workers/{name}``."""
+class WorkerList(StrictModel):
+    """Body of ``GET /api/v1/workers``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    workers: list[WorkerInfo]
+
+
+class WorkerPatch(StrictModel):
+    """Body of ``PATCH /api/v1/workers/{name}``."""
 
     draining: bool = Field(strict=True, description="Claim no further job, or claim again.")

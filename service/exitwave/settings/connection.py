@@ -1,6 +1,6 @@
 """How a client finds the service: arguments, environment, or what `up` left behind.
 
-Standard library only: the light install uses it too.
+Light: the base install uses it, too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from exitwave.filesystem.atomic import atomic_file
+from exitwave.filesystem.directories import state_directory
 from exitwave.schema.errors import UsageError
 
 URL_VARIABLE = "EXITWAVE_URL"
@@ -29,8 +31,7 @@ class Connection:
 
 def connection_file() -> Path:
     """Where `up` leaves the address and the place of the key for other shells."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "exitwave" / "connection.json"
+    return state_directory() / "connection.json"
 
 
 def save_connection(url: str, key_file: Path, config_file: Path) -> Path:
@@ -38,7 +39,8 @@ def save_connection(url: str, key_file: Path, config_file: Path) -> Path:
     path = connection_file()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     saved = {"url": url, "key_file": str(key_file), "config_file": str(config_file)}
-    path.write_text(json.dumps(saved), encoding="utf-8")
+    with atomic_file(path) as file:
+        file.write(json.dumps(saved).encode())
     return path
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -15,19 +15,14 @@ from pydantic_settings import (
 )
 
 from exitwave.schema.errors import UsageError
+from exitwave.schema.strict import StrictModel
 
 from .connection import local_config_file
 
 CONFIG_VARIABLE = "EXITWAVE_CONFIG"
 
 
-class Section(BaseModel):
-    """Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LedgerSettings(Section):
+class LedgerSettings(StrictModel):
     """Where the queue lives and how patient it is."""
 
     uri: SecretStr = Field(
@@ -57,7 +52,7 @@ class LedgerSettings(Section):
     keep_jobs: int = Field(20_000, ge=1, description="Ended jobs kept at most.")
 
 
-class TiledSettings(Section):
+class TiledSettings(StrictModel):
     """The Tiled server that holds scans and results."""
 
     uri: str = Field("http://127.0.0.1:8001", description="Base address, without /api/v1.")
@@ -69,7 +64,7 @@ class TiledSettings(Section):
     )
 
 
-class ApiSettings(Section):
+class ApiSettings(StrictModel):
     """The HTTP front end."""
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -94,7 +89,7 @@ class ApiSettings(Section):
     tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
 
 
-class WorkerSettings(Section):
+class WorkerSettings(StrictModel):
     """One worker: an agent and its engine process."""
 
     device: str = Field("auto", description="auto, cpu, or a CUDA device or UUID.")
@@ -139,16 +134,16 @@ class WorkerSettings(Section):
         description="After SIGTERM a job has so long to write a checkpoint and go back to "
         "the queue.",
     )
-    sick_after: int = Field(
+    unhealthy_after: int = Field(
         3, ge=1, description="Failed health probes in a row that quarantine the device."
     )
-    body: str = Field(
-        "exitwave.worker.run:JobRunner",
+    runner: str = Field(
+        "exitwave.worker.engine_process.reconstruction_runner:ReconstructionRunner",
         description="Import path of the class that the engine process runs.",
     )
 
 
-class TriggerSettings(Section):
+class TriggerSettings(StrictModel):
     """What submits a job for each finished scan."""
 
     source: str = Field("tiled", description="Where finished scans are heard of.")

@@ -7,12 +7,13 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from exitwave.schema.errors import UsageError
-from exitwave.settings.service import Section, Settings
+from exitwave.schema.strict import StrictModel
+from exitwave.settings.service import Settings
 
-Options = TypeVar("Options", bound=Section)
+Options = TypeVar("Options", bound=StrictModel)
 
 
-class NoOptions(Section):
+class NoOptions(StrictModel):
     """Of a source that needs none."""
 
 

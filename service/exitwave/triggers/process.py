@@ -6,8 +6,8 @@ import time
 
 from exitwave.client import Client
 from exitwave.ledger import BlockingServiceLedger
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.errors import LedgerUnavailable
-from exitwave.settings.logs import configure_logging
 from exitwave.settings.service import Settings
 
 from .registry import make_source

@@ -75,7 +75,7 @@ class Panel:
 PANELS: tuple[Panel, ...] = (
     Panel(
         name=OBJECT_PHASE,
-        module="object_phase",
+        module="picture_with_readout",
         plane=OBJECT_PHASE,
         title="Object phase",
         label="Object phase in radians",

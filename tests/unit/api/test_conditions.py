@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.api.made import made_job
 
-from exitwave.api.conditions import check_unchanged, etag_of, known
+from exitwave.api.http.conditions import check_unchanged, etag_of, known
 from exitwave.schema.errors import PreconditionFailed
 from exitwave.schema.job import JobState
 

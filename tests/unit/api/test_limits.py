@@ -8,8 +8,8 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from exitwave.api.access import limits
-from exitwave.api.access.limits import Buckets
-from exitwave.api.middleware import MOST_NESTED, JsonDepth
+from exitwave.api.access.limits import TokenBuckets
+from exitwave.api.http.body_limit import MOST_NESTED, JsonDepth
 from exitwave.schema.access import without_keys
 from exitwave.schema.errors import TooManyRequests
 
@@ -22,7 +22,7 @@ class Clock:
         return self.now
 
 
-def taken(buckets: Buckets, name: str) -> int:
+def taken(buckets: TokenBuckets, name: str) -> int:
     """How many tokens there are."""
     for number in range(1000):
         try:
@@ -34,7 +34,7 @@ def taken(buckets: Buckets, name: str) -> int:
 
 def test_a_bucket_holds_its_burst_and_fills_again() -> None:
     clock = Clock()
-    buckets = Buckets(8, 24, "requests", clock)
+    buckets = TokenBuckets(8, 24, "requests", clock)
     assert taken(buckets, "ann") == 24
     assert taken(buckets, "ben") == 24, "each has a bucket of its own"
     clock.now += 0.625
@@ -45,7 +45,7 @@ def test_a_bucket_holds_its_burst_and_fills_again() -> None:
 
 def test_the_error_says_how_long_to_wait() -> None:
     clock = Clock()
-    buckets = Buckets(0.2, 1, "log-ins", clock)
+    buckets = TokenBuckets(0.2, 1, "log-ins", clock)
     buckets.take("ann")
     with pytest.raises(TooManyRequests, match=r"log-ins.*wait 5\.0 s") as refused:
         buckets.take("ann")
@@ -55,7 +55,7 @@ def test_the_error_says_how_long_to_wait() -> None:
 
 
 def test_failures_beyond_the_burst_make_the_wait_longer() -> None:
-    buckets = Buckets(1, 2, "log-ins", Clock())
+    buckets = TokenBuckets(1, 2, "log-ins", Clock())
     for _ in range(5):
         buckets.spend("ann")
     with pytest.raises(TooManyRequests) as refused:
@@ -65,7 +65,7 @@ def test_failures_beyond_the_burst_make_the_wait_longer() -> None:
 
 def test_many_names_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_BUCKETS", 100)
-    buckets = Buckets(1, 2, "requests", Clock())
+    buckets = TokenBuckets(1, 2, "requests", Clock())
     for number in range(1000):
         buckets.take(f"name {number}")
         buckets.spend("busy")

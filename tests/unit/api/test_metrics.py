@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.api.made import after
 
-from exitwave.api.metrics import Metrics
+from exitwave.api.observability.metrics import Metrics
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import Event, EventKind, JobState, Progress
 from exitwave.settings.service import LedgerSettings

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from exitwave.api.schema_files import main, schema_files
+from exitwave.api.documentation.schema_files import main, schema_files
 from exitwave.schema.errors import RecipeError
 from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
 
@@ -83,7 +83,7 @@ def test_every_value_says_what_it_is() -> None:
             assert schema.get("description"), f"{name}: {path}"
 
 
-def test_a_knob_has_its_range_unit_and_default() -> None:
+def test_a_parameter_has_its_range_unit_and_default() -> None:
     start = json.loads(schema_files()["recipe.json"])["properties"]["start"]
     blur = start["anyOf"][0]["properties"]["initial_object_sigma_px"]
     assert blur.pop("description")

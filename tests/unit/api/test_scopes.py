@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from tests.api_routes import LOG_IN, ROUTES
+from tests.support.api_routes import LOG_IN, ROUTES
 from tests.unit.api.made import made_job
 
+from exitwave.api.access.dependencies import (
+    KeyOrSession,
+    Principal,
+    owner_filter,
+    require_visible,
+)
 from exitwave.api.app import routed_app
-from exitwave.api.auth import KeyOrSession, Principal, own, owner_filter
 from exitwave.schema.access import Scope
 from exitwave.schema.errors import Forbidden, JobNotFound
 
@@ -76,9 +81,9 @@ def test_what_a_scope_allows(held: Scope, allowed: set[Scope]) -> None:
 def test_others_jobs_are_as_if_they_were_not_there() -> None:
     job = made_job(owner="ben")
     with pytest.raises(JobNotFound, match=job.id):
-        own(job, caller(Scope.READ_JOBS, Scope.WRITE_JOBS))
-    assert own(job, caller(Scope.CONTROL_JOBS)) is job
-    assert own(job, caller(Scope.READ_JOBS, name="ben")) is job
+        require_visible(job, caller(Scope.READ_JOBS, Scope.WRITE_JOBS))
+    assert require_visible(job, caller(Scope.CONTROL_JOBS)) is job
+    assert require_visible(job, caller(Scope.READ_JOBS, name="ben")) is job
 
 
 def test_a_list_shows_ones_own_jobs() -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.verdicts import DOUBTFUL, GOOD, NO_PICTURE
 from tests.unit.client.http_server import (
     KEY,
     STREAM,
@@ -18,7 +19,6 @@ from tests.unit.client.http_server import (
     problem,
     serving,
 )
-from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE
 
 from exitwave.cli import main
 from exitwave.schema.job import Event
@@ -99,7 +99,7 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
             "PATCH /api/v1/jobs/j1",
             {"paused": True},
             job("queued", paused=True),
-            "queued, held back",
+            "queued, paused",
         ),
         (
             "resume j1",

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.support.command_line import run_command
 from tests.unit.files.made import (
     DATA,
     DETECTOR,
@@ -24,15 +25,7 @@ from tests.unit.files.made import (
     xyz_m,
 )
 
-from exitwave.cli import main
 from exitwave.files.pattern_png import mean_pattern, pattern_png
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int | str | None:
-    monkeypatch.setattr(sys, "argv", ["exitwave", *map(str, words)])
-    with pytest.raises(SystemExit) as caught:
-        main.main()
-    return caught.value.code
 
 
 def test_everything_is_told_with_its_place(
@@ -42,7 +35,7 @@ def test_everything_is_told_with_its_place(
     mask[3, 4:6], mask[8:24, 8:24] = 2, 0x1000
     changes = {f"{DETECTOR}/mask": mask, f"{DATA}/translation": xyz_m() * 1e6}
     path = cxi(tmp_path / "a.cxi", changes, {f"{DATA}/translation": "um"})
-    assert run(monkeypatch, "inspect", path) == 0
+    assert run_command(monkeypatch, "inspect", path) == 0
     said = capsys.readouterr().out
     for words in (
         "a.cxi: CXI",
@@ -63,7 +56,7 @@ def test_as_json_with_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, png = cxi(tmp_path / "a.cxi"), tmp_path / "a.png"
-    assert run(monkeypatch, "inspect", path, "--json", "--png", png) == 0
+    assert run_command(monkeypatch, "inspect", path, "--json", "--png", png) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["format"] == "CXI" and told["refused"] is None
     assert told["figures"]["object_pixel_m"] == pytest.approx(PIXEL_M)
@@ -94,10 +87,10 @@ def test_what_would_be_refused_is_told_with_the_reason(
     says: str,
 ) -> None:
     path = cxi(tmp_path / "a.cxi", changes)
-    assert run(monkeypatch, "inspect", path) == 1
+    assert run_command(monkeypatch, "inspect", path) == 1
     said = capsys.readouterr().out
     assert "cannot be reconstructed: " in said and says in said
-    assert run(monkeypatch, "inspect", path, "--json") == 1
+    assert run_command(monkeypatch, "inspect", path, "--json") == 1
     assert says in json.loads(capsys.readouterr().out)["refused"]
 
 
@@ -106,8 +99,10 @@ def test_the_first_frames_can_be_asked_for(
 ) -> None:
     path = cxi(tmp_path / "a.cxi", {f"{DATA}/data": counts_nHW()[:21]})
     for frames, code in ((21, 0), (10, 0), (22, 1), (0, 1)):
-        assert run(monkeypatch, "inspect", path, "--set", f"data.frames={frames}") == code
-    assert run(monkeypatch, "inspect", path, "--set", "data.framse=2") == 1
+        assert (
+            run_command(monkeypatch, "inspect", path, "--set", f"data.frames={frames}") == code
+        )
+    assert run_command(monkeypatch, "inspect", path, "--set", "data.framse=2") == 1
     assert "data.framse" in capsys.readouterr().out
 
 
@@ -115,16 +110,16 @@ def test_what_is_given_is_obeyed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = put(tmp_path / "a.h5", {"run/ccd": counts_nHW(), "run/stage": positions_m() * 1e9})
-    assert run(monkeypatch, "inspect", path) == 1
+    assert run_command(monkeypatch, "inspect", path) == 1
     said = capsys.readouterr().out
     assert "/run/ccd uint16 (25, 32, 32)" in said, "what there is to choose from"
     given = ["--dataset", "run/ccd", "--positions", "run/stage", "--positions-unit", "nm"]
     for value in ("energy_eV=8000", "distance_m=0.31", "detector_pixel_m=75e-6"):
         given += ["--set", f"geometry.{value}"]
-    assert run(monkeypatch, "inspect", path, *given) == 0
+    assert run_command(monkeypatch, "inspect", path, *given) == 0
     assert "nm (given)" in capsys.readouterr().out
     reconstruct = ["reconstruct", path, "--out", tmp_path / "b.cxi", "--recipe", "none"]
-    assert run(monkeypatch, *reconstruct, *given) == 1, "it knows the options, too"
+    assert run_command(monkeypatch, *reconstruct, *given) == 1, "it knows the options, too"
     assert "expected one of" in capsys.readouterr().err
 
 
@@ -132,11 +127,11 @@ def test_files_that_are_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.cxi").write_text("a letter")
-    assert run(monkeypatch, "inspect", tmp_path / "a.cxi") == 1
+    assert run_command(monkeypatch, "inspect", tmp_path / "a.cxi") == 1
     assert "a file of another kind" in capsys.readouterr().out
-    assert run(monkeypatch, "inspect", tmp_path / "none.cxi") == 2
+    assert run_command(monkeypatch, "inspect", tmp_path / "none.cxi") == 2
     png = tmp_path / "no" / "a.png"
-    assert run(monkeypatch, "inspect", cxi(tmp_path / "b.cxi"), "--png", png) == 2
+    assert run_command(monkeypatch, "inspect", cxi(tmp_path / "b.cxi"), "--png", png) == 2
 
 
 def test_it_needs_no_torch(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 from rich.console import Console
-from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
+from tests.support.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
 
-from exitwave.cli import main, tables
+from exitwave.cli import main, rendering
 from exitwave.cli.extras import needs
-from exitwave.cli.jobs import parse_scan, parse_settings
-from exitwave.cli.verdict_rows import verdict_rows
+from exitwave.cli.submit_commands import parse_scan, parse_settings
+from exitwave.cli.verdict_rendering import verdict_rows
 from exitwave.schema.errors import UsageError
 from exitwave.schema.job import (
     Attempt,
@@ -161,7 +161,7 @@ def test_the_list_says_what_matters() -> None:
     progress = Progress(
         phase="reconstructing", epoch=12, epochs=180, loss=0.1234, seconds_per_epoch=0.5
     )
-    text = printed(tables.job_list([job(progress=progress)]))
+    text = printed(rendering.job_list([job(progress=progress)]))
     for part in (
         "j1",
         "running",
@@ -190,7 +190,7 @@ def test_the_record_says_why_it_failed() -> None:
         progress=Progress(phase="writing", epoch=12, epochs=180),
         ended_at=datetime.now(UTC),
     )
-    text = printed(tables.job_record(failed))
+    text = printed(rendering.job_record(failed))
     for part in (
         "recipe.seed = 3",
         "epoch 12/180",
@@ -198,8 +198,8 @@ def test_the_record_says_why_it_failed() -> None:
         "[data-invalid]",
     ):
         assert part in text
-    assert tables.outcome(failed) == "job j1 failed: positions: NaN"
-    assert tables.outcome(job(state=JobState.CANCELLED)) == "job j1 cancelled"
+    assert rendering.outcome(failed) == "job j1 failed: positions: NaN"
+    assert rendering.outcome(job(state=JobState.CANCELLED)) == "job j1 cancelled"
 
 
 def test_the_record_says_where_attempts_began_and_why_they_ended() -> None:
@@ -232,7 +232,7 @@ def test_the_record_says_where_attempts_began_and_why_they_ended() -> None:
     again = job(
         id="j3", state="failed", spec=steered.spec.model_copy(update={"retry_of": "j1"})
     )
-    text = printed(tables.job_record(steered, [frc, again]))
+    text = printed(rendering.job_record(steered, [frc, again]))
     for part in (
         "attempt 1 lost on w1: silent for 15 s",
         "attempt 2 preempted on w2, from the start (its checkpoint cannot be read)",
@@ -245,7 +245,7 @@ def test_the_record_says_where_attempts_began_and_why_they_ended() -> None:
         "retried as j3 failed",
     ):
         assert part in " ".join(text.split())
-    assert "retry of j1" in " ".join(printed(tables.job_record(again)).split())
+    assert "retry of j1" in " ".join(printed(rendering.job_record(again)).split())
 
 
 def test_the_record_says_how_good_the_result_is() -> None:
@@ -257,7 +257,7 @@ def test_the_record_says_how_good_the_result_is() -> None:
         frc=FrcFigures(halves="counts", crossing_cycles_per_px=0.29, half_period_nm=34.48),
     )
     result = Result(node="ptycho/u/j1/a1", attempt=1, epochs=120, quality=quality)
-    text = printed(tables.job_record(job(state="succeeded", result=result)))
+    text = printed(rendering.job_record(job(state="succeeded", result=result)))
     for part in (
         "Poisson 0.5123, amplitude 0.131 per pixel, of 16 patterns not fitted",
         "1.2 % of the object's",
@@ -266,7 +266,7 @@ def test_the_record_says_how_good_the_result_is() -> None:
         "up to 0.29 cycles/px: half period 34.5 nm, halves of the counts",
     ):
         assert part in text
-    assert tables.quality_rows(None) == tables.quality_rows(Quality()) == []
+    assert rendering.quality_rows(None) == rendering.quality_rows(Quality()) == []
 
 
 def judged(verdict: Verdict | None, **values: object) -> Job:
@@ -308,20 +308,20 @@ def test_the_list_has_the_verdict_in_its_colour(
     verdict: Verdict | None, word: str, colour: str
 ) -> None:
     done = judged(verdict)
-    heads, line = printed(tables.job_list([done])).splitlines()
+    heads, line = printed(rendering.job_list([done])).splitlines()
     assert line[heads.index("verdict") :].startswith(word)
-    _, shown = styled(tables.job_list([done]))
+    _, shown = styled(rendering.job_list([done]))
     assert {part for part in (RED, YELLOW, GREEN) if part in shown} == {colour}
-    _, running = printed(tables.job_list([job()])).splitlines()
+    _, running = printed(rendering.job_list([job()])).splitlines()
     assert not running[heads.index("verdict") : heads.index("scan")].strip()
     frc = judged(None)
     spec = frc.spec.model_copy(update={"kind": "frc"})
-    assert tables.verdict_text(frc.model_copy(update={"spec": spec})) == ""
+    assert rendering.verdict_text(frc.model_copy(update={"spec": spec})) == ""
 
 
 def test_the_record_begins_with_the_verdict_and_why() -> None:
     lines = printed(
-        tables.job_record(judged(NO_PICTURE, preparation=PREPARATION, start=START))
+        rendering.job_record(judged(NO_PICTURE, preparation=PREPARATION, start=START))
     ).splitlines()
     told = "\n".join(" ".join(line.split()) for line in lines)
     assert told.startswith(
@@ -340,10 +340,10 @@ def test_the_record_begins_with_the_verdict_and_why() -> None:
         "run 2: what ran before it found no picture\n"
         "job j1\n"
     )
-    coloured = styled(tables.job_record(judged(NO_PICTURE)))
+    coloured = styled(rendering.job_record(judged(NO_PICTURE)))
     assert RED in coloured[0] and GREEN not in "".join(coloured)
-    assert printed(tables.job_record(judged(None))).startswith("verdict")
-    assert printed(tables.job_record(job())).startswith("job")
+    assert printed(rendering.job_record(judged(None))).startswith("verdict")
+    assert printed(rendering.job_record(job())).startswith("job")
 
 
 def test_rows_of_what_is_not_known_are_left_out() -> None:
@@ -363,7 +363,7 @@ def test_rows_of_what_is_not_known_are_left_out() -> None:
 def test_a_perfect_prtf_is_no_praise_where_there_is_no_picture() -> None:
     def told(verdict: Verdict | None) -> str:
         quality = Quality(prtf_cycles_per_px=0.5)
-        ((name, line),) = tables.quality_rows(quality, verdict)
+        ((name, line),) = rendering.quality_rows(quality, verdict)
         assert name == "PRTF"
         return line
 
@@ -371,7 +371,7 @@ def test_a_perfect_prtf_is_no_praise_where_there_is_no_picture() -> None:
     assert told(NO_PICTURE) == "not told: it says nothing while there is no picture"
     assert told(DOUBTFUL) == "not told: it says nothing while the picture is doubtful"
     assert told(None).endswith("; says nothing by itself")
-    assert "end of the band" not in printed(tables.job_record(judged(NO_PICTURE)))
+    assert "end of the band" not in printed(rendering.job_record(judged(NO_PICTURE)))
 
 
 @pytest.mark.parametrize(
@@ -383,12 +383,12 @@ def test_a_perfect_prtf_is_no_praise_where_there_is_no_picture() -> None:
     ],
 )
 def test_the_line_of_the_end_says_the_verdict(verdict: Verdict | None, said: str) -> None:
-    line = tables.outcome(judged(verdict))
+    line = rendering.outcome(judged(verdict))
     assert re.fullmatch(rf"job j1 succeeded after \d+ s{said}ptycho/u/j1/a1 in Tiled", line)
 
 
 def test_a_linked_job_names_its_parent() -> None:
     spec = job().spec.model_copy(update={"kind": "frc", "parent": "j0", "halves": "counts"})
     linked = job(spec=spec.model_dump())
-    assert "frc default" in printed(tables.job_list([linked]))
-    assert "j0, two halves of the counts" in printed(tables.job_record(linked))
+    assert "frc default" in printed(rendering.job_list([linked]))
+    assert "j0, two halves of the counts" in printed(rendering.job_record(linked))

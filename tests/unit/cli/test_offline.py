@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from tests.support.command_line import run_command
 
-from exitwave.cli import main
 from exitwave.commands.file_scan import FileScan
-from exitwave.commands.truth import compare_with_truth
+from exitwave.commands.ground_truth import cpcc_on_shared_region
 from exitwave.engine import Dataset, reconstruct
 from exitwave.files.checkpoint import write_arrays
 from exitwave.files.cxi import read_reconstruction
@@ -32,13 +31,6 @@ SHORT = [
 ]
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int | str | None:
-    monkeypatch.setattr(sys, "argv", ["exitwave", *map(str, words)])
-    with pytest.raises(SystemExit) as caught:
-        main.main()
-    return caught.value.code
-
-
 @pytest.fixture(autouse=True)
 def no_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
     """These runs are too short to be good; why a run is bad is not asked for here."""
@@ -50,7 +42,7 @@ def no_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
 def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "a.cxi"
     words = ("simulate", "--overlap", 0.5, "--photons", "1e4", "--seed", 1, "--grid", 4)
-    assert run(monkeypatch, *words, "--out", path) == 0
+    assert run_command(monkeypatch, *words, "--out", path) == 0
     return path
 
 
@@ -58,7 +50,10 @@ def test_the_printed_figure_is_that_of_the_file(
     simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = simulated.with_name("b.cxi")
-    assert run(monkeypatch, "reconstruct", simulated, "--out", out, "--seed", 5, *SHORT) == 0
+    assert (
+        run_command(monkeypatch, "reconstruct", simulated, "--out", out, "--seed", 5, *SHORT)
+        == 0
+    )
     printed = float(capsys.readouterr().out.split("|cPCC|")[1])
     with h5py.File(out) as file:
         object_MYX, truth_YX = file["exitwave/object"][()], file["truth/object"][()]
@@ -78,7 +73,9 @@ def test_how_good_it_is_is_printed_and_kept(
     simulated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = simulated.with_name("q.cxi")
-    assert run(monkeypatch, "reconstruct", simulated, "--out", out, "--frc", *SHORT) == 0
+    assert (
+        run_command(monkeypatch, "reconstruct", simulated, "--out", out, "--frc", *SHORT) == 0
+    )
     said = capsys.readouterr().out
     quality = read_reconstruction(out).quality
     numbers = quality.numbers
@@ -100,7 +97,7 @@ def test_half_the_frames_in_the_same_frame(
 ) -> None:
     out = simulated.with_name("odd.cxi")
     words = ("reconstruct", simulated, "--out", out, "--set", "data.subset=odd", *SHORT)
-    assert run(monkeypatch, *words) == 0
+    assert run_command(monkeypatch, *words) == 0
     result = read_reconstruction(out)
     assert len(result.positions_px) == len(result.positions_m) == 8
     np.testing.assert_allclose(result.positions_px * 10e-9, result.positions_m, atol=1e-12)
@@ -118,13 +115,13 @@ def test_the_truth_is_found_wherever_the_object_begins(simulated: Path) -> None:
         loss=np.ones(1),
         pixel_size_m=10e-9,
     )
-    assert compare_with_truth(exact, truth) > 0.9999
+    assert cpcc_on_shared_region(exact, truth) > 0.9999
     cut = replace(
         exact,
         object_MYX=truth.object_YX[None, 8:, 8:],
         positions_px=measurement.positions_m / 10e-9 - 8,
     )
-    assert compare_with_truth(cut, truth) > 0.9999
+    assert cpcc_on_shared_region(cut, truth) > 0.9999
 
 
 @pytest.mark.parametrize(
@@ -154,7 +151,7 @@ def test_what_is_wrong_is_said(
     said: str,
 ) -> None:
     monkeypatch.chdir(simulated.parent)
-    assert run(monkeypatch, *words) == code
+    assert run_command(monkeypatch, *words) == code
     assert said in capsys.readouterr().err
     assert [path.name for path in Path().iterdir()] == ["a.cxi"]
 
@@ -165,23 +162,23 @@ def test_a_run_goes_on_from_its_checkpoint(
     whole, kept, out = (simulated.with_name(name) for name in ("w.cxi", "k.npz", "r.cxi"))
     words = ("reconstruct", simulated, *SHORT, "--checkpoint", kept)
     stages = ["--set", "recipe.stages.2.epochs=11"]
-    assert run(monkeypatch, *words, *stages, "--out", whole) == 0
-    assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
+    assert run_command(monkeypatch, *words, *stages, "--out", whole) == 0
+    assert run_command(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
     assert "no epoch is left" in capsys.readouterr().err
-    assert run(monkeypatch, *words, "--out", out, "--resume") == 1
+    assert run_command(monkeypatch, *words, "--out", out, "--resume") == 1
     assert "recipe.stages[2].epochs = 11; expected 5" in capsys.readouterr().err
     for epoch in reconstruct(dataset_of(simulated), recipe_of(whole), device="auto"):
         if epoch.epoch == 10:
             arrays = epoch.checkpoint().arrays()
             write_arrays(kept, {**arrays, "losses": np.arange(10.0)})
             break
-    assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 0
+    assert run_command(monkeypatch, *words, *stages, "--out", out, "--resume") == 0
     assert "going on after epoch 10" in capsys.readouterr().out
     expected, found = read_reconstruction(whole), read_reconstruction(out)
     assert np.array_equal(found.object_MYX, expected.object_MYX)
     assert np.array_equal(found.loss[10:], expected.loss[10:]) and len(found.loss) == 16
     kept.write_bytes(kept.read_bytes()[:1000])
-    assert run(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
+    assert run_command(monkeypatch, *words, *stages, "--out", out, "--resume") == 1
     assert "expected a whole checkpoint" in capsys.readouterr().err
 
 
@@ -190,8 +187,8 @@ def test_a_result_begins_another_run(
 ) -> None:
     first, second = simulated.with_name("1.cxi"), simulated.with_name("2.cxi")
     words = ("reconstruct", simulated, *SHORT)
-    assert run(monkeypatch, *words, "--out", first) == 0
-    assert run(monkeypatch, *words, "--out", second, "--start", first) == 0
+    assert run_command(monkeypatch, *words, "--out", first) == 0
+    assert run_command(monkeypatch, *words, "--out", second, "--start", first) == 0
     assert "its probe and object begin the run" in capsys.readouterr().out
     assert read_reconstruction(second).loss[0] < read_reconstruction(first).loss[0]
 
@@ -206,7 +203,7 @@ def test_a_run_that_diverges_leaves_its_last_good_epoch(
         "--set",
         "recipe.stages.2.probe_rate=10",
     ]
-    assert run(monkeypatch, "reconstruct", simulated, *SHORT, *rates, "--out", out) == 1
+    assert run_command(monkeypatch, "reconstruct", simulated, *SHORT, *rates, "--out", out) == 1
     assert "holds epoch 4, the last good one" in capsys.readouterr().err
     result = read_reconstruction(out)
     assert len(result.loss) == 4 and np.isfinite(result.object_MYX).all()

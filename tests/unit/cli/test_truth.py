@@ -11,7 +11,7 @@ import pytest
 from tests.unit.files.made import GEOMETRY, PIXEL_M, SIDE
 
 from exitwave.cli import main
-from exitwave.commands.truth import told_truth
+from exitwave.commands.ground_truth import cpcc_with_truth
 from exitwave.files.cxi import read_reconstruction, write_measurement
 from exitwave.files.reconstruction import Measurement, Reconstruction, Truth
 
@@ -58,28 +58,28 @@ def exact(measurement: Measurement) -> Reconstruction:
 def test_a_line_is_compared_where_it_is_lit(upright: bool) -> None:
     measurement = line_scan(upright=upright)
     result = exact(measurement)
-    cpcc, why_none = told_truth(result, measurement)
+    cpcc, why_none = cpcc_with_truth(result, measurement)
     assert cpcc is not None and cpcc > 0.9999 and why_none is None
     wrong = result.object_MYX.copy()
     rows = slice(20, 26)
     wrong[:, slice(None) if upright else rows, rows if upright else slice(None)] = 1
-    worse, _ = told_truth(replace(result, object_MYX=wrong), measurement)
+    worse, _ = cpcc_with_truth(replace(result, object_MYX=wrong), measurement)
     assert worse is not None and worse < 0.95, "the lit rows count"
     unlit = result.object_MYX.copy()
     edge = slice(0, 12)
     unlit[:, slice(None) if upright else edge, edge if upright else slice(None)] = 1
-    same, _ = told_truth(replace(result, object_MYX=unlit), measurement)
+    same, _ = cpcc_with_truth(replace(result, object_MYX=unlit), measurement)
     assert same is not None and same > 0.999, "those without light do not"
 
 
 def test_what_cannot_be_compared_has_a_reason() -> None:
     measurement = line_scan()
     result = exact(measurement)
-    assert told_truth(result, replace(measurement, truth=None)) == (None, None)
-    cpcc, why_none = told_truth(replace(result, pixel_size_m=2 * PIXEL_M), measurement)
+    assert cpcc_with_truth(result, replace(measurement, truth=None)) == (None, None)
+    cpcc, why_none = cpcc_with_truth(replace(result, pixel_size_m=2 * PIXEL_M), measurement)
     assert cpcc is None and "another geometry" in str(why_none)
     moved = replace(result, object_MYX=result.object_MYX[:, :20, :20])
-    cpcc, why_none = told_truth(moved, measurement)
+    cpcc, why_none = cpcc_with_truth(moved, measurement)
     assert cpcc is None and "cannot be compared" in str(why_none)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from exitwave.client import patience
+from exitwave.client import retry
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE_S", (0.01, 0.02))
-    monkeypatch.setattr(patience, "POLL_S", (0.01, 0.02))
-    monkeypatch.setattr(patience, "RECONNECT_S", 0.01)
+    monkeypatch.setattr(retry, "RETRY_PAUSE_S", (0.01, 0.02))
+    monkeypatch.setattr(retry, "POLL_PAUSE_S", (0.01, 0.02))
+    monkeypatch.setattr(retry, "RECONNECT_S", 0.01)

@@ -38,8 +38,8 @@ class Server:
     answers: list[Answer]
     seen: list[Seen]
 
-    def client(self, patience_s: float = 20.0) -> Client:
-        return Client(self.url, KEY, patience_s)
+    def client(self, retry_timeout_s: float = 20.0) -> Client:
+        return Client(self.url, KEY, retry_timeout_s)
 
     def lines(self) -> list[str]:
         return [seen.line for seen in self.seen]

@@ -16,7 +16,7 @@ from tests.unit.client.http_server import (
     serving,
 )
 
-from exitwave.client import AsyncClient, patience
+from exitwave.client import AsyncClient, retry
 from exitwave.schema.errors import AccessDenied, JobNotFound, Unavailable
 
 RESET = b'event: reset\nid: 2-0\ndata: {"why": "trimmed"}\n\n'
@@ -66,7 +66,7 @@ class Stream:
 async def test_a_stream_cut_at_random_has_no_gap_and_nothing_twice(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "RECONNECT_S", 0.0)
+    monkeypatch.setattr(retry, "RECONNECT_S", 0.0)
     expected = [f"{number}-0" for number in range(1, 101)]
     stream = Stream(seed, 100)
     with serving(answer_to=stream.answer) as server, server.client() as client:
@@ -114,7 +114,7 @@ def test_a_refused_stream_is_an_error(answer: Answer, kind: type[Exception]) -> 
 
 
 async def test_a_stream_that_stays_away_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "ABSENCE_S", 0.1)
+    monkeypatch.setattr(retry, "MAX_OUTAGE_S", 0.1)
     with serving() as server:
         pass
     with server.client() as client, pytest.raises(Unavailable, match="no answer from"):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from tests.unit.client.http_server import KEY, Answer, job, problem, serving
 
-from exitwave.client import AsyncClient, Client, patience
+from exitwave.client import AsyncClient, Client, retry
 from exitwave.schema.errors import JobNotFound, TooManyRequests, Unavailable
 from exitwave.schema.job import JobState
 
@@ -78,7 +78,7 @@ async def test_the_service_says_when_to_come_back(busy: Answer) -> None:
         assert time.monotonic() - began_s >= 2.0
 
 
-def test_a_wait_longer_than_the_patience_is_an_error_at_once() -> None:
+def test_a_wait_longer_than_the_retry_timeout_is_an_error_at_once() -> None:
     busy = problem(429, "too-many-requests", "slow down", {"Retry-After": "600"})
     slow = pytest.raises(TooManyRequests, match="slow down")
     with serving(busy) as server, server.client() as client, slow as caught:
@@ -91,17 +91,17 @@ async def test_nobody_there() -> None:
     with serving() as server:
         pass
     nobody = pytest.raises(Unavailable, match="is the service running")
-    with server.client(patience_s=0.1) as client, nobody:
+    with server.client(retry_timeout_s=0.1) as client, nobody:
         client.jobs()
-    async with AsyncClient(server.url, KEY, patience_s=0.1) as client:
+    async with AsyncClient(server.url, KEY, retry_timeout_s=0.1) as client:
         with pytest.raises(Unavailable):
             await client.jobs()
 
 
-def test_patience_ends() -> None:
+def test_retries_end() -> None:
     with (
         serving(answer_to=lambda _: AWAY) as server,
-        server.client(patience_s=0.3) as client,
+        server.client(retry_timeout_s=0.3) as client,
         pytest.raises(Unavailable, match="away"),
     ):
         client.submit("7f0c")
@@ -139,7 +139,7 @@ async def test_waiting_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> No
             assert client.wait("j1").state is JobState.FAILED
         async with AsyncClient(server.url, KEY) as client:
             assert (await client.wait("j1")).state is JobState.FAILED
-    monkeypatch.setattr(patience, "ABSENCE_S", 0.1)
+    monkeypatch.setattr(retry, "MAX_OUTAGE_S", 0.1)
     with (
         serving(answer_to=lambda _: AWAY) as server,
         server.client() as client,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from tests.support.baselines import recipe_of
+from tests.support.simulated import as_dataset
 
 from exitwave.engine import (
     ArrayFrames,
@@ -15,15 +17,16 @@ from exitwave.engine import (
     Dataset,
     EpochState,
     InitialGuess,
+    algorithms,
     object_shape_YX,
     reconstruct,
 )
 from exitwave.engine.forward import Views, model_counts, waves
 from exitwave.engine.forward.illuminate import split_positions
 from exitwave.quality import align
-from exitwave.schema.baselines import EpieOptions
+from exitwave.schema.baselines import BaselineOptions, EpieOptions
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
-from exitwave.schema.recipe import AlgorithmName
+from exitwave.schema.recipe import AlgorithmName, Recipe
 from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 ALGORITHMS: tuple[AlgorithmName, ...] = ("epie", "dm", "admm")
@@ -37,13 +40,6 @@ def disk_start(scan: SimulatedScan) -> InitialGuess:
     shape_YX = object_shape_YX(scan.positions_px, (64, 64))
     return InitialGuess(
         object_MYX=np.ones(shape_YX, np.complex64), probe_NHW=disk.astype(complex)
-    )
-
-
-def dataset_of(scan: SimulatedScan) -> Dataset:
-    return Dataset(
-        frames=ArrayFrames(np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))),
-        positions_px=scan.positions_px,
     )
 
 
@@ -70,6 +66,15 @@ def same(one: EpochState, other: EpochState) -> bool:
     )
 
 
+def test_the_recipe_names_the_algorithms_of_the_table() -> None:
+    names = get_args(AlgorithmName)
+    assert names == tuple(algorithms.ALGORITHMS)
+    recipes = [Recipe(algorithm=name) for name in names if name != "dap"]
+    assert all(isinstance(recipe.baseline, BaselineOptions) for recipe in recipes)
+    assert all(recipe.baseline and recipe.baseline.remedy for recipe in recipes)
+    assert Recipe(algorithm="dap").baseline is None
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_recentring_does_not_change_the_course_of_a_run(algorithm: AlgorithmName) -> None:
     scan = simulate(0.7, 1e5, 0, grid=3)
@@ -79,7 +84,7 @@ def test_recentring_does_not_change_the_course_of_a_run(algorithm: AlgorithmName
     for recentre in (True, False):
         recipe = recipe_of(algorithm, 2)
         recipe = replace(recipe, gauge=replace(recipe.gauge, recentre=recentre))
-        states = list(reconstruct(dataset_of(scan), recipe, start, device="cpu"))
+        states = list(reconstruct(as_dataset(scan), recipe, start, device="cpu"))
         losses.append([state.loss.data for state in states])
         peak = np.abs(states[0].probe_NHW()[0]) > 0.5 * np.abs(states[0].probe_NHW()[0]).max()
         middle = np.argwhere(peak).mean(axis=0)
@@ -92,7 +97,7 @@ def test_recentring_does_not_change_the_course_of_a_run(algorithm: AlgorithmName
 def test_an_easy_scan_is_recovered(algorithm: AlgorithmName, count: int) -> None:
     scan = simulate(0.7, 1e6, 0, grid=5)
     recipe = recipe_of(algorithm, count, probe_update_start=2)
-    states = list(reconstruct(dataset_of(scan), recipe, disk_start(scan), device="cpu"))
+    states = list(reconstruct(as_dataset(scan), recipe, disk_start(scan), device="cpu"))
     assert align(states[-1].object_MYX()[0], scan.object_YX, scan.region).cpcc > 0.9
     assert len(states) == count == states[-1].epochs
     assert states[-1].loss.data < 0.2 * states[0].loss.data
@@ -149,7 +154,7 @@ def test_a_run_that_is_cut_and_resumed_gives_the_same_numbers(algorithm: Algorit
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_it_also_does_with_patterns_left_out(algorithm: AlgorithmName) -> None:
     """Cut before and after the epoch that gives back what cannot be spared."""
-    dataset = dataset_of(simulate(0.7, 1e4, 2, grid=20))
+    dataset = as_dataset(simulate(0.7, 1e4, 2, grid=20))
     recipe = recipe_of(algorithm, 8, held_out_fraction=0.05)
     kept = {}
     for state in reconstruct(dataset, recipe, device="cpu"):
@@ -204,16 +209,16 @@ def test_several_object_states_are_refused(algorithm: AlgorithmName) -> None:
 def test_waves_that_do_not_fit_are_refused_with_their_size(algorithm: AlgorithmName) -> None:
     scan = simulate(0.7, 1e4, 0, grid=8)
     bound_GB = 0.006
-    next(reconstruct(dataset_of(scan), recipe_of("epie", 1), device="cpu", memory_GB=bound_GB))
+    next(reconstruct(as_dataset(scan), recipe_of("epie", 1), device="cpu", memory_GB=bound_GB))
     with pytest.raises(EngineError, match=rf"waves of all views \({algorithm} keeps") as told:
         recipe = recipe_of(algorithm, 1)
-        next(reconstruct(dataset_of(scan), recipe, device="cpu", memory_GB=bound_GB))
+        next(reconstruct(as_dataset(scan), recipe, device="cpu", memory_GB=bound_GB))
     needed_GB = float(str(told.value).split()[-2])
-    next(reconstruct(dataset_of(scan), recipe, device="cpu", memory_GB=1.01 * needed_GB))
+    next(reconstruct(as_dataset(scan), recipe, device="cpu", memory_GB=1.01 * needed_GB))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_divergence_names_knobs_of_the_algorithm(algorithm: AlgorithmName) -> None:
+def test_divergence_names_parameters_of_the_algorithm(algorithm: AlgorithmName) -> None:
     start = InitialGuess(probe_NHW=np.full((12, 10), 1e30, np.complex64))
     with pytest.raises(Diverged, match=rf"epoch 1: .* {algorithm}\."):
         next(reconstruct(small_dataset(), recipe_of(algorithm, 1), start, device="cpu"))

@@ -13,19 +13,19 @@ from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.engine.baselines import Admm, DifferenceMap, Epie
 from exitwave.engine.baselines.modulus import gain, power
-from exitwave.engine.baselines.overlap_projection import OverlapProjection, Views
+from exitwave.engine.baselines.overlap_projection import OverlapProjection, ViewSelection
 from exitwave.engine.baselines.subpixel import SubpixelShift
 from exitwave.engine.baselines.variables import VariablesWithoutMoments
 from exitwave.engine.forward.illuminate import exit_waves
 from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.schedule import epochs
 from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions, EpieOptions
-from exitwave.schema.recipe import GaugeOptions
+from exitwave.schema.sections import GaugeOptions
 
 
-def all_views(scene: Scene) -> Views:
+def all_views(scene: Scene) -> ViewSelection:
     chosen = np.arange(len(scene.scan), dtype=np.intp)
-    return Views(chosen, torch.from_numpy(chosen))
+    return ViewSelection(chosen, torch.from_numpy(chosen))
 
 
 def random_waves(scene: Scene, seed: int = 9) -> torch.Tensor:

@@ -11,7 +11,8 @@ from tests.support.simulated import as_dataset
 
 from exitwave.engine import Checkpoint, Dataset, EpochState, reconstruct
 from exitwave.schema.errors import CheckpointError, EngineError
-from exitwave.schema.recipe import ClampOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import ClampOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 RECIPE = Recipe(

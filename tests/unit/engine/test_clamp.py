@@ -11,7 +11,8 @@ from tests.support.simulated import as_dataset
 from exitwave.engine import EpochState, reconstruct
 from exitwave.engine.optimise.clamp import clamp
 from exitwave.engine.optimise.parameters import Parameters
-from exitwave.schema.recipe import AdamOptions, ClampOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import AdamOptions, ClampOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 BOX = (0, 6, 0, 7)

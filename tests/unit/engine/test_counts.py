@@ -13,7 +13,8 @@ from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, recons
 from exitwave.engine.assessment.evaluate import modelled_patterns
 from exitwave.engine.forward import Views, model_counts
 from exitwave.engine.loss import pattern_losses
-from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 FIND = Stage(epochs=1, batches=(4.0,))

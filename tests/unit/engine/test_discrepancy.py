@@ -13,7 +13,8 @@ from exitwave.engine.assessment.fit_evidence import misfit
 from exitwave.engine.data.scan import load
 from exitwave.engine.forward import waves
 from exitwave.quality import align, rectangle_of_centres
-from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
 from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 FIRST = Stage(epochs=30, batches=(4.0,))

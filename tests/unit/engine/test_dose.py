@@ -9,7 +9,8 @@ import pytest
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.optimise.regularisation import with_dose_ratio
-from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 PRIOR = RegularisationOptions(ratio=0.4, low_dose_threshold=10.0)

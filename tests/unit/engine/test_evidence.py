@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tests.support.simulated import as_dataset
 
 import exitwave.engine.session.session as session
 from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
@@ -27,9 +28,7 @@ SHORT = Recipe(stages=(Stage(epochs=30, batches=(3.0, 6.0)),))
 
 def dataset_of(photons: float = 1e4, **changes: object) -> tuple[Dataset, SimulatedScan]:
     scan = simulate(0.6, photons, 1, grid=6)
-    counts = np.fft.ifftshift(scan.patterns_nHW, axes=(1, 2))
-    dataset = Dataset(frames=ArrayFrames(counts), positions_px=scan.positions_px)
-    return replace(dataset, **changes), scan
+    return replace(as_dataset(scan), **changes), scan
 
 
 def true_waves(

@@ -11,7 +11,7 @@ from exitwave.engine.forward import batch_loss
 from exitwave.engine.gradients.fused import FusedStep
 from exitwave.engine.optimise.gauge import pin_phase, pin_scale, recentre, scanned_box
 from exitwave.engine.optimise.parameters import Parameters
-from exitwave.schema.recipe import AdamOptions
+from exitwave.schema.sections import AdamOptions
 
 ALL = np.arange(4, dtype=np.intp)
 

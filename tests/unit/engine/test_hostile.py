@@ -11,7 +11,8 @@ import pytest
 
 from exitwave.engine import ArrayFrames, Checkpoint, Dataset, InitialGuess, reconstruct
 from exitwave.schema.errors import CheckpointError, DataError, EngineError, RecipeError
-from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 SCAN = simulate(0.5, 1e5, 0, grid=6)
@@ -62,7 +63,7 @@ def test_recipes_put_together_by_hand_are_checked(recipe: Any, says: str) -> Non
     assert says in str(caught.value)
 
 
-def test_knobs_may_be_numbers_of_numpy() -> None:
+def test_parameters_may_be_numbers_of_numpy() -> None:
     stage = Stage(epochs=np.int64(2), batches=(np.float32(6),))
     assert run(recipe=replace(SHORT, seed=np.int64(0), stages=(stage,))) == run()
 

@@ -15,7 +15,8 @@ from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.data.memory import plan_memory
 from exitwave.engine.gradients.step import AutogradStep
 from exitwave.schema.errors import EngineError
-from exitwave.schema.recipe import Recipe, Stage, StartOptions
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import StartOptions
 
 CPU = torch.device("cpu")
 RANDOM = np.random.default_rng(6)

@@ -11,7 +11,8 @@ from tests.support.simulated import as_dataset
 
 from exitwave.engine import reconstruct
 from exitwave.engine.optimise.rates import Plateau, rate_share
-from exitwave.schema.recipe import GaugeOptions, Recipe, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import GaugeOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 STAGE = Stage(patience=2, plateau_factor=0.5, final_rate=0.2)

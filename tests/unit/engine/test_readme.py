@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.simulated import as_dataset
+from tests.support.simulated import as_dataset, as_measurement
 
 import exitwave.files
 from exitwave.files.cxi import write_measurement
-from exitwave.files.reconstruction import Measurement
-from exitwave.schema.geometry import Geometry
 from exitwave.simulated_beamline.simulate import simulate
 
 README = Path(__file__).parents[3] / "README.md"
@@ -26,19 +24,7 @@ def test_the_example_runs(
     scan = simulate(0.6, 1e4, 1, grid=3)
     dataset = as_dataset(scan)
     monkeypatch.chdir(tmp_path)
-    write_measurement(
-        Path("scan.cxi"),
-        Measurement(
-            counts_nHW=scan.patterns_nHW,
-            positions_m=scan.positions_px * scan.pixel_size_m,
-            geometry=Geometry(
-                energy_eV=scan.energy_eV,
-                distance_m=scan.distance_m,
-                detector_pixel_m=scan.detector_pixel_m,
-                sources={},
-            ),
-        ),
-    )
+    write_measurement(Path("scan.cxi"), as_measurement(scan))
     names = {"exitwave": exitwave}
     reads = re.search(r"# of a file: (.+)", code)
     assert reads is not None

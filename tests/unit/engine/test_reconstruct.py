@@ -11,7 +11,8 @@ from tests.support.simulated import as_dataset, similarity
 
 from exitwave.engine import ArrayFrames, Dataset, InitialGuess, reconstruct
 from exitwave.schema.errors import Diverged
-from exitwave.schema.recipe import Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import RegularisationOptions
 from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 SHORT = Recipe(

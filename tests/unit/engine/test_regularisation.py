@@ -8,7 +8,7 @@ import torch
 from exitwave.engine.gradients import total_variation as total_variation_module
 from exitwave.engine.gradients.total_variation import EPSILON, TotalVariation, total_variation
 from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
-from exitwave.schema.recipe import RegularisationOptions
+from exitwave.schema.sections import RegularisationOptions
 
 POWERS = [(2.0, 1.0), (2.0, 1.5), (2.0, 2.0), (1.0, 1.0), (3.0, 2.0)]
 

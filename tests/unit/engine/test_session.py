@@ -13,7 +13,8 @@ from exitwave.engine import ArrayFrames, Checkpoint, Dataset, EpochState, recons
 from exitwave.engine.initial_guess import Candidate, Search
 from exitwave.quality import align, rectangle_of_centres
 from exitwave.schema.errors import CheckpointError
-from exitwave.schema.recipe import Recipe, Stage, StartKind, StartOptions
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import StartKind, StartOptions
 
 RECIPE = Recipe(stages=(Stage(epochs=20, batches=(2.0, 4.0)), Stage(epochs=20, batches=(6.0,))))
 RIGHT = Candidate(kind="pupil", defocus_px2=(-80.0, -80.0), loss=0.2)

@@ -1,4 +1,4 @@
-"""What a stage's knobs do as it begins and from epoch to epoch."""
+"""What a stage's parameters do as it begins and from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from tests.support.simulated import as_dataset
 
 from exitwave.engine import Dataset, EpochState, InitialGuess, reconstruct
-from exitwave.schema.recipe import GaugeOptions, Recipe, RegularisationOptions, Stage
+from exitwave.schema.recipe import Recipe, Stage
+from exitwave.schema.sections import GaugeOptions, RegularisationOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 ALL = Stage(epochs=2, batches=(16.0,))

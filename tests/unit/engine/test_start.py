@@ -14,7 +14,8 @@ from exitwave.engine.data.scan import Scan, load
 from exitwave.engine.forward import Views, model_counts, waves
 from exitwave.engine.initial_guess import initialise
 from exitwave.schema.errors import DataError
-from exitwave.schema.recipe import Recipe, StartOptions
+from exitwave.schema.recipe import Recipe
+from exitwave.schema.sections import StartOptions
 from exitwave.simulated_beamline.simulate import simulate
 
 SIMULATED = simulate(0.5, 1e5, 0, grid=4)
@@ -26,8 +27,8 @@ def scan() -> Scan:
     return load(as_dataset(SIMULATED), Recipe(), torch.device("cpu"))
 
 
-def begun(scan: Scan, given: InitialGuess | None = None, **knobs: object):
-    return initialise(scan, Recipe(**{"start": QUIET, **knobs}), given)
+def begun(scan: Scan, given: InitialGuess | None = None, **options: object):
+    return initialise(scan, Recipe(**{"start": QUIET, **options}), given)
 
 
 def test_the_object_has_mean_modulus_one_and_is_real_without_noise(scan: Scan) -> None:

@@ -18,7 +18,8 @@ from exitwave.engine.gradients.total_variation import total_variation
 from exitwave.engine.optimise.parameters import Parameters
 from exitwave.engine.optimise.regularisation import AdaptiveRegularisation
 from exitwave.engine.optimise.update import Update
-from exitwave.schema.recipe import AdamOptions, Loss, RegularisationOptions
+from exitwave.schema.recipe import Loss
+from exitwave.schema.sections import AdamOptions, RegularisationOptions
 
 CHOSEN = np.array([2, 0, 3], dtype=np.intp)
 

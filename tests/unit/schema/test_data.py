@@ -4,7 +4,7 @@ import pytest
 
 from exitwave.schema.data import data_from_mapping, frame_ranges
 from exitwave.schema.errors import InvalidInput
-from exitwave.schema.knobs import plain
+from exitwave.schema.parameters import plain
 
 
 @pytest.mark.parametrize(

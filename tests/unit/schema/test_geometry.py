@@ -22,7 +22,7 @@ def test_an_absurd_energy_is_named(energy_eV: float) -> None:
         Geometry(energy_eV=energy_eV, distance_m=1, detector_pixel_m=1e-5, sources={})
 
 
-def test_data_and_geometry_knobs_are_checked() -> None:
+def test_data_and_geometry_parameters_are_checked() -> None:
     assert data_from_mapping({"subset": "even"}).subset == "even"
     with pytest.raises(InvalidInput, match=r"data\.subset"):
         data_from_mapping({"subset": "third"})

@@ -2,9 +2,10 @@ import dataclasses
 
 import pytest
 
+from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.errors import RecipeError
-from exitwave.schema.recipe import Recipe, StartOptions, recipe_from_mapping, recipe_to_mapping
-from exitwave.settings.recipes import resolve_recipe
+from exitwave.schema.recipe import Recipe, recipe_from_mapping, recipe_to_mapping
+from exitwave.schema.sections import StartOptions
 
 
 def test_a_recipe_survives_the_way_through_plain_values() -> None:
@@ -35,25 +36,25 @@ def test_a_word_for_the_start_is_its_kind() -> None:
         ({"regularisation": 3}, "recipe.regularisation", "a mapping"),
     ],
 )
-def test_a_wrong_knob_is_named(values: dict, key: str, expected: str) -> None:
+def test_a_wrong_parameter_is_named(values: dict, key: str, expected: str) -> None:
     with pytest.raises(RecipeError) as caught:
         recipe_from_mapping(values)
     assert caught.value.key == key
     assert expected in caught.value.expected
 
 
-def knobs(cls: type, path: str = "recipe") -> list[tuple[str, dataclasses.Field]]:
+def parameters(cls: type, path: str = "recipe") -> list[tuple[str, dataclasses.Field]]:
     return [(f"{path}.{f.name}", f) for f in dataclasses.fields(cls)]
 
 
-def test_every_knob_says_why_and_numbers_have_a_range() -> None:
+def test_every_parameter_says_why_and_numbers_have_a_range() -> None:
     import typing
 
     seen = []
 
     def walk(cls: type, path: str) -> None:
         hints = typing.get_type_hints(cls)
-        for name, f in knobs(cls, path):
+        for name, f in parameters(cls, path):
             assert f.metadata["why"], name
             hint = hints[f.name]
             item = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint

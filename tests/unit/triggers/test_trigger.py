@@ -13,7 +13,8 @@ from exitwave.schema.errors import (
     LedgerUnavailable,
     UsageError,
 )
-from exitwave.settings.service import Section, Settings
+from exitwave.schema.strict import StrictModel
+from exitwave.settings.service import Settings
 from exitwave.triggers import registry
 from exitwave.triggers.cursor import OVERLAP_S, Cursor
 from exitwave.triggers.options import read_options
@@ -131,7 +132,7 @@ def test_an_unknown_source_is_refused_with_those_there_are() -> None:
 
 
 def test_options_are_checked_by_their_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Folder(Section):
+    class Folder(StrictModel):
         path: str
 
     monkeypatch.setenv("EXITWAVE__TRIGGER__OPTIONS__PATH", "/data")

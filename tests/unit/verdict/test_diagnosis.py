@@ -13,10 +13,10 @@ from tests.unit.prepare.made import GEOMETRY, PIXEL_M, MadeScan
 
 from exitwave.engine import EpochState, reconstruct
 from exitwave.prepare import ORIENTATIONS, Prepared, build_dataset, inverse_of, oriented
+from exitwave.recipes.loading import resolve_recipe
 from exitwave.schema.data import DataOptions
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.schema.verdict import Finding, OrientationTried, Verdict
-from exitwave.settings.recipes import resolve_recipe
 from exitwave.verdict import diagnosed, with_findings
 from exitwave.verdict.diagnosis import after, diagnose, order_of_tests
 

@@ -23,7 +23,7 @@ from exitwave.schema.overrides import split_sections
 
 SHOWN_DATASETS = 40
 LARGEST_OBJECT_PX = 16_384
-"""Side of an object that the engine still believes."""
+"""Side of the largest object that is taken for a scan, not for a wrong unit."""
 
 
 @dataclass(slots=True)
@@ -64,12 +64,12 @@ def inspect_file(
     png: Path | None,
     as_json: bool,
 ) -> Inspection:
-    """Tell what is in a file; with `png` write its mean pattern, too.
+    """Print what is in a file; with `png` write its mean pattern, too.
 
     Raises
     ------
     typer.Exit
-        Code 1: the file cannot be reconstructed; the reason was told.
+        Code 1: the file cannot be reconstructed; the reason was printed.
     """
     found = Inspection(str(file))
     sections = split_sections(overrides)

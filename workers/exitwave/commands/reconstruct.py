@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import typer
 
-from exitwave.cli.tables import quality_rows
-from exitwave.cli.verdict_rows import verdict_rows
+from exitwave.cli.rendering import quality_rows
+from exitwave.cli.verdict_rendering import verdict_rows
 from exitwave.engine import Dataset, EpochState, reconstruct
 from exitwave.engine.data.scan import choose_device
 from exitwave.files.cxi import write_reconstruction
@@ -23,21 +23,27 @@ from exitwave.files.reconstruction import Reconstruction
 from exitwave.files.scan_formats import open_measurement
 from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_oriented
+from exitwave.recipes.loading import resolve_recipe
+from exitwave.run_quality import (
+    Assessment,
+    Engine,
+    HalfState,
+    assess,
+    compare_reconstructed_halves,
+    with_diagnosis,
+)
+from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError
 from exitwave.schema.job import halves_for
 from exitwave.schema.overrides import split_sections
 from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.schema.result import FRC
-from exitwave.settings.logs import configure_logging
-from exitwave.settings.recipes import resolve_recipe
-from exitwave.worker.assess import Assessment, assess, explained
-from exitwave.worker.halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 
-from .bars import epoch_bar
 from .file_scan import FileScan
-from .starting import Begin
-from .truth import told_truth
+from .ground_truth import cpcc_with_truth
+from .progress_bar import epoch_bar
+from .run_start import RunStart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +54,7 @@ class Source:
     ----------
     file : Path
     dataset, positions, positions_unit : str, optional
-        For files that do not tell where these are, or in what unit.
+        For files that do not say where these are, or in what unit.
     """
 
     file: Path
@@ -64,12 +70,12 @@ def reconstruct_file(
     recipe: str,
     overrides: Mapping[str, Any],
     device: str,
-    begin: Begin,
+    start: RunStart,
     frc: bool = False,
     memory_GB: float | None = None,
     as_json: bool = False,
 ) -> Reconstruction:
-    """Reconstruct the scan in a file into a CXI file; says what it does, and how well.
+    """Reconstruct the scan in a file into a CXI file; prints progress and figures.
 
     The result's file holds the measurement (and its truth) too. Of a run that diverges the
     last good epoch is written. With `frc` two halves of the data are reconstructed as well.
@@ -94,10 +100,10 @@ def reconstruct_file(
         say(f"{name} {line}")
     engine = partial(reconstruct, device=device, memory_GB=memory_GB)
     run_began_s = time.perf_counter()
-    state, loss, diverged = _run(engine, prepared.dataset, chosen, begin, say)
+    state, loss, diverged = _run(engine, prepared.dataset, chosen, start, say)
     run_s = time.perf_counter() - run_began_s
     assessed = assess(prepared, state, subpixel=chosen.subpixel, device=device)
-    assessed = explained(assessed, prepared, chosen, state, device=device, run_s=run_s)
+    assessed = with_diagnosis(assessed, prepared, chosen, state, device=device, run_s=run_s)
     if frc and diverged is None:
         assessed = _with_frc(engine, assessed, prepared, chosen)
     result = Reconstruction(
@@ -122,12 +128,12 @@ def reconstruct_file(
         },
     )
     write_reconstruction(out, result, measurement)
-    told = told_truth(result, measurement)
+    truth = cpcc_with_truth(result, measurement)
     if as_json:
         seconds = time.perf_counter() - began_s
-        typer.echo(_json(result, assessed, chosen, out, seconds, told[0]))
+        typer.echo(_json(result, assessed, chosen, out, seconds, truth[0]))
     else:
-        _say_all(out, loss, assessed, told)
+        _print_report(out, loss, assessed, truth)
     if diverged is not None:
         raise Diverged(f"{diverged}; {out} holds epoch {state.epoch}, the last good one")
     return result
@@ -151,8 +157,8 @@ def _prepared(
     return measurement, build_oriented(scan, data, scan.geometry(geometry), recipe, place)
 
 
-def _say_all(
-    out: Path, loss: list[float], assessed: Assessment, told: tuple[float | None, str | None]
+def _print_report(
+    out: Path, loss: list[float], assessed: Assessment, truth: tuple[float | None, str | None]
 ) -> None:
     """The verdict first, then what it rests on."""
     typer.echo(f"{out}: loss {loss[-1]:.5g} after {len(loss)} epochs")
@@ -162,7 +168,7 @@ def _say_all(
     ]
     for name, line in rows:
         typer.echo(f"{name} {line}")
-    cpcc, why_none = told
+    cpcc, why_none = truth
     if cpcc is not None:
         typer.echo(f"|cPCC| {cpcc:.4f}")
     elif why_none is not None:
@@ -181,7 +187,7 @@ def _json(
     verdict, preparation = assessed.verdict, assessed.preparation
     parts = [verdict, preparation, assessed.start, assessed.quality]
     judged, prepared, started, quality = (json.loads(part.model_dump_json()) for part in parts)
-    told = {
+    values = {
         "verdict": judged["verdict"],
         "rules": judged["rules"],
         "figures": judged["figures"],
@@ -197,15 +203,15 @@ def _json(
         "out": str(out),
     }
     if cpcc is not None:
-        told["cpcc"] = cpcc
-    return json.dumps(told)
+        values["cpcc"] = cpcc
+    return json.dumps(values)
 
 
 def _run(
     engine: partial[Iterator[EpochState]],
     dataset: Dataset,
     recipe: Recipe,
-    begin: Begin,
+    run_start: RunStart,
     say: Callable[[str], None],
 ) -> tuple[EpochState, list[float], Diverged | None]:
     """The last good state, the loss of every epoch, and why the run ended early, if so.
@@ -214,12 +220,12 @@ def _run(
     """
     state: EpochState | None = None
     diverged: Diverged | None = None
-    start, loss = begin.beginning(dataset, recipe, say)
+    start, loss = run_start.load(dataset, recipe, say)
     with epoch_bar("epochs", recipe.epochs) as show:
         try:
             for state in engine(dataset, recipe, start):
                 loss.append(state.loss.total)
-                begin.keep(state, loss)
+                run_start.save_checkpoint(state, loss)
                 show(state.epoch, state.loss.total, state.epochs)
         except Diverged as error:
             diverged = error
@@ -233,15 +239,14 @@ def _with_frc(
 ) -> Assessment:
     """The same, and the FRC of two halves."""
     halves = halves_for(assessed.quality.overlap)
-    pair = Pair()
     with epoch_bar(f"halves of the {halves}", 2 * recipe.epochs) as show:
-        for state in reconstruct_halves(engine, prepared.dataset, recipe, halves):
-            pair.take(state)
+
+        def follow(state: HalfState) -> None:
             show(state.epoch, state.loss.total, state.epochs)
-    rings = pair.rings()
-    found = frc_figures(rings, halves, prepared.pixel_size_m)
+
+        found = compare_reconstructed_halves(engine, prepared, recipe, halves, follow)
     return replace(
         assessed,
-        quality=assessed.quality.model_copy(update={"frc": found}),
-        curves={**assessed.curves, FRC: frc_curve(rings)},
+        quality=assessed.quality.model_copy(update={"frc": found.figures}),
+        curves={**assessed.curves, FRC: found.curve},
     )

@@ -9,10 +9,10 @@ from typing import Annotated, Literal, TypeAlias
 import typer
 
 from exitwave.cli.extras import needs
-from exitwave.cli.jobs import parse_settings
+from exitwave.cli.submit_commands import parse_settings
+from exitwave.runtime.threads import BRIEFLY_SPINNING
 from exitwave.schema.data import Orientation
 from exitwave.schema.errors import UsageError
-from exitwave.settings.threads import BRIEFLY_SPINNING
 
 Dataset: TypeAlias = Annotated[
     str | None,
@@ -62,13 +62,16 @@ def reconstruct(
     out: Annotated[Path, typer.Option(help="CXI file to write.", metavar="OUT.cxi")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe.")] = "default",
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Of the start's noise and the patterns' order.")
+        int | None,
+        typer.Option(
+            min=0, help="Of the noise in the initial guess and the order of patterns."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="Override a knob: recipe.probe_states=2, data.subset=even, "
+            help="Override a parameter: recipe.probe_states=2, data.subset=even, "
             "geometry.distance_m=1.9. May be repeated.",
             metavar="KEY=VALUE",
         ),
@@ -84,7 +87,7 @@ def reconstruct(
     start: Annotated[
         Path | None,
         typer.Option(
-            help="Result whose probe (and object, of the same scan) begins the run.",
+            help="Result whose probe (and object, of the same scan) are the initial guess.",
             metavar="RESULT.cxi",
             exists=True,
             dir_okay=False,
@@ -92,15 +95,13 @@ def reconstruct(
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(
-            help="Kept up to date every ten epochs, to go on from.", metavar="FILE.npz"
-        ),
+        typer.Option(help="Written every ten epochs, for --resume.", metavar="FILE.npz"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from --checkpoint.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from --checkpoint.")] = False,
     frc: Annotated[
         bool,
         typer.Option(
-            "--frc", help="Tell the resolution: reconstruct two halves, compare them."
+            "--frc", help="Report the resolution: reconstruct two halves and compare them."
         ),
     ] = False,
     dataset: Dataset = None,
@@ -119,8 +120,8 @@ def reconstruct(
 ) -> None:
     """Reconstruct a file, with no service at all.
 
-    Prints first whether there is a picture, and why not; then how good it is, as far as that
-    can be told; where the file carries the truth of a simulation, |cPCC| against it.
+    Prints the verdict and the reasons for it first; then figures of quality, as far as they can
+    be known; where the file holds the ground truth of a simulation, |cPCC| against it.
     """
     overrides = parse_settings(settings or [])
     if orientation is not None:
@@ -133,7 +134,7 @@ def reconstruct(
     _let_threads_sleep()
     with needs("worker"):
         from .reconstruct import Source, reconstruct_file
-        from .starting import Begin
+        from .run_start import RunStart
     reconstruct_file(
         Source(
             file=file,
@@ -145,7 +146,7 @@ def reconstruct(
         recipe=recipe,
         overrides=overrides,
         device=device,
-        begin=Begin(start=start, checkpoint=checkpoint, resume=resume),
+        start=RunStart(start=start, checkpoint=checkpoint, resume=resume),
         frc=frc,
         memory_GB=memory_GB,
         as_json=as_json,
@@ -175,7 +176,7 @@ def inspect(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what a file holds, where each value came from, and what would be refused.
+    """Show what a file holds, where each value came from, and what would be refused.
 
     Exit code 1: it cannot be reconstructed like this.
     """
@@ -250,8 +251,7 @@ def worker(
     _let_threads_sleep()
     with needs("worker"):
         from exitwave.settings.service import load_settings
-        from exitwave.worker.agent import run_worker
-        from exitwave.worker.launcher import run_workers
+        from exitwave.worker.agent import run_worker, run_workers
     settings = load_settings(of_last_up=True)
     if gpus is None:
         run_worker(settings)
@@ -294,7 +294,7 @@ def _beamline() -> None:
 
 
 def _let_threads_sleep() -> None:
-    """Must be said before torch is loaded.
+    """Set how OpenMP's threads wait; it must be set before torch is loaded.
 
     OpenMP's threads otherwise spin while they wait for each other, which on a machine that
     has other work to do makes each epoch several times slower; without any spinning an epoch
@@ -316,7 +316,7 @@ def _photons(text: str) -> float | None:
 
 
 def _check_target(out: Path, option: str = "--out") -> None:
-    """Minutes of work must not end at a folder that is not there."""
+    """Refuse a file that cannot be written, before minutes of work."""
     if not out.absolute().parent.is_dir():
         raise UsageError(f"{option}: found no folder {out.absolute().parent}; make it first")
     if out.is_dir():

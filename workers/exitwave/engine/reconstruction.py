@@ -56,7 +56,7 @@ def reconstruct(
     DataError
         The frames cannot be used, or `start` has the wrong shape.
     RecipeError
-        A knob is out of its range, or the algorithm does not know it.
+        A parameter is out of its range, or the algorithm does not know it.
     CheckpointError
         `start` is a checkpoint of another dataset or recipe, or damaged.
     EngineError

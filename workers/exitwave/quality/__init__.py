@@ -3,7 +3,7 @@
 - against a truth: |cPCC|, share of the error on the raster's lattice
 - between two pictures: FRC; halves of the data to make them from
 - against the measured patterns: PRTF
-- alone: share of the picture on the raster's lattice, overlap of the views
+- alone: share of the picture on the raster's lattice
 
 numpy and scipy only.
 """
@@ -13,7 +13,6 @@ from .cpcc import cpcc
 from .frc import RingCorrelation, compare_halves, ring_correlation
 from .grid import error_grid_power, grid_power
 from .halves import ChosenFrames, ThinnedFrames
-from .overlap import overlap
 from .prtf import TransferFunction, transfer_function
 from .raster import Raster, find_raster
 
@@ -30,7 +29,6 @@ __all__ = [
     "error_grid_power",
     "find_raster",
     "grid_power",
-    "overlap",
     "rectangle_of_centres",
     "ring_correlation",
     "transfer_function",

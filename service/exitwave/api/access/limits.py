@@ -13,7 +13,7 @@ MOST_BUCKETS = 10_000
 """The bucket unused for longest is forgotten beyond this: it is most likely full."""
 
 
-class Buckets:
+class TokenBuckets:
     """Token buckets by name.
 
     A bucket is kept as the time at which it will be full again: one number, and nothing to

@@ -1,7 +1,7 @@
-"""The door: under ``/api`` nobody comes in without a key or a session.
+"""Refuse every request under ``/api`` without a valid key or session.
 
-It stands before the routes and before a body is read, so that a new route cannot be left
-open by mistake. What the caller may do there is the route's to say (`exitwave.api.auth`).
+The middleware runs before the routes and before a body is read, so that a new route cannot be
+left open by mistake. Each route says which scope it needs (`exitwave.api.access.dependencies`).
 """
 
 from __future__ import annotations
@@ -11,33 +11,33 @@ from http.cookies import CookieError
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exitwave.api.problems import problem_of
+from exitwave.api.http.problems import problem_of
 from exitwave.ledger.keys import hash_of
 from exitwave.schema.errors import AccessDenied, ExitwaveError, Forbidden
 
-from .desk import AccessDesk
+from .control import AccessControl
 from .principal import Principal
 
 COOKIE = "exitwave_session"
 METRICS = "/metrics"
 LOG_IN = ("POST", "/api/v1/session")
-"""Where a browser that has nothing yet exchanges a code or a key for its cookie."""
+"""Exchanges a code or a key for a session cookie: open to callers without either."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class AccessMiddleware:
-    """Finds out who calls, and how often.
+    """Authenticates the caller and limits its rate of requests.
 
     Parameters
     ----------
     app : ASGI application
-    desk : AccessDesk
+    access : AccessControl
     """
 
-    def __init__(self, app: ASGIApp, *, desk: AccessDesk) -> None:
+    def __init__(self, app: ASGIApp, *, access: AccessControl) -> None:
         self._app = app
-        self._desk = desk
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401, 403 or 429, or go on with `scope["state"]["principal"]` set."""
@@ -45,7 +45,7 @@ class AccessMiddleware:
             connection = HTTPConnection(scope)
             try:
                 principal = await self._principal(connection)
-                self._desk.requests.take(principal.key_id)
+                self._access.requests.take(principal.key_id)
             except ExitwaveError as error:
                 await problem_of(error, scope["path"])(scope, receive, send)
                 return
@@ -58,11 +58,11 @@ class AccessMiddleware:
             scheme, _, given = header.partition(" ")
             if scheme.lower() != "apikey":
                 raise AccessDenied("Authorization: expected `Apikey …` with a key")
-            return await self._desk.keyring.of_key(given.strip())
+            return await self._access.authenticator.authenticate_key(given.strip())
         token = _session_token(connection)
         if token is None:
             raise AccessDenied("access: found neither key nor session; expected either")
-        principal = await self._desk.keyring.of_session(hash_of(token))
+        principal = await self._access.authenticator.authenticate_session(hash_of(token))
         # A websocket has no method: it is no safe one, as other sites' pages may open it.
         if connection.scope.get("method") not in _SAFE_METHODS:
             require_same_origin(connection)
@@ -70,7 +70,7 @@ class AccessMiddleware:
 
 
 def require_same_origin(connection: HTTPConnection) -> None:
-    """Refuse what another site, or another port of this host, makes a browser send."""
+    """Refuse requests that a page of another origin makes a browser send."""
     origin = connection.headers.get("origin", "")
     _, _, ours = origin.partition("://")
     if not ours or ours != connection.headers.get("host"):
@@ -81,8 +81,8 @@ def _is_guarded(scope: Scope) -> bool:
     if scope["type"] not in {"http", "websocket"}:
         return False
     path = scope["path"]
-    is_ours = path.startswith("/api/") or path == METRICS
-    return is_ours and (scope.get("method"), path) != LOG_IN
+    guarded = path.startswith("/api/") or path == METRICS
+    return guarded and (scope.get("method"), path) != LOG_IN
 
 
 def _session_token(connection: HTTPConnection) -> str | None:

@@ -1,10 +1,11 @@
-"""A caller: whose jobs it makes and what it may do."""
+"""The caller of a request: the owner of the jobs it makes, and what it may do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exitwave.ledger.keys import Credential
 from exitwave.schema.access import Scope
 from exitwave.schema.errors import Forbidden, JobNotFound
 from exitwave.schema.job import Job
@@ -18,7 +19,7 @@ IMPLIED: dict[Scope, frozenset[Scope]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls.
+    """The caller of a request.
 
     Attributes
     ----------
@@ -42,6 +43,11 @@ class Principal:
     secret_hash: str = field(default="", repr=False)
     session: str = field(default="", repr=False)
 
+    @property
+    def credential(self) -> Credential:
+        """What its codes and sessions are made from."""
+        return Credential(key_id=self.key_id, secret_hash=self.secret_hash)
+
     def may(self, scope: Scope) -> bool:
         """Whether a scope is among its own or implied by one of them."""
         return any(scope == own or scope in IMPLIED.get(own, ()) for own in self.scopes)
@@ -53,17 +59,17 @@ class Principal:
             raise Forbidden(f"scope: found {found}; expected {scope} for this request")
 
     def sees(self, owner: str) -> bool:
-        """Whether it may know of the jobs of `owner`."""
+        """Whether it may see the jobs of `owner`."""
         return owner == self.name or self.may(Scope.CONTROL_JOBS)
 
 
-def own(job: Job, principal: Principal) -> Job:
-    """The job, if the caller may know of it.
+def require_visible(job: Job, principal: Principal) -> Job:
+    """Return the job if the caller may see it.
 
     Raises
     ------
     JobNotFound
-        It is another's: the same answer as if there were none.
+        It is another owner's: answered as if it did not exist.
     """
     if not principal.sees(job.owner):
         raise JobNotFound(f"job: found {job.id!r}; expected the id of a job in this queue")
@@ -71,12 +77,12 @@ def own(job: Job, principal: Principal) -> Job:
 
 
 def owner_filter(principal: Principal, asked: str | None = None) -> str | None:
-    """Whose jobs a list shows; None: everybody's.
+    """Owner whose jobs a list shows; None: all owners'.
 
     Raises
     ------
     Forbidden
-        Another's jobs are asked for without `control:jobs`.
+        Another owner's jobs are asked for without `control:jobs`.
     """
     if asked is not None and asked != principal.name:
         principal.require(Scope.CONTROL_JOBS)

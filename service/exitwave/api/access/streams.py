@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 from exitwave.schema.errors import LedgerUnavailable, TooManyRequests
 
-from .keyring import Keyring
+from .authenticator import Authenticator
 from .principal import Principal
 
-CHECK_S = 1.0
-RETRY_S = 10
+CHECK_INTERVAL_S = 1.0
+RETRY_AFTER_S = 10
 
 
-class Stream:
+class OpenStream:
     """One open stream. `ended` is set when its caller may no longer listen."""
 
     def __init__(self, principal: Principal) -> None:
@@ -23,32 +23,33 @@ class Stream:
         self.ended = asyncio.Event()
 
 
-class Streams:
-    """All open streams of this process.
+class OpenStreams:
+    """The open streams of this process.
 
     Parameters
     ----------
-    keyring : Keyring
-        Knows which callers are still welcome.
-    most : int
+    authenticator : Authenticator
+        Tells which callers are still valid.
+    limit : int
         Open streams of one key, its sessions included.
     """
 
-    def __init__(self, keyring: Keyring, most: int) -> None:
-        self._keyring = keyring
-        self._most = most
-        self._open: set[Stream] = set()
+    def __init__(self, authenticator: Authenticator, limit: int) -> None:
+        self._keyring = authenticator
+        self._limit = limit
+        self._open: set[OpenStream] = set()
 
     @contextmanager
-    def open(self, principal: Principal) -> Iterator[Stream]:
-        """Count a stream for as long as the block lasts; `TooManyRequests` beyond the most."""
+    def open(self, principal: Principal) -> Iterator[OpenStream]:
+        """Count a stream while the block runs; `TooManyRequests` beyond the limit."""
         of_key = sum(each.principal.key_id == principal.key_id for each in self._open)
-        if of_key >= self._most:
+        if of_key >= self._limit:
             raise TooManyRequests(
-                f"streams: found {of_key} open with this key; expected fewer than {self._most}",
-                retry_after_s=RETRY_S,
+                f"streams: found {of_key} open with this key; "
+                f"expected fewer than {self._limit}",
+                retry_after_s=RETRY_AFTER_S,
             )
-        stream = Stream(principal)
+        stream = OpenStream(principal)
         self._open.add(stream)
         try:
             yield stream
@@ -56,14 +57,14 @@ class Streams:
             self._open.discard(stream)
 
     async def watch(self) -> None:
-        """End the streams of revoked and expired callers, for ever."""
+        """End the streams of revoked and expired callers, until cancelled."""
         while True:
-            await asyncio.sleep(CHECK_S)
+            await asyncio.sleep(CHECK_INTERVAL_S)
             for principal in {each.principal for each in self._open}:
                 try:
-                    valid = await self._keyring.still_valid(principal)
+                    valid = await self._keyring.is_valid(principal)
                 except LedgerUnavailable:
-                    break  # nobody can tell now; the queue's clock logs that it is away
+                    break  # unknown until the queue is back; its clock logs the outage
                 if not valid:
                     self._end(principal)
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from exitwave.api.background import keep_running
+from exitwave.api.tasks import keep_running
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import JobNotFound, LedgerCorrupt, LedgerUnavailable
 from exitwave.schema.job import Event, Job

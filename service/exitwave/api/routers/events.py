@@ -10,10 +10,10 @@ import structlog
 from fastapi import APIRouter, Header
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 
-from exitwave.api.access.streams import Stream
-from exitwave.api.answers import Answers, answers
-from exitwave.api.auth import JobStream, own
-from exitwave.api.deps import LedgerDep
+from exitwave.api.access.dependencies import JobStream, require_visible
+from exitwave.api.access.streams import OpenStream
+from exitwave.api.dependencies import LedgerDep
+from exitwave.api.http.responses import Responses, error_responses
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import JobNotFound, LedgerUnavailable
 from exitwave.schema.job import Event, Job
@@ -31,7 +31,7 @@ LastEventId = Annotated[
     Header(alias="Last-Event-ID", description="Id of the last event that was received."),
 ]
 
-_STREAM: Answers = {
+_STREAM: Responses = {
     200: {
         "description": "Named events.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -41,7 +41,7 @@ _STREAM: Answers = {
 _log = structlog.get_logger(__name__)
 
 
-@router.get("/events", response_model=None, responses={**answers(), **_STREAM})
+@router.get("/events", response_model=None, responses={**error_responses(), **_STREAM})
 async def events(
     stream: JobStream, ledger: LedgerDep, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
@@ -56,7 +56,9 @@ async def events(
 
 
 @router.get(
-    "/jobs/{job_id}/events", response_model=None, responses={**answers(404, 500), **_STREAM}
+    "/jobs/{job_id}/events",
+    response_model=None,
+    responses={**error_responses(404, 500), **_STREAM},
 )
 async def job_events(
     job_id: str, stream: JobStream, ledger: LedgerDep, last_event_id: LastEventId = None
@@ -66,7 +68,7 @@ async def job_events(
     A ``Last-Event-ID`` that is older than what is kept, or of another queue, is answered by
     `reset`, and what is kept of the job's events follows.
     """
-    job = own(await ledger.get(job_id), stream.principal)
+    job = require_visible(await ledger.get(job_id), stream.principal)
     after, reset = f"{int(job.submitted_at.timestamp() * 1000) - 1}-0", False
     if last_event_id is not None:
         resumed, reset = await _replay_from(ledger, last_event_id)
@@ -95,7 +97,7 @@ def _streamed(chunks: AsyncIterator[bytes]) -> EventSourceResponse:
 
 
 async def _all_events(
-    stream: Stream, ledger: ServiceLedger, after: str, *, reset: bool
+    stream: OpenStream, ledger: ServiceLedger, after: str, *, reset: bool
 ) -> AsyncIterator[bytes]:
     yield KEEPALIVE_COMMENT  # the answer's head goes out at once
     yield _reset(after) if reset else _position(after)
@@ -116,7 +118,7 @@ async def _all_events(
 
 
 async def _job_events(
-    stream: Stream, ledger: ServiceLedger, job_id: str, after: str, *, reset: bool
+    stream: OpenStream, ledger: ServiceLedger, job_id: str, after: str, *, reset: bool
 ) -> AsyncIterator[bytes]:
     yield KEEPALIVE_COMMENT
     if reset:

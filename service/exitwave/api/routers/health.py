@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import httpx
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
-from exitwave.api.answers import of_public_routes
-from exitwave.api.deps import LedgerDep, SettingsDep
-from exitwave.api.problems import RETRY_AFTER_S, problem
+from exitwave.api.dependencies import LedgerDep, SettingsDep
+from exitwave.api.http.problems import RETRY_AFTER_S, problem
+from exitwave.api.http.responses import public_error_responses
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.errors import LedgerUnavailable, Unavailable
+from exitwave.schema.strict import StrictModel
 from exitwave.tiled_http import health_status
 
 router = APIRouter(tags=["health"])
@@ -18,13 +18,13 @@ router = APIRouter(tags=["health"])
 TIMEOUT_S = 3.0
 
 
-class Alive(BaseModel):
+class Alive(StrictModel):
     """Body of ``/livez``."""
 
     alive: bool = True
 
 
-class Ready(BaseModel):
+class Ready(StrictModel):
     """Body of ``/readyz``."""
 
     ledger: str
@@ -37,7 +37,7 @@ async def livez() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", response_model=Ready, responses=of_public_routes(503))
+@router.get("/readyz", response_model=Ready, responses=public_error_responses(503))
 async def readyz(
     request: Request, ledger: LedgerDep, settings: SettingsDep
 ) -> Ready | Response:

@@ -5,19 +5,24 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import BaseModel
 
-from exitwave.api.again import rerun, retry
-from exitwave.api.answers import answers
-from exitwave.api.auth import Principal, ReadJobs, WriteJobs, own, owner_filter
-from exitwave.api.batch import accept_batch
-from exitwave.api.conditions import IfMatch, IfNoneMatch, check_unchanged, etag_of, known
-from exitwave.api.deps import LedgerDep, ScansDep
-from exitwave.api.submission import Submissions
+from exitwave.api.access.dependencies import (
+    Principal,
+    ReadJobs,
+    WriteJobs,
+    owner_filter,
+    require_visible,
+)
+from exitwave.api.dependencies import LedgerDep, ScansDep
+from exitwave.api.http.conditions import IfMatch, IfNoneMatch, check_unchanged, etag_of, known
+from exitwave.api.http.responses import error_responses
+from exitwave.api.jobs.batch import accept_batch
+from exitwave.api.jobs.rerun import rerun, retry
+from exitwave.api.jobs.submission import Submissions
 from exitwave.schema.access import Scope
 from exitwave.schema.errors import LedgerCorrupt, TransitionNotAllowed
 from exitwave.schema.job import (
-    Attempt,
+    AttemptList,
     Job,
     JobPage,
     JobPatch,
@@ -40,30 +45,24 @@ IdempotencyKey = Annotated[
 ]
 
 
-class AttemptList(BaseModel):
-    """Body of ``GET /api/v1/jobs/{id}/attempts``."""
-
-    attempts: list[Attempt]
-
-
-@router.post("", status_code=202, responses=answers(404, 409, body=True))
+@router.post("", status_code=202, responses=error_responses(404, 409, body=True))
 async def submit(
     request: JobRequest,
     response: Response,
-    access: WriteJobs,
+    caller: WriteJobs,
     ledger: LedgerDep,
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Accept a job. It is on disk when this answers."""
-    job = await Submissions(ledger, scans, access).accept(request, idempotency_key)
-    return told(job, response)
+    job = await Submissions(ledger, scans, caller).accept(request, idempotency_key)
+    return with_location(job, response)
 
 
-@router.post("/batch", status_code=202, responses=answers(404, 409, body=True))
+@router.post("/batch", status_code=202, responses=error_responses(404, 409, body=True))
 async def submit_batch(
     request: BatchRequest,
-    access: WriteJobs,
+    caller: WriteJobs,
     ledger: LedgerDep,
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
@@ -77,14 +76,14 @@ async def submit_batch(
         request,
         idempotency_key,
         ledger=ledger,
-        submissions=Submissions(ledger, scans, access),
-        caller=access,
+        submissions=Submissions(ledger, scans, caller),
+        caller=caller,
     )
 
 
-@router.get("", responses=answers())
+@router.get("", responses=error_responses())
 async def list_jobs(
-    access: ReadJobs,
+    caller: ReadJobs,
     ledger: LedgerDep,
     state: JobState | None = None,
     scan: Annotated[str | None, Query(description="A scan's uid or scan_id.")] = None,
@@ -101,7 +100,7 @@ async def list_jobs(
         state=state,
         scan=scan,
         tag=tag,
-        owner=owner_filter(access, owner),
+        owner=owner_filter(caller, owner),
         limit=limit,
         cursor=cursor,
     )
@@ -111,19 +110,19 @@ async def list_jobs(
     "/{job_id}",
     response_model=Job,
     responses={
-        **answers(404, 500),
+        **error_responses(404, 500),
         NOT_MODIFIED: {"description": "If-None-Match names the present version."},
     },
 )
 async def get(
     job_id: str,
     response: Response,
-    access: ReadJobs,
+    caller: ReadJobs,
     ledger: LedgerDep,
     if_none_match: IfNoneMatch = None,
 ) -> Job | Response:
     """One job with its attempts. `ETag` tells its version."""
-    job = own(await ledger.get(job_id), access)
+    job = require_visible(await ledger.get(job_id), caller)
     etag = etag_of(job)
     if known(if_none_match, etag):
         return Response(status_code=NOT_MODIFIED, headers={"ETag": etag})
@@ -131,18 +130,18 @@ async def get(
     return job
 
 
-@router.get("/{job_id}/attempts", responses=answers(404, 500))
-async def attempts(job_id: str, access: ReadJobs, ledger: LedgerDep) -> AttemptList:
+@router.get("/{job_id}/attempts", responses=error_responses(404, 500))
+async def attempts(job_id: str, caller: ReadJobs, ledger: LedgerDep) -> AttemptList:
     """Every try at a job: where, when, how far, and how it ended."""
-    return AttemptList(attempts=own(await ledger.get(job_id), access).attempts)
+    return AttemptList(attempts=require_visible(await ledger.get(job_id), caller).attempts)
 
 
-@router.patch("/{job_id}", responses=answers(404, 409, 412, 500, body=True))
+@router.patch("/{job_id}", responses=error_responses(404, 409, 412, 500, body=True))
 async def change(
     job_id: str,
     patch: JobPatch,
     response: Response,
-    access: WriteJobs,
+    caller: WriteJobs,
     ledger: LedgerDep,
     if_match: IfMatch = None,
 ) -> Job:
@@ -151,7 +150,7 @@ async def change(
     A running job keeps the priority for when it comes back to the queue; only a queued one
     can be paused.
     """
-    job = await to_change(job_id, access, ledger, if_match)
+    job = await load_for_update(job_id, caller, ledger, if_match)
     if patch.paused is not None and job.state is not JobState.QUEUED:
         # Told before the priority is changed: both or neither.
         raise TransitionNotAllowed(
@@ -162,12 +161,12 @@ async def change(
         job = await ledger.reprioritise(job.id, patch.priority)
     if patch.paused is not None:
         job = await (ledger.pause(job.id) if patch.paused else ledger.resume(job.id))
-    return told(job, response)
+    return with_location(job, response)
 
 
-@router.delete("/{job_id}", status_code=204, responses=answers(404, 409, 412, 500))
+@router.delete("/{job_id}", status_code=204, responses=error_responses(404, 409, 412, 500))
 async def delete(
-    job_id: str, access: WriteJobs, ledger: LedgerDep, if_match: IfMatch = None
+    job_id: str, caller: WriteJobs, ledger: LedgerDep, if_match: IfMatch = None
 ) -> Response:
     """Forget a job that has ended. What it wrote to Tiled stays there.
 
@@ -175,64 +174,66 @@ async def delete(
     whose it is may be what cannot be read.
     """
     try:
-        await to_change(job_id, access, ledger, if_match)
+        await load_for_update(job_id, caller, ledger, if_match)
     except LedgerCorrupt:
-        if not access.may(Scope.CONTROL_JOBS):
+        if not caller.may(Scope.CONTROL_JOBS):
             raise
         await ledger.quarantine_job(job_id)
     await ledger.delete(job_id)
     return Response(status_code=204)
 
 
-@router.post("/{job_id}/retry", status_code=202, responses=answers(404, 409, 500))
+@router.post("/{job_id}/retry", status_code=202, responses=error_responses(404, 409, 500))
 async def retry_job(
     job_id: str,
     response: Response,
-    access: WriteJobs,
+    caller: WriteJobs,
     ledger: LedgerDep,
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Do the work of an ended job once more, exactly as it was resolved: a new job."""
-    job = own(await ledger.get(job_id), access)
-    submissions = Submissions(ledger, scans, access)
+    job = require_visible(await ledger.get(job_id), caller)
+    submissions = Submissions(ledger, scans, caller)
     again = await retry(job, idempotency_key, ledger=ledger, submissions=submissions)
-    return told(again, response)
+    return with_location(again, response)
 
 
-@router.post("/{job_id}/rerun", status_code=202, responses=answers(404, 409, 500, body=True))
+@router.post(
+    "/{job_id}/rerun", status_code=202, responses=error_responses(404, 409, 500, body=True)
+)
 async def rerun_job(
     job_id: str,
     request: RerunRequest,
     response: Response,
-    access: WriteJobs,
+    caller: WriteJobs,
     ledger: LedgerDep,
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
     """Do the scan of an ended job again with changes: a new job, resolved anew."""
-    job = own(await ledger.get(job_id), access)
+    job = require_visible(await ledger.get(job_id), caller)
     again = await rerun(
         job,
         request,
         idempotency_key,
         ledger=ledger,
         scans=scans,
-        submissions=Submissions(ledger, scans, access),
+        submissions=Submissions(ledger, scans, caller),
     )
-    return told(again, response)
+    return with_location(again, response)
 
 
-async def to_change(
-    job_id: str, access: Principal, ledger: LedgerDep, if_match: str | None
+async def load_for_update(
+    job_id: str, caller: Principal, ledger: LedgerDep, if_match: str | None
 ) -> Job:
     """The job, if the caller may change it and it is still what the caller looked at."""
-    job = own(await ledger.get(job_id), access)
+    job = require_visible(await ledger.get(job_id), caller)
     check_unchanged(if_match, job)
     return job
 
 
-def told(job: Job, response: Response) -> Job:
+def with_location(job: Job, response: Response) -> Job:
     """The job as an answer that says where to find it, and in which version."""
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     response.headers["ETag"] = etag_of(job)

@@ -18,9 +18,9 @@ import structlog
 from fastapi import APIRouter, FastAPI, WebSocket, WebSocketDisconnect
 from pydantic import Field, ValidationError
 
-from exitwave.api.access.desk import AccessDesk
-from exitwave.api.access.streams import Stream
-from exitwave.api.auth import DeskDep, JobStream
+from exitwave.api.access.control import AccessControl
+from exitwave.api.access.dependencies import AccessDep, JobStream
+from exitwave.api.access.streams import OpenStream
 from exitwave.api.live import Hub, Viewer
 from exitwave.api.live.viewer import SlowViewerError
 from exitwave.schema.errors import (
@@ -29,8 +29,9 @@ from exitwave.schema.errors import (
     ExitwaveError,
     InvalidInput,
 )
-from exitwave.schema.job import Problem, Strict
+from exitwave.schema.problem import Problem
 from exitwave.schema.result import FramePlane
+from exitwave.schema.strict import StrictModel
 
 MOST_JOBS = 16
 TRY_AGAIN_LATER = 1013
@@ -39,14 +40,14 @@ NOT_ALLOWED = 1008
 _log = structlog.get_logger(__name__)
 
 
-class Subscription(Strict):
+class Subscription(StrictModel):
     """Planes of one job."""
 
     job: str = Field(max_length=80)
     planes: list[FramePlane]
 
 
-class FromPage(Strict):
+class FromPage(StrictModel):
     """What a page may send: either of the two."""
 
     subscribe: list[Subscription] | None = Field(None, max_length=MOST_JOBS)
@@ -70,7 +71,7 @@ router = APIRouter(tags=["live"], lifespan=lifespan)
 
 
 @router.websocket("/api/v1/live")
-async def live(socket: WebSocket, stream: JobStream, desk: DeskDep) -> None:
+async def live(socket: WebSocket, stream: JobStream, access: AccessDep) -> None:
     """Serve one page until it leaves, or may no longer look."""
     hub: Hub = socket.app.state.live
     await socket.accept()
@@ -79,7 +80,7 @@ async def live(socket: WebSocket, stream: JobStream, desk: DeskDep) -> None:
     tasks = [
         asyncio.create_task(viewer.run(), name="live viewer"),
         asyncio.create_task(
-            _Page(socket, hub, viewer, stream, desk).listen(), name="live page"
+            _Page(socket, hub, viewer, stream, access).listen(), name="live page"
         ),
         asyncio.create_task(_until_ended(stream), name="live access"),
     ]
@@ -98,13 +99,18 @@ class _Page:
     """What the page asks for."""
 
     def __init__(
-        self, socket: WebSocket, hub: Hub, viewer: Viewer, stream: Stream, desk: AccessDesk
+        self,
+        socket: WebSocket,
+        hub: Hub,
+        viewer: Viewer,
+        stream: OpenStream,
+        access: AccessControl,
     ) -> None:
         self._socket = socket
         self._hub = hub
         self._viewer = viewer
         self._key_id = stream.principal.key_id
-        self._desk = desk
+        self._access = access
 
     async def listen(self) -> None:
         """Take its messages until it leaves."""
@@ -118,12 +124,12 @@ class _Page:
         if message.ack is not None:
             self._viewer.ack(message.ack)
         if message.subscribe is not None:
-            self._desk.requests.take(self._key_id)  # it costs as much as a request
+            self._access.requests.take(self._key_id)  # it costs as much as a request
             wanted = {each.job: frozenset(each.planes) for each in message.subscribe}
             await self._hub.subscribe(self._viewer, wanted)
 
 
-async def _until_ended(stream: Stream) -> None:
+async def _until_ended(stream: OpenStream) -> None:
     await stream.ended.wait()
     raise AccessDenied("key or session: found one that has ended; expected a new log-in")
 

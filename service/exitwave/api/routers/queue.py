@@ -8,10 +8,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from exitwave.api.answers import answers
-from exitwave.api.auth import ControlJobs, ReadWorkers
-from exitwave.api.deps import LedgerDep
-from exitwave.api.estimate import RECENT_JOBS, estimated_starts
+from exitwave.api.access.dependencies import ControlJobs, ReadWorkers
+from exitwave.api.dependencies import LedgerDep
+from exitwave.api.http.responses import error_responses
+from exitwave.api.jobs.start_estimate import RECENT_JOBS, estimated_starts
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import JobState, QueueInfo, QueuePatch
 
@@ -22,15 +22,15 @@ RUNNING_JOBS = 200
 Limit = Annotated[int, Query(ge=1, le=1000, description="Jobs shown at most.")]
 
 
-@router.get("", responses=answers())
-async def show(access: ReadWorkers, ledger: LedgerDep, limit: Limit = 50) -> QueueInfo:
+@router.get("", responses=error_responses())
+async def show(caller: ReadWorkers, ledger: LedgerDep, limit: Limit = 50) -> QueueInfo:
     """The next jobs in order, with when they may start."""
     return await _shown(ledger, limit)
 
 
-@router.patch("", responses=answers(body=True))
+@router.patch("", responses=error_responses(body=True))
 async def change(
-    patch: QueuePatch, access: ControlJobs, ledger: LedgerDep, limit: Limit = 50
+    patch: QueuePatch, caller: ControlJobs, ledger: LedgerDep, limit: Limit = 50
 ) -> QueueInfo:
     """Pause the queue, or let it go on. Running jobs are not touched."""
     await (ledger.pause_queue() if patch.paused else ledger.resume_queue())

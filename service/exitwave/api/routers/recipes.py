@@ -5,32 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from exitwave.api.answers import answers
-from exitwave.api.auth import Access
+from exitwave.api.access.dependencies import AnyCaller
+from exitwave.api.http.responses import error_responses
+from exitwave.recipes.loading import recipe_names, resolve_recipe
 from exitwave.schema.recipe import recipe_to_mapping
-from exitwave.settings.recipes import recipe_names, resolve_recipe
+from exitwave.schema.strict import StrictModel
 
 router = APIRouter(prefix="/api/v1/recipes", tags=["recipes"])
 
 
-class RecipeInfo(BaseModel):
+class RecipeInfo(StrictModel):
     """One recipe."""
 
     name: str
     description: str
-    recipe: dict[str, Any] = Field(description="All its knobs, defaults included.")
+    recipe: dict[str, Any] = Field(description="All its parameters, defaults included.")
 
 
-class RecipeList(BaseModel):
+class RecipeList(StrictModel):
     """Body of ``GET /api/v1/recipes``."""
 
     recipes: list[RecipeInfo]
 
 
-@router.get("", responses=answers())
-def list_recipes(access: Access) -> RecipeList:
+@router.get("", responses=error_responses())
+def list_recipes(caller: AnyCaller) -> RecipeList:
     """Recipes by name."""
     return RecipeList(recipes=[_info(name) for name in recipe_names()])
 

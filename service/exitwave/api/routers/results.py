@@ -11,10 +11,10 @@ from fastapi import APIRouter, Depends, FastAPI, Query
 from fastapi.responses import StreamingResponse
 from starlette.requests import HTTPConnection
 
-from exitwave.api.answers import answers
-from exitwave.api.auth import ReadJobs, own
-from exitwave.api.deps import LedgerDep
-from exitwave.api.results import ResultFile, read_result, write_result
+from exitwave.api.access.dependencies import ReadJobs, require_visible
+from exitwave.api.dependencies import LedgerDep
+from exitwave.api.http.responses import error_responses
+from exitwave.api.jobs.result_files import ResultFile, read_result, write_result
 from exitwave.files.result_formats import RESULT_WRITERS
 from exitwave.schema.result import Plane
 from exitwave.schema.result_formats import RESULT_FORMATS_HELP, ResultFormat
@@ -45,7 +45,7 @@ def _tiled(connection: HTTPConnection) -> AsyncTiledReader:
     "/{job_id}/result",
     response_class=StreamingResponse,
     responses={
-        **answers(404, 409, 500),
+        **error_responses(404, 409, 500),
         200: {
             "description": "The file.",
             "content": {
@@ -57,7 +57,7 @@ def _tiled(connection: HTTPConnection) -> AsyncTiledReader:
 )
 async def result(
     job_id: str,
-    access: ReadJobs,
+    caller: ReadJobs,
     ledger: LedgerDep,
     tiled: Annotated[AsyncTiledReader, Depends(_tiled)],
     format: Annotated[
@@ -67,7 +67,7 @@ async def result(
     plane: Annotated[Plane, Query(description="What a png or tiff shows.")] = "phase",
 ) -> StreamingResponse:
     """The final object and probe as a file. 409 until the job has ended."""
-    job = own(await ledger.get(job_id), access)
+    job = require_visible(await ledger.get(job_id), caller)
     found = await read_result(tiled, job)
     made = await asyncio.to_thread(write_result, found, job, format, plane)
     return StreamingResponse(

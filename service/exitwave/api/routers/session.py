@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field, SecretStr
 
-from exitwave.api.access.desk import AccessDesk, address_of
-from exitwave.api.access.keyring import CODE_TTL_S
+from exitwave.api.access.authenticator import CODE_TTL_S
+from exitwave.api.access.control import AccessControl, address_of
+from exitwave.api.access.dependencies import AccessDep, AdminKey, AnyCaller
 from exitwave.api.access.middleware import COOKIE, require_same_origin
 from exitwave.api.access.principal import Principal
-from exitwave.api.answers import answers
-from exitwave.api.auth import Access, AdminKey, DeskDep
+from exitwave.api.http.responses import error_responses
 from exitwave.schema.access import Scope, SessionInfo
 from exitwave.schema.errors import AccessDenied, InvalidInput
+from exitwave.schema.strict import StrictModel
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
 
 
-class SessionRequest(BaseModel):
+class SessionRequest(StrictModel):
     """Body of ``POST /api/v1/session``: either of the two."""
-
-    model_config = ConfigDict(extra="forbid")
 
     code: SecretStr | None = Field(None, description="The one-time code that `up` printed.")
     key: SecretStr | None = Field(None, description="An access key.")
 
 
-class Code(BaseModel):
+class Code(StrictModel):
     """Body of the answer to ``POST /api/v1/session/code``."""
 
     code: str
     expires_in_s: int
 
 
-@router.post("", status_code=204, responses=answers(body=True))
-async def log_in(body: SessionRequest, request: Request, desk: DeskDep) -> Response:
+@router.post("", status_code=204, responses=error_responses(body=True))
+async def log_in(body: SessionRequest, request: Request, access: AccessDep) -> Response:
     """Start a session; the answer sets its cookie.
 
     It has the owner and the scopes of the key that it, or its code, was made from.
@@ -44,17 +43,17 @@ async def log_in(body: SessionRequest, request: Request, desk: DeskDep) -> Respo
     if (body.code is None) == (body.key is None):
         raise InvalidInput("body", "both or neither", "either code or key")
     address = address_of(request)
-    desk.log_ins.require(address)
+    access.failed_logins.require(address)
     try:
-        principal = await _principal(body, desk)
+        principal = await _principal(body, access)
     except AccessDenied:
-        desk.log_ins.spend(address)
+        access.failed_logins.spend(address)
         raise
     response = Response(status_code=204, headers={"Cache-Control": "no-store"})
     response.set_cookie(
         COOKIE,
-        await desk.keyring.create_session(principal),
-        max_age=desk.keyring.session_ttl_s,
+        await access.authenticator.create_session(principal),
+        max_age=access.authenticator.session_ttl_s,
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
@@ -62,36 +61,38 @@ async def log_in(body: SessionRequest, request: Request, desk: DeskDep) -> Respo
     return response
 
 
-@router.get("", responses=answers())
-async def who_calls(access: Access, response: Response) -> SessionInfo:
+@router.get("", responses=error_responses())
+async def who_calls(caller: AnyCaller, response: Response) -> SessionInfo:
     """Whose key or session this is, and what it may do."""
     response.headers["Cache-Control"] = "no-store"
     return SessionInfo(
-        owner=access.name,
-        scopes=[scope for scope in Scope if access.may(scope)],
-        key_id=access.key_id,
-        by=access.by,
+        owner=caller.name,
+        scopes=[scope for scope in Scope if caller.may(scope)],
+        key_id=caller.key_id,
+        by=caller.by,
     )
 
 
-@router.delete("", status_code=204, responses=answers())
-async def log_out(access: Access, desk: DeskDep) -> Response:
+@router.delete("", status_code=204, responses=error_responses())
+async def log_out(caller: AnyCaller, access: AccessDep) -> Response:
     """End the caller's session; its streams end with it. A key is not ended this way."""
-    if access.by == "session":
-        await desk.keyring.end_session(access)
+    if caller.by == "session":
+        await access.authenticator.end_session(caller)
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response
 
 
-@router.post("/code", status_code=201, responses=answers())
-async def make_code(access: AdminKey, response: Response, desk: DeskDep) -> Code:
+@router.post("/code", status_code=201, responses=error_responses())
+async def make_code(caller: AdminKey, response: Response, access: AccessDep) -> Code:
     """A one-time code that starts one session. Only for who holds a key, not a session."""
     response.headers["Cache-Control"] = "no-store"
-    return Code(code=await desk.keyring.create_code(access), expires_in_s=CODE_TTL_S)
+    return Code(code=await access.authenticator.create_code(caller), expires_in_s=CODE_TTL_S)
 
 
-async def _principal(body: SessionRequest, desk: AccessDesk) -> Principal:
+async def _principal(body: SessionRequest, access: AccessControl) -> Principal:
     if body.code is not None:
-        return await desk.keyring.of_code(body.code.get_secret_value())
-    return await desk.keyring.of_key(body.key.get_secret_value() if body.key else "")
+        return await access.authenticator.authenticate_code(body.code.get_secret_value())
+    return await access.authenticator.authenticate_key(
+        body.key.get_secret_value() if body.key else ""
+    )

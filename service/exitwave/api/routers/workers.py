@@ -5,34 +5,27 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel
 
-from exitwave.api.answers import answers
-from exitwave.api.auth import ControlWorkers, ReadWorkers
-from exitwave.api.deps import LedgerDep
+from exitwave.api.access.dependencies import ControlWorkers, ReadWorkers
+from exitwave.api.dependencies import LedgerDep
+from exitwave.api.http.responses import error_responses
 from exitwave.schema.errors import NotFound
-from exitwave.schema.worker import WorkerInfo, WorkerPatch
+from exitwave.schema.worker import WorkerInfo, WorkerList, WorkerPatch
 
 router = APIRouter(prefix="/api/v1/workers", tags=["workers"])
 
 
-class WorkerList(BaseModel):
-    """Body of ``GET /api/v1/workers``."""
-
-    workers: list[WorkerInfo]
-
-
-@router.get("", responses=answers())
-async def list_workers(access: ReadWorkers, ledger: LedgerDep) -> WorkerList:
+@router.get("", responses=error_responses())
+async def list_workers(caller: ReadWorkers, ledger: LedgerDep) -> WorkerList:
     """Workers heard of lately."""
     return WorkerList(workers=await ledger.workers())
 
 
-@router.patch("/{name:path}", responses=answers(404, body=True))
+@router.patch("/{name:path}", responses=error_responses(404, body=True))
 async def change(
     name: Annotated[str, Path(description="As the list of workers shows it.")],
     patch: WorkerPatch,
-    access: ControlWorkers,
+    caller: ControlWorkers,
     ledger: LedgerDep,
 ) -> WorkerInfo:
     """Let a worker end its job and claim no other, or claim again."""

@@ -7,14 +7,14 @@ from abc import ABC, abstractmethod
 from pydantic import Field
 
 from exitwave.files.frame_orientation import AS_STORED, FrameOrientation
+from exitwave.schema.strict import StrictModel
 
 from ..arrays import RunArray
-from ..profile_model import ProfileModel
 from ..run_stream import RunStream
 from ..sources import DistanceSource
 
 
-class BaseDetector(ProfileModel, ABC):
+class BaseDetector(StrictModel, ABC):
     """A detector of a beamline. Kinds differ in how they find their frames."""
 
     key: str = Field(description="Data key of the frames in the profile's stream.")

@@ -7,12 +7,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..profile_model import ProfileModel
+from exitwave.schema.strict import StrictModel
+
 from .protocol import RunRecord, SourcedValue, not_recorded
 from .units import EV, METRES, EnergyUnit, LengthUnit
 
 
-class BaselineEnergy(ProfileModel):
+class BaselineEnergy(StrictModel):
     """A baseline reading of the photon energy."""
 
     kind: Literal["baseline"] = Field(description="A reading of the baseline stream.")
@@ -30,7 +31,7 @@ class BaselineEnergy(ProfileModel):
         return _read(run, self.key, self.unit, EV[self.unit], "energy_eV")
 
 
-class BaselineDistance(ProfileModel):
+class BaselineDistance(StrictModel):
     """A baseline reading of the distance."""
 
     kind: Literal["baseline"] = Field(description="A reading of the baseline stream.")

@@ -7,12 +7,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..profile_model import ProfileModel
+from exitwave.schema.strict import StrictModel
+
 from .baseline import positive_reading
 from .protocol import RunRecord, SourcedValue
 
 
-class BraggAngle(ProfileModel):
+class BraggAngle(StrictModel):
     """The energy that the monochromator passes at its angle: E = hc / (2 d sin(angle))."""
 
     kind: Literal["bragg_angle"] = Field(description="From a monochromator's angle.")

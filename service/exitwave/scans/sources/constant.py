@@ -6,11 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..profile_model import ProfileModel
+from exitwave.schema.strict import StrictModel
+
 from .protocol import RunRecord, SourcedValue
 
 
-class ConstantEnergy(ProfileModel):
+class ConstantEnergy(StrictModel):
     """One photon energy for all runs."""
 
     kind: Literal["constant"] = Field(description="The profile gives it.")
@@ -21,7 +22,7 @@ class ConstantEnergy(ProfileModel):
         return SourcedValue(self.energy_eV, f"profile {run.profile_name}")
 
 
-class ConstantDistance(ProfileModel):
+class ConstantDistance(StrictModel):
     """One distance for all runs."""
 
     kind: Literal["constant"] = Field(description="The profile gives it.")

@@ -6,12 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..profile_model import ProfileModel
+from exitwave.schema.strict import StrictModel
+
 from .protocol import RunRecord, SourcedValue, not_recorded, value_in_start
 from .units import EV, METRES, EnergyUnit, LengthUnit
 
 
-class _StartKey(ProfileModel):
+class _StartKey(StrictModel):
     """A number in the start document."""
 
     kind: Literal["start"] = Field(description="A number of the start document.")

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from exitwave.schema.recipe import ClampOptions
+from exitwave.schema.sections import ClampOptions
 
 from .gauge import Box
 from .parameters import Parameters

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from exitwave.schema.recipe import AdamOptions, Recipe
+from exitwave.schema.recipe import Recipe
+from exitwave.schema.sections import AdamOptions
 
 from ..data.scan import Scan
 from ..forward import Change, Fitted, fitted_parts

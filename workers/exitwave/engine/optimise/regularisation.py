@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from exitwave.schema.recipe import RegularisationOptions
+from exitwave.schema.sections import RegularisationOptions
 
 from ..gradients.total_variation import TotalVariation, as_pairs
 

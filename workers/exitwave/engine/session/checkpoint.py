@@ -102,7 +102,7 @@ class Checkpoint:
         Raises
         ------
         CheckpointError
-            The message names the first knob that differs.
+            The message names the first parameter that differs.
         """
         if fingerprint != self.fingerprint:
             raise CheckpointError(

@@ -154,7 +154,8 @@ export default class PicturePanel {
     const { figure } = this;
     const resized = () => {
       const { inner_width: width, inner_height: height } = figure;
-      if (!width || !height || this.header === null) return;
+      // Without a picture, too: a follower may have the view before its own first frame.
+      if (!width || !height) return;
       if (this.size === undefined) {
         this.fit();
         return;

@@ -1,0 +1,1 @@
+"""The blocking client, made from `aio` by `make sync`: change the modules there."""
