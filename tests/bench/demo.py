@@ -16,12 +16,12 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from tests.browser.conftest import ARGUMENTS, NAMES
-from tests.stack import free_port
+from tests.support.stack import free_port
 
 from exitwave.client import Client
 from exitwave.local.demo import Outcome, play_once
-from exitwave.local.processes import survivors
 from exitwave.local.supervisor import System, announce
+from exitwave.processes import survivors
 
 BROWSER_LIMIT_MS = 600_000
 LOOK_EVERY_S = 0.2

@@ -28,7 +28,7 @@ CODE = (
     "workers/exitwave/prepare",
     "workers/exitwave/quality",
     "workers/exitwave/verdict",
-    "workers/exitwave/worker/assess.py",
+    "workers/exitwave/run_quality",
 )
 """What a run and its figures depend on."""
 

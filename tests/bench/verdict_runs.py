@@ -32,11 +32,11 @@ from exitwave.engine import EpochState, reconstruct
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.prepare import Prepared, build_dataset
 from exitwave.recipes.loading import resolve_recipe
+from exitwave.run_quality import assess
 from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError
 from exitwave.simulated_beamline.simulate import PIXEL_SIZE_M
-from exitwave.worker.assess import assess
 
 PART = "v"
 BAD_BELOW, BAD_BEHIND = 0.9, 0.05

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
+from tests.faults.harness import REAL_RUNNER, ServiceHarness, running_service, scratch
 from tests.faults.proxy import Proxy, proxy_to
 from tests.faults.real import Site, recipe, site
 
@@ -189,7 +189,9 @@ class WithRealEngine(Cancels):
             through = tiled.settings.model_copy(update={"uri": f"http://{proxy.address}"})
             settings = {"WORKER__CANCEL_GRACE_S": str(grace_s)}
             with (
-                running_service(folder, tiled=through, body=REAL_BODY, **settings) as service,
+                running_service(
+                    folder, tiled=through, runner=REAL_RUNNER, **settings
+                ) as service,
                 self.served(service),
             ):
                 self.limit_s = grace_s + TO_KILL_S

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.children import Nemesis
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
+from tests.faults.harness import REAL_RUNNER, ServiceHarness, running_service, scratch
 from tests.faults.history import judge
 from tests.faults.real import Site, recipe, same, site
 
@@ -51,7 +51,7 @@ def disturbed(
 
     def queue(name: str) -> AbstractContextManager[ServiceHarness]:
         return running_service(
-            folder / name, tiled=place.tiled.settings, body=REAL_BODY, **settings
+            folder / name, tiled=place.tiled.settings, runner=REAL_RUNNER, **settings
         )
 
     with queue("disturbed") as service:

@@ -25,7 +25,7 @@ def crashed(folder: Path, *, jobs: int, workers: int = 2) -> Measured:
         service.until_listed(*trees)
         pids = [tree.pid for tree in trees]
         before = [service.submit() for _ in range(jobs // 3)]
-        crashing = service.submit(["poison", "seconds:0.4"])
+        crashing = service.submit(["crash_job", "seconds:0.4"])
         after = [service.submit() for _ in range(jobs - len(before))]
         (dead,) = service.until_ended([crashing], within_s=240)
         good = service.until_ended(before + after, within_s=240)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults.children import Worker
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
+from tests.faults.harness import REAL_RUNNER, ServiceHarness, running_service, scratch
 from tests.faults.real import Site, recipe, site
 
 from exitwave.schema.job import Event, Progress
@@ -50,7 +50,7 @@ def killed(
         "LEDGER__MAX_LOST_ATTEMPTS": str(kills + 1),
     }
     with running_service(
-        folder, tiled=place.tiled.settings, body=REAL_BODY, **settings
+        folder, tiled=place.tiled.settings, runner=REAL_RUNNER, **settings
     ) as service:
         service.tick()
         worker = service.worker("w1")

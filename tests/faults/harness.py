@@ -26,19 +26,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.children import Api, Child, Worker
-from tests.faults.light_body import BODY, LOG_VARIABLE, Entry, read_log
 from tests.integration.api_process import KEY
 from tests.integration.own_server import OwnServer
 from tests.ledger_client import Ledger
-from tests.stack import clean_environment, exitwave, free_port, tail, wait_until
+from tests.support.fake_engine import FAKE_RUNNER, Entry, read_log
+from tests.support.stack import clean_environment, exitwave, free_port, tail, wait_until
 
-from exitwave.local import processes
+from exitwave import processes
 from exitwave.schema.errors import LedgerUnavailable
 from exitwave.schema.job import Event, Job, JobSpec, ScanRef
 from exitwave.settings.service import Settings, TiledSettings
 
 ROOT = Path(__file__).parents[2]
-REAL_BODY = "exitwave.worker.run:JobRunner"
+REAL_RUNNER = "exitwave.worker.engine_process.reconstruction_runner:ReconstructionRunner"
 PREFIX = "faults"
 
 
@@ -50,7 +50,7 @@ class ServiceHarness:
         folder: Path,
         *,
         tiled: TiledSettings | None,
-        body: str,
+        runner: str,
         settings: Mapping[str, str],
         server_options: Iterable[str] = (),
     ) -> None:
@@ -64,7 +64,7 @@ class ServiceHarness:
             "LEDGER__PREFIX": PREFIX,
             "TILED__URI": tiled.uri,
             "TILED__API_KEY": tiled.api_key.get_secret_value(),
-            "WORKER__BODY": body,
+            "WORKER__RUNNER": runner,
             "WORKER__DEVICE": "cpu",
             **settings,
         }
@@ -95,6 +95,25 @@ class ServiceHarness:
         if wait:
             self.until_listed(child)
         return child
+
+    def standby(self, *names: str) -> list[Worker]:
+        """Start workers that are ready, but drained: they claim nothing until `release`."""
+        workers = [self.worker(name, wait=False) for name in names]
+        self.until_listed(*workers)
+        for name in names:
+            self.ledger.drain(name, True)
+
+        def drained() -> bool:
+            draining = {w.name for w in self.ledger.workers() if w.state == "draining"}
+            return draining.issuperset(names)
+
+        wait_until(drained, f"workers {names} to drain", log=workers[0].log)
+        return workers
+
+    def release(self, *workers: Worker) -> None:
+        """Let these claim, as soon as they hear of it."""
+        for worker in workers:
+            self.ledger.drain(worker.name, False)
 
     def until_listed(self, *workers: Worker, within_s: float = 120) -> None:
         """Until these can claim."""
@@ -130,7 +149,7 @@ class ServiceHarness:
 
     def spec(self, tags: Iterable[str] = (), **more: Any) -> JobSpec:
         """A job for the fake engine; see there for the tags."""
-        scan = more.pop("scan", None) or ScanRef(uid="light", path="raw/light", n_frames=1)
+        scan = more.pop("scan", None) or ScanRef(uid="fake", path="raw/fake", n_frames=1)
         return JobSpec(scan=scan, recipe=more.pop("recipe", {}), tags=list(tags), **more)
 
     def submit(self, tags: Iterable[str] = (), *, key: str | None = None, **more: Any) -> str:
@@ -178,7 +197,7 @@ class ServiceHarness:
 
     def executions(self, what: str | None = None) -> list[Entry]:
         """What the fake engines did so far."""
-        return [e for e in read_log(self._execution_log) if what in {None, e.what}]
+        return [e for e in read_log(self.folder) if what in {None, e.what}]
 
     def logs(self) -> str:
         """Ends of all children's logs."""
@@ -195,10 +214,6 @@ class ServiceHarness:
         self.ledger.close()
         self.server.kill()
 
-    @property
-    def _execution_log(self) -> Path:
-        return self.folder / "executions.jsonl"
-
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         values = {**self._env, **more}
         named = {f"EXITWAVE__{name}": value for name, value in values.items()}
@@ -206,7 +221,6 @@ class ServiceHarness:
         return clean_environment(
             PYTHONPATH=str(ROOT),
             OMP_NUM_THREADS="1",
-            **{LOG_VARIABLE: str(self._execution_log)},
             **named,
         )
 
@@ -231,7 +245,7 @@ def running_service(
     folder: Path,
     *,
     tiled: TiledSettings | None = None,
-    body: str = BODY,
+    runner: str = FAKE_RUNNER,
     server_options: Iterable[str] = (),
     **settings: str,
 ) -> Iterator[ServiceHarness]:
@@ -243,13 +257,13 @@ def running_service(
         Everything is kept there.
     tiled : TiledSettings, optional
         Default: one that is away; the fake engine needs none.
-    body : str
-        What the engine processes run; `REAL_BODY` reconstructs.
+    runner : str
+        What the engine processes run; `REAL_RUNNER` reconstructs.
     **settings : str
         For every process, as in ``LEDGER__LEASE_S="3"``.
     """
     made = ServiceHarness(
-        folder, tiled=tiled, body=body, settings=settings, server_options=server_options
+        folder, tiled=tiled, runner=runner, settings=settings, server_options=server_options
     )
     try:
         yield made

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
+from tests.faults.harness import REAL_RUNNER, ServiceHarness, running_service, scratch
 from tests.faults.history import judge
 from tests.faults.quantiles import percentile
 from tests.faults.real import Site, recipe, site
@@ -178,7 +178,7 @@ def checkpointed(
     """The same with a real reconstruction, which goes on from its checkpoint."""
     settings = {"LEDGER__MIN_RUN_BEFORE_PREEMPT_S": str(min_run_s)}
     with running_service(
-        folder, tiled=place.tiled.settings, body=REAL_BODY, **settings
+        folder, tiled=place.tiled.settings, runner=REAL_RUNNER, **settings
     ) as service:
         service.tick()
         service.worker("w")

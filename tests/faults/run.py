@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.faults.figures import FIGURES, Measured, figure
 from tests.faults.report import ROOT, keep, row_of, write_page
 
-from exitwave.local import processes
+from exitwave import processes
 
 LIMIT_S = 1800.0
 

@@ -1,4 +1,4 @@
-"""Chaos, zombies, outages, cut links, killed workers and poison jobs, in short."""
+"""Chaos, zombies, outages, cut links, killed workers and jobs that crash, in short."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tests.faults.harness import ROOT
 from tests.faults.short import SHORT
-from tests.stack import tail
+from tests.support.stack import tail
 
-from exitwave.local import processes
+from exitwave import processes
 
 Runs = dict[str, tuple[subprocess.Popen[bytes], Path]]
 

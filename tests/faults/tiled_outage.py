@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.faults.children import Worker
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
+from tests.faults.harness import REAL_RUNNER, ServiceHarness, running_service, scratch
 from tests.faults.proxy import Proxy, proxy_to
 from tests.faults.real import Site, recipe, same, site
 from tiled.client import from_uri
@@ -61,7 +61,7 @@ def away(
         through = place.tiled.settings.model_copy(update={"uri": f"http://{proxy.address}"})
         settings = {"LEDGER__LEASE_S": str(lease_s)}
         with running_service(
-            folder / "service", tiled=through, body=REAL_BODY, **settings
+            folder / "service", tiled=through, runner=REAL_RUNNER, **settings
         ) as service:
             service.tick()
             worker = service.worker("w")
@@ -151,7 +151,7 @@ def _away_at_the_end(
     assert not job.state.terminal, f"it ended before Tiled was away again: {job}"
     time.sleep(seconds)
     worker.kill()
-    spooled = Spool(service.folder / "spool").earlier(job_id, 2)
+    spooled = Spool(service.folder / "spool").newest_before(job_id, 2)
     assert spooled is not None, "the result is not on disk while Tiled is away"
     worker.start()
     job = service.until(job_id, lambda job: job.progress and job.attempt == 2)

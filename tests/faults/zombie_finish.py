@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from tests.faults.figures import Findings, Measured
-from tests.faults.harness import REAL_BODY, ServiceHarness, running_service, scratch
+from tests.faults.harness import REAL_RUNNER, ServiceHarness, running_service, scratch
 from tests.faults.history import judge
 from tests.faults.real import Site, recipe, same, site
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.schema.job import Event
 
@@ -33,7 +33,7 @@ def frozen(folder: Path, *, leases: float, lease_s: float) -> Measured:
     with running_service(folder, LEDGER__LEASE_S=str(lease_s)) as service:
         service.tick()
         first = service.worker("zombie")
-        job_id = service.submit(["seconds:4", "epochs:4", "deaf"])
+        job_id = service.submit(["seconds:4", "epochs:4", "ignores_signals"])
         service.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
         first.freeze()
         frozen_s = time.monotonic()
@@ -65,7 +65,7 @@ def frozen_with_its_result(
     found = Findings()
     settings = {"LEDGER__LEASE_S": str(lease_s)}
     with running_service(
-        folder, tiled=place.tiled.settings, body=REAL_BODY, **settings
+        folder, tiled=place.tiled.settings, runner=REAL_RUNNER, **settings
     ) as service:
         service.tick()
         first = service.worker("zombie")

@@ -19,7 +19,7 @@ from tests.integration.callers import (
     next_problem,
     page_socket,
 )
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 from websockets.exceptions import InvalidStatus
 
 SITE = "https://logbook.example.org"

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.faults.proxy import proxy_to
-from tests.stack import TiledServer, free_port, wait_until
 from tests.support.delivered import State, final_arrays, finish, node_of
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.stack import TiledServer, free_port, wait_until
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 from tiled.client import from_uri
 
-from exitwave.results import FinalArrays, LiveSink, ResultNode, deliver
+from exitwave.results import FinalArrays, LiveWriter, ResultNode, deliver
 from exitwave.schema.errors import SinkError
 from exitwave.schema.geometry import Geometry
 from exitwave.schema.result import FIELDS, FINAL_ARRAYS, LAYOUT, ArrayMetadata, NodeMetadata
@@ -32,7 +32,7 @@ def test_pictures_are_numbered_and_their_epochs_known(tiled_server: TiledServer)
     node = node_of(tiled_server.settings)
     root = client_of(tiled_server)
     began = time.monotonic()
-    sink = LiveSink(node, publish_s=0.3)
+    sink = LiveWriter(node, publish_s=0.3)
     last = offer_until(sink, root, node, version=5)
     finish(sink)
     took_s = time.monotonic() - began
@@ -80,7 +80,7 @@ def test_pictures_are_numbered_and_their_epochs_known(tiled_server: TiledServer)
 
 def test_a_picture_is_announced_before_it_is_written(tiled_server: TiledServer) -> None:
     node, root = node_of(tiled_server.settings), client_of(tiled_server)
-    sink = LiveSink(node, publish_s=0.1)
+    sink = LiveWriter(node, publish_s=0.1)
     offer_until(sink, root, node, version=1)
     announced: dict[int, bool] = {}
 
@@ -99,7 +99,7 @@ def test_a_picture_is_announced_before_it_is_written(tiled_server: TiledServer) 
     assert all(announced.values())
 
 
-def offer_until(sink: LiveSink, root: Any, node: ResultNode, *, version: int) -> int:
+def offer_until(sink: LiveWriter, root: Any, node: ResultNode, *, version: int) -> int:
     """Offer epochs at a steady pace until that many pictures are there; gives the last one."""
     epoch = 0
     deadline = time.monotonic() + 60
@@ -124,7 +124,7 @@ def test_an_epoch_that_ends_while_a_picture_is_made_may_be_the_next_picture(
     tiled_server: TiledServer,
 ) -> None:
     node = node_of(tiled_server.settings)
-    sink = LiveSink(node, publish_s=0.1)
+    sink = LiveWriter(node, publish_s=0.1)
     sink.offer(State(1, copying_s=0.5))
     time.sleep(0.2)
     sink.offer(State(2))
@@ -136,7 +136,7 @@ def test_an_epoch_that_ends_while_a_picture_is_made_may_be_the_next_picture(
 
 def test_large_objects_are_binned_about_their_centre(tiled_server: TiledServer) -> None:
     node = node_of(tiled_server.settings)
-    sink = LiveSink(node, publish_s=0.1)
+    sink = LiveWriter(node, publish_s=0.1)
     sink.offer(State(5, shape=(800, 600)))
     finish(sink)
     picture = client_of(tiled_server)[f"{node.path}/live/object"]
@@ -149,7 +149,7 @@ def test_large_objects_are_binned_about_their_centre(tiled_server: TiledServer) 
 
 def test_a_picture_that_is_not_finite_stays_away(tiled_server: TiledServer) -> None:
     node = node_of(tiled_server.settings)
-    sink = LiveSink(node, publish_s=0.1)
+    sink = LiveWriter(node, publish_s=0.1)
     sink.offer(State(1))
     wait_until(lambda: pictures(client_of(tiled_server), node), "first picture")
     sink.offer(State(2, broken=True))
@@ -161,7 +161,7 @@ def test_a_picture_that_is_not_finite_stays_away(tiled_server: TiledServer) -> N
 
 def test_offering_never_waits_for_tiled_and_a_refusal_is_told_at_the_end() -> None:
     settings = TiledSettings.model_validate({"uri": f"http://127.0.0.1:{free_port()}"})
-    sink = LiveSink(node_of(settings), publish_s=0.1)
+    sink = LiveWriter(node_of(settings), publish_s=0.1)
     began = time.perf_counter()
     for epoch in range(2000):
         sink.offer(State(epoch))
@@ -227,7 +227,7 @@ def test_tiled_away_in_the_middle_and_at_the_end(tiled_server: TiledServer) -> N
     with proxy_to(tiled_server.uri.removeprefix("http://")) as link:
         uri = f"http://{link.address}"
         node = node_of(tiled_server.settings.model_copy(update={"uri": uri}))
-        sink = LiveSink(node, publish_s=0.1)
+        sink = LiveWriter(node, publish_s=0.1)
         sink.offer(State(1))
         wait_until(lambda: pictures(root, node), "first picture")
         link.cut()

@@ -8,7 +8,7 @@ import signal
 import stat
 from pathlib import Path
 
-from tests.stack import (
+from tests.support.stack import (
     Stack,
     clean_environment,
     free_port,
@@ -18,7 +18,7 @@ from tests.stack import (
     wait_until,
 )
 
-from exitwave.local import processes
+from exitwave import processes
 from exitwave.schema.job import JobState
 from exitwave.simulated_beamline.play import play
 

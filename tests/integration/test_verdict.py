@@ -14,13 +14,13 @@ import tifffile
 from PIL import Image
 from tests.integration.api_process import KEY, Api, take_all
 from tests.integration.ledger_bench import spec
-from tests.stack import TiledServer
 from tests.support.delivered import State, final_arrays, finish, node_of
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.stack import TiledServer
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.client import Client
 from exitwave.files.cxi import read_reconstruction
-from exitwave.results import FinalArrays, LiveSink, ResultNode, deliver
+from exitwave.results import FinalArrays, LiveWriter, ResultNode, deliver
 from exitwave.schema.errors import VerdictNotMet
 from exitwave.schema.job import Job, Result, ScanRef
 
@@ -37,7 +37,7 @@ def delivered(server: TiledServer, job: Job, final: FinalArrays) -> ResultNode:
         geometry=GEOMETRY,
     )
     node = ResultNode(server.settings, record)
-    sink = LiveSink(node, publish_s=0.1)
+    sink = LiveWriter(node, publish_s=0.1)
     sink.offer(State(60))
     finish(sink)
     deliver(node, final, lambda: None)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from exitwave.results import AttemptRecord, FinalArrays, LiveSink, ResultNode
+from exitwave.results import AttemptRecord, FinalArrays, LiveWriter, ResultNode
 from exitwave.schema.job import ScanRef
 from exitwave.settings.service import TiledSettings
 
@@ -67,7 +67,7 @@ def node_of(tiled: TiledSettings) -> ResultNode:
     )
 
 
-def finish(sink: LiveSink, within_s: float = 30) -> None:
+def finish(sink: LiveWriter, within_s: float = 30) -> None:
     sink.end()
     assert sink.done(within_s)
 

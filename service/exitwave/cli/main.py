@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points, version
 from typing import Annotated, Any, NoReturn
 
@@ -18,6 +19,15 @@ from . import (
     submit_commands,
     worker_commands,
 )
+
+COMMANDS: tuple[Callable[[typer.Typer], None], ...] = (
+    submit_commands.register,
+    query_commands.register,
+    control_commands.register,
+    worker_commands.register,
+    key_commands.register,
+)
+"""Of the base install, in the order of the help text; extras add theirs as entry points."""
 
 FAILED, WRONG_USE = 1, 2
 GROUP = "exitwave.commands"
@@ -58,17 +68,11 @@ def build_app() -> typer.Typer:
     ) -> None:
         context.obj = common.ServiceAddress(url)
 
-    for part in (
-        submit_commands,
-        query_commands,
-        control_commands,
-        worker_commands,
-        key_commands,
-    ):
-        part.register(app)
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        register: Any = entry.load()
+    for register in COMMANDS:
         register(app)
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        register_extra: Any = entry.load()
+        register_extra(app)
     return app
 
 

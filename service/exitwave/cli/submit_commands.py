@@ -136,7 +136,7 @@ def rerun(
 def frc(
     context: typer.Context, job_id: JobId, wait: WaitFlag = False, as_json: JsonFlag = False
 ) -> None:
-    """Submit the Fourier ring correlation of a finished job: its resolution.
+    """Submit the FRC of a finished job: its resolution.
 
     A job of its own, of lowest priority: it compares two halves of the data. Submitted
     twice it is the same job.

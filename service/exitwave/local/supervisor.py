@@ -7,27 +7,33 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 import httpx
 
+from exitwave import processes
 from exitwave.filesystem.directories import data_directory
+from exitwave.processes import Backoff, SupervisedProcess
 from exitwave.runtime.threads import BRIEFLY_SPINNING
 from exitwave.schema.errors import ExitwaveError, LedgerUnavailable, UsageError
 from exitwave.settings.connection import KEY_VARIABLE, URL_VARIABLE, save_connection
 from exitwave.settings.service import CONFIG_VARIABLE
 
 from . import layout as layouts
-from . import processes
-from .children import Child
 from .valkey import prepare_valkey
 
 SERVERS = ("valkey", "tiled")
 """Stopped last: the others still write to them while they end."""
 PYTHON = ("tiled", "api", "trigger", "worker")
 STOP_S = {"others": 2.5, "servers": 1.2}
+RESTART_PAUSE_S = (0.5, 10.0)
+"""First and longest pause before a process that ended is started again."""
+HEALTHY_AFTER_S = 30.0
+"""A process that lived so long is started again as if it had never failed."""
+LARGEST_LOG_BYTES = 10_000_000
 _PAUSE_S = 0.15
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -69,9 +75,9 @@ class System:
             raise
         self.url = layouts.api_url(self.settings)
         self.key = layouts.access_key(self.layout)
-        self._children = {"valkey": self._child("valkey", valkey.argv)}
+        self._children = {"valkey": self._supervised("valkey", valkey.argv)}
         for name in PYTHON:
-            self._children[name] = self._child(name, self.command(name))
+            self._children[name] = self._supervised(name, self.command(name))
         self._signalled = False
         self._before: list[Any] = []  # handlers, of a type that signal keeps to itself
         self.began = time.monotonic()
@@ -84,7 +90,7 @@ class System:
         if self._left_behind:
             self.say(f"ended {len(self._left_behind)} processes that an earlier run had left")
         for child in self._children.values():
-            child.start()
+            child.supervise()
         return self
 
     def __exit__(
@@ -119,10 +125,9 @@ class System:
 
     def run(self, name: str, *words: str) -> subprocess.Popen[bytes]:
         """Start a command beside the services. It is stopped with them, not started again."""
-        child = self._child(name, self.command(*words))
-        return processes.start(child.argv, owner=child.owner, env=child.env, log=child.log)
+        return self._start(name, self.command(*words))
 
-    def tend(self) -> None:
+    def supervise(self) -> None:
         """Start again what has ended.
 
         Raises
@@ -133,12 +138,12 @@ class System:
         if self._signalled:
             raise Stopped
         for child in self._children.values():
-            child.tend()
+            child.supervise()
 
     def wait_until(
         self, condition: Callable[[], object], what: str, within_s: float | None = None
     ) -> None:
-        """Tend the processes until the condition holds.
+        """Supervise the processes until the condition holds.
 
         Raises
         ------
@@ -147,7 +152,7 @@ class System:
         """
         deadline = None if within_s is None else time.monotonic() + within_s
         while True:
-            self.tend()
+            self.supervise()
             if condition():
                 return
             if deadline is not None and time.monotonic() > deadline:
@@ -191,7 +196,26 @@ class System:
         answer = httpx.post(f"{self.url}/api/v1/session/code", headers=headers, timeout=10.0)
         return f"{self.url}/#code={answer.raise_for_status().json()['code']}"
 
-    def _child(self, name: str, argv: Sequence[str]) -> Child:
+    def _supervised(self, name: str, argv: Sequence[str | Path]) -> SupervisedProcess:
+        def on_exit(code: int, pause_s: float) -> None:
+            reason = f"signal {-code}" if code < 0 else f"exit code {code}"
+            self.say(
+                f"{name} ended ({reason}), starting it again; its log: {self.layout.log(name)}"
+            )
+
+        first_s, longest_s = RESTART_PAUSE_S
+        backoff = Backoff(first_s, longest_s, HEALTHY_AFTER_S)
+        return SupervisedProcess(partial(self._start, name, argv), on_exit, backoff)
+
+    def _start(self, name: str, argv: Sequence[str | Path]) -> subprocess.Popen[bytes]:
+        """Start a process, with a fresh log if the old one has grown large."""
+        log = self.layout.log(name)
+        if log.is_file() and log.stat().st_size > LARGEST_LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        env = self._environment(name)
+        return processes.start(argv, owner=self.layout.root, env=env, log=log)
+
+    def _environment(self, name: str) -> dict[str, str]:
         env = layouts.child_environment() | {
             CONFIG_VARIABLE: str(self.layout.config_file),
             "PYTHONUNBUFFERED": "1",
@@ -203,7 +227,7 @@ class System:
             env["EXITWAVE__WORKER__DRAIN_S"] = str(STOP_S["others"] - 1)
         if name == "trigger":  # a client like any other
             env |= {URL_VARIABLE: self.url, KEY_VARIABLE: self.key}
-        return Child(name, argv, self.layout.log(name), self.layout.root, env, self.say)
+        return env
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True

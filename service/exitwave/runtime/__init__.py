@@ -4,5 +4,5 @@
 - `threads`: environment of a process that computes beside others (standard library only)
 
 What a deployment may choose belongs to `exitwave.settings`; starting and ending processes
-belongs to those that own them.
+belongs to `exitwave.processes`.
 """

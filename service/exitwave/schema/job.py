@@ -195,7 +195,7 @@ class Quality(StrictModel):
     """How good a result is, as far as it can be told without a truth."""
 
     held_out: HeldOutFigures | None = Field(None, description="None: no pattern was left out.")
-    grid_power: float | None = Field(
+    raster_artefact: float | None = Field(
         None,
         description="Share of the object's power on the raster's reciprocal lattice; None: "
         "the views lie on no lattice.",

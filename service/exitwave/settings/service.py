@@ -137,11 +137,11 @@ class WorkerSettings(StrictModel):
         description="After SIGTERM a job has so long to write a checkpoint and go back to "
         "the queue.",
     )
-    sick_after: int = Field(
+    unhealthy_after: int = Field(
         3, ge=1, description="Failed health probes in a row that quarantine the device."
     )
-    body: str = Field(
-        "exitwave.worker.run:JobRunner",
+    runner: str = Field(
+        "exitwave.worker.engine_process.reconstruction_runner:ReconstructionRunner",
         description="Import path of the class that the engine process runs.",
     )
 

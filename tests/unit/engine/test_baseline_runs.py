@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,15 +17,16 @@ from exitwave.engine import (
     Dataset,
     EpochState,
     InitialGuess,
+    algorithms,
     object_shape_YX,
     reconstruct,
 )
 from exitwave.engine.forward import Views, model_counts, waves
 from exitwave.engine.forward.illuminate import split_positions
 from exitwave.quality import align
-from exitwave.schema.baselines import EpieOptions
+from exitwave.schema.baselines import BaselineOptions, EpieOptions
 from exitwave.schema.errors import Diverged, EngineError, RecipeError
-from exitwave.schema.recipe import AlgorithmName
+from exitwave.schema.recipe import AlgorithmName, Recipe
 from exitwave.simulated_beamline.simulate import SimulatedScan, simulate
 
 ALGORITHMS: tuple[AlgorithmName, ...] = ("epie", "dm", "admm")
@@ -62,6 +64,15 @@ def same(one: EpochState, other: EpochState) -> bool:
         and np.array_equal(one.object_MYX(), other.object_MYX())
         and np.array_equal(one.probe_NHW(), other.probe_NHW())
     )
+
+
+def test_the_recipe_names_the_algorithms_of_the_table() -> None:
+    names = get_args(AlgorithmName)
+    assert names == tuple(algorithms.ALGORITHMS)
+    recipes = [Recipe(algorithm=name) for name in names if name != "dap"]
+    assert all(isinstance(recipe.baseline, BaselineOptions) for recipe in recipes)
+    assert all(recipe.baseline and recipe.baseline.remedy for recipe in recipes)
+    assert Recipe(algorithm="dap").baseline is None
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -13,7 +13,7 @@ from tests.unit.engine.scene import Scene, make_scene
 
 from exitwave.engine.baselines import Admm, DifferenceMap, Epie
 from exitwave.engine.baselines.modulus import gain, power
-from exitwave.engine.baselines.overlap_projection import OverlapProjection, Views
+from exitwave.engine.baselines.overlap_projection import OverlapProjection, ViewSelection
 from exitwave.engine.baselines.subpixel import SubpixelShift
 from exitwave.engine.baselines.variables import VariablesWithoutMoments
 from exitwave.engine.forward.illuminate import exit_waves
@@ -23,9 +23,9 @@ from exitwave.schema.baselines import AdmmOptions, DifferenceMapOptions, EpieOpt
 from exitwave.schema.sections import GaugeOptions
 
 
-def all_views(scene: Scene) -> Views:
+def all_views(scene: Scene) -> ViewSelection:
     chosen = np.arange(len(scene.scan), dtype=np.intp)
-    return Views(chosen, torch.from_numpy(chosen))
+    return ViewSelection(chosen, torch.from_numpy(chosen))
 
 
 def random_waves(scene: Scene, seed: int = 9) -> torch.Tensor:

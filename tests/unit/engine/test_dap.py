@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from tests.support.simulated import as_dataset
 
 from exitwave.engine import Checkpoint, EpochState, reconstruct
-from exitwave.engine.assessment.coverage import light_of_others, linear_overlap
-from exitwave.engine.data.scan import load
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.simulated_beamline.simulate import simulate
 
@@ -26,24 +23,6 @@ RECIPE = Recipe(
 def run(overlap: float, recipe: Recipe, start: Checkpoint | None = None) -> list[EpochState]:
     dataset = as_dataset(simulate(overlap, 1e5, 1, grid=9 if overlap > 0.5 else 6))
     return list(reconstruct(dataset, recipe, start, device="cpu"))
-
-
-@pytest.mark.parametrize("overlap", [0.7, 0.5, 0.4, 0.25])
-@pytest.mark.parametrize("probe", ["disk", "astigmatic"])
-def test_overlap_is_told_from_probe_and_positions(overlap: float, probe: str) -> None:
-    simulated = simulate(overlap, None, 0, probe=probe, grid=10 if overlap < 0.5 else 15)
-    scan = load(as_dataset(simulated), Recipe(), torch.device("cpu"))
-    found = linear_overlap(scan, torch.from_numpy(simulated.probe_HW)[None])
-    assert found == pytest.approx(overlap, abs=0.05)
-
-
-def test_light_of_others_is_counted_by_hand() -> None:
-    simulated = simulate(0.5, None, 0, grid=2)
-    scan = load(as_dataset(simulated), Recipe(), torch.device("cpu"))
-    square = torch.zeros((1, 64, 64), dtype=torch.complex64)
-    square[:, 14:50, 14:50] = 2.0  # 36 px wide, views 18 px apart
-    found = light_of_others(scan, square, np.arange(4))
-    np.testing.assert_allclose(found, 1 / 2 + 1 / 2 + 1 / 4)
 
 
 def test_a_scan_of_high_overlap_leaves_the_difference_map_out() -> None:

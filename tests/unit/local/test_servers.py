@@ -13,9 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
-from tests.stack import TiledServer, clean_environment, running_valkey, wait_until
+from tests.support.stack import TiledServer, clean_environment, running_valkey, wait_until
 
-from exitwave.local import processes
+from exitwave import processes
 from exitwave.local.valkey import LONGEST_SOCKET_PATH, prepare_valkey
 
 
@@ -69,7 +69,7 @@ def test_tiled_has_its_containers_for_those_with_the_key(
 
 def test_a_child_dies_with_its_supervisor(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from exitwave.local import processes; "
+        "import sys, time; from pathlib import Path; from exitwave import processes; "
         f"d = Path({str(tmp_path)!r}); "
         "processes.start(['sleep', '60'], owner=d, env={'PATH': '/bin'}, log=d / 'log'); "
         "print('up', flush=True); time.sleep(60)"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exitwave.quality import ChosenFrames, ThinnedFrames, overlap
-from exitwave.quality.overlap import mean_step_px, probe_diameter_px
+from exitwave.quality import ChosenFrames, ThinnedFrames
 from exitwave.schema.errors import DataError
-from exitwave.simulated_beamline.simulate import make_probe, simulate
 
 ALL = np.arange(40)
 
@@ -86,30 +84,3 @@ def test_chosen_frames_are_those() -> None:
     assert len(odd) == 20
     assert odd.shape_HW == (16, 16)
     np.testing.assert_array_equal(odd.read(np.array([0, 19])), counts[[1, 39]])
-
-
-@pytest.mark.parametrize("named", [0.5, 0.4, 0.3, 0.25])
-@pytest.mark.parametrize("probe", ["disk", "astigmatic"])
-def test_overlap_of_the_simulated_sets(named: float, probe: str) -> None:
-    scan = simulate(named, 1e4, 1, probe=probe, grid=4)
-    found = overlap(scan.positions_px, scan.probe_HW[None])
-    assert found == pytest.approx(1 - scan.step_px / 36, abs=0.02)
-
-
-def test_overlap_is_of_all_probe_states_and_may_be_none() -> None:
-    probe = make_probe("disk")
-    views = np.stack(np.mgrid[:5, :5], axis=-1).reshape(-1, 2) * 50.0
-    assert overlap(views, probe[None]) == pytest.approx(1 - 50 / 36, abs=0.02)
-    wider = np.stack([probe, np.roll(probe, 40, axis=1)])
-    assert probe_diameter_px(wider) > 1.2 * probe_diameter_px(probe[None])
-    assert overlap(views[:5], probe[None]) is None
-    assert overlap(views[:2], probe[None]) is None
-    assert overlap(views, np.zeros((1, 8, 8))) is None
-
-
-def test_mean_step_of_scans_of_other_shapes() -> None:
-    turn, radius = np.arange(800) * 2.39996, 10 * np.sqrt(np.arange(800))
-    spiral = np.stack([radius * np.sin(turn), radius * np.cos(turn)], axis=1)
-    assert mean_step_px(spiral) == pytest.approx(10 * np.sqrt(np.pi), rel=0.03)
-    oblong = np.stack(np.mgrid[:30, :30], axis=-1).reshape(-1, 2) * (6.0, 24.0)
-    assert mean_step_px(oblong) == pytest.approx(12, rel=0.05)

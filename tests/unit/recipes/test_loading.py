@@ -1,11 +1,12 @@
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import yaml
 
 from exitwave.recipes.loading import recipe_names, resolve_recipe
 from exitwave.schema.errors import RecipeNotFound
-from exitwave.schema.recipe import Recipe, recipe_to_mapping
+from exitwave.schema.recipe import AlgorithmName, Recipe, recipe_to_mapping
 from exitwave.settings.yaml_files import configs_dir
 
 
@@ -48,7 +49,8 @@ def test_every_shipped_recipe_can_be_resolved_and_says_what_it_is() -> None:
 def test_the_default_recipe_spells_out_every_parameter_of_dap() -> None:
     listed = yaml.safe_load((configs_dir() / "recipes" / "default.yaml").read_text())
     whole = recipe_to_mapping(Recipe())
-    assert set(whole) - set(listed) == {"name", "epie", "admm"}
+    baselines = {*get_args(AlgorithmName)} - {"dap", "dm"}
+    assert set(whole) - set(listed) == {"name", *baselines}
     assert set(listed["stages"][0]) == set(whole["stages"][0])
     for group in ("adam", "regularisation", "start", "clamp", "gauge"):
         assert set(listed[group]) == set(whole[group]), group

@@ -13,7 +13,7 @@ def picture(height: int, width: int) -> np.ndarray:
 def test_small_picture_is_kept_as_it_is() -> None:
     obj = picture(9, 7)
     planes = binned_planes(obj)
-    assert planes.bin_px == 1 and planes.sound
+    assert planes.bin_px == 1 and planes.finite
     assert planes.planes_2hw.dtype == np.float32 and planes.planes_2hw.shape == (2, 9, 7)
     np.testing.assert_allclose(planes.planes_2hw[0], np.abs(obj), rtol=1e-6)
     np.testing.assert_allclose(planes.planes_2hw[1], np.angle(obj), rtol=1e-6)
@@ -55,7 +55,7 @@ def test_unknown_pixels_do_not_count_and_blocks_without_known_ones_are_nan() -> 
     expected[1:, :2] = 2
     np.testing.assert_array_equal(planes.planes_2hw[0], expected)
     np.testing.assert_array_equal(np.isnan(planes.planes_2hw[1]), np.isnan(expected))
-    assert planes.box == (1, 3, 0, 2) and planes.sound
+    assert planes.box == (1, 3, 0, 2) and planes.finite
 
 
 def test_a_picture_that_must_not_be_shown() -> None:
@@ -63,7 +63,7 @@ def test_a_picture_that_must_not_be_shown() -> None:
     known = np.ones((8, 8), dtype=bool)
     known[0] = False
     obj[0, 0] = np.nan
-    assert binned_planes(obj, known).sound
+    assert binned_planes(obj, known).finite
     obj[4, 4] = np.nan
-    assert not binned_planes(obj, known).sound
-    assert not binned_planes(obj, np.zeros((8, 8), dtype=bool)).sound
+    assert not binned_planes(obj, known).finite
+    assert not binned_planes(obj, np.zeros((8, 8), dtype=bool)).finite

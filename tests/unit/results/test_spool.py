@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from tests.support.delivered import final_arrays, node_of
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.files.reconstruction import Curve
 from exitwave.results import AttemptRecord, Spool
@@ -35,10 +35,10 @@ def test_a_later_attempt_finds_all_of_it(tmp_path: Path) -> None:
         start=START,
     )
     spool = Spool(tmp_path / "spool")
-    assert spool.earlier("J", 2) is None
+    assert spool.newest_before("J", 2) is None
     put = spool.put(record(2), final, ROWS)
-    assert spool.earlier("J", 2) is None and spool.earlier("K", 3) is None
-    found = spool.earlier("J", 3)
+    assert spool.newest_before("J", 2) is None and spool.newest_before("K", 3) is None
+    found = spool.newest_before("J", 3)
     assert found is not None and found.path == put.path and found.record == put.record
     for name in ("object_MYX", "probe_NHW", "positions_m", "known_YX"):
         np.testing.assert_array_equal(getattr(found.final, name), getattr(final, name))
@@ -57,10 +57,10 @@ def test_what_cannot_be_read_is_passed_over_and_refused_ones_are_kept(tmp_path: 
     second = spool.put(record(2), final_arrays(), ROWS)
     second.path.write_bytes(second.path.read_bytes()[:-1000])
     np.savez(tmp_path / "J-a3.npz", object=np.zeros(3))
-    found = spool.earlier("J", 9)
+    found = spool.newest_before("J", 9)
     assert found is not None and found.path == first.path
     assert found.final.verdict is found.final.preparation is found.final.start is None
-    kept = spool.refuse(found)
+    kept = spool.keep_refused(found)
     with np.load(kept) as arrays:
         assert arrays["object"].shape == (1, 70, 50)
-    assert spool.earlier("J", 9) is None
+    assert spool.newest_before("J", 9) is None

@@ -18,8 +18,8 @@ from exitwave.schema.geometry import Geometry
 from exitwave.schema.job import ResumePoint
 from exitwave.schema.recipe import Recipe, Stage
 from exitwave.simulated_beamline.simulate import simulate
-from exitwave.worker.beginning import newest_checkpoint
-from exitwave.worker.checkpoints import Keeper, found_in
+from exitwave.worker.engine_process.checkpoints import CheckpointWriter, found_in
+from exitwave.worker.engine_process.resume import newest_checkpoint
 
 RECIPE = Recipe(stages=(Stage(epochs=4, batches=(16.0,)),))
 
@@ -39,18 +39,18 @@ def prepared() -> Prepared:
 
 
 @pytest.fixture(scope="module")
-def kept(prepared: Prepared) -> list[Checkpoint]:
+def saved(prepared: Prepared) -> list[Checkpoint]:
     """One after each epoch."""
     return [s.checkpoint() for s in reconstruct(prepared.dataset, RECIPE, device="cpu")]
 
 
 def keep(folder: Path, attempt: int, *checkpoints: Checkpoint) -> None:
-    keeper = Keeper(folder, attempt, every_s=0)
+    writer = CheckpointWriter(folder, attempt, every_s=0)
     for checkpoint in checkpoints:
-        keeper.keep(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
-        keeper.flush()
-        assert keeper.newest == ResumePoint(attempt=attempt, epoch=checkpoint.epoch)
-    keeper.close()
+        writer.write(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
+        writer.flush()
+        assert writer.newest == ResumePoint(attempt=attempt, epoch=checkpoint.epoch)
+    writer.close()
 
 
 def points(folder: Path) -> list[tuple[int, int]]:
@@ -58,46 +58,46 @@ def points(folder: Path) -> list[tuple[int, int]]:
 
 
 def test_the_two_newest_stay_and_a_later_attempts_are_left_alone(
-    tmp_path: Path, kept: list[Checkpoint]
+    tmp_path: Path, saved: list[Checkpoint]
 ) -> None:
-    keep(tmp_path, 1, *kept[:3])
+    keep(tmp_path, 1, *saved[:3])
     assert points(tmp_path) == [(1, 3), (1, 2)]
-    keep(tmp_path, 2, kept[3])
+    keep(tmp_path, 2, saved[3])
     assert points(tmp_path) == [(2, 4), (1, 3)]
-    keep(tmp_path, 1, kept[2], kept[3])  # a stalled worker that was thought dead
+    keep(tmp_path, 1, saved[2], saved[3])  # a stalled worker that was thought dead
     assert points(tmp_path) == [(2, 4), (1, 4), (1, 3)]
 
 
 def test_the_latest_wins_and_the_run_does_not_wait(
-    tmp_path: Path, kept: list[Checkpoint]
+    tmp_path: Path, saved: list[Checkpoint]
 ) -> None:
-    keeper = Keeper(tmp_path, 1, every_s=3600)
-    assert not keeper.due
-    for checkpoint in kept:
-        keeper.keep(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
-    keeper.flush()
+    writer = CheckpointWriter(tmp_path, 1, every_s=3600)
+    assert not writer.due
+    for checkpoint in saved:
+        writer.write(checkpoint, np.zeros((checkpoint.epoch, 6)), copied_s=0.0)
+    writer.flush()
     assert points(tmp_path)[0] == (1, 4)
-    keeper.close()
-    assert Keeper(tmp_path, 1, every_s=0).due
+    writer.close()
+    assert CheckpointWriter(tmp_path, 1, every_s=0).due
 
 
 def test_a_disk_that_refuses_does_not_end_the_run(
-    tmp_path: Path, kept: list[Checkpoint]
+    tmp_path: Path, saved: list[Checkpoint]
 ) -> None:
     (tmp_path / "job").write_text("in the way")
-    keeper = Keeper(tmp_path / "job", 1, every_s=0)
-    keeper.keep(kept[0], np.zeros((1, 6)), copied_s=0.0)
-    keeper.flush()
-    assert keeper.newest is None
-    keeper.close()
+    writer = CheckpointWriter(tmp_path / "job", 1, every_s=0)
+    writer.write(saved[0], np.zeros((1, 6)), copied_s=0.0)
+    writer.flush()
+    assert writer.newest is None
+    writer.close()
 
 
 def test_the_newest_that_fits_is_found_and_why_others_do_not(
-    tmp_path: Path, prepared: Prepared, kept: list[Checkpoint]
+    tmp_path: Path, prepared: Prepared, saved: list[Checkpoint]
 ) -> None:
     assert newest_checkpoint(tmp_path / "none", prepared, RECIPE) == (None, "")
-    keep(tmp_path, 1, kept[1], kept[2])
-    keep(tmp_path, 2, kept[3])
+    keep(tmp_path, 1, saved[1], saved[2])
+    keep(tmp_path, 2, saved[3])
     found, note = newest_checkpoint(tmp_path, prepared, RECIPE)
     assert found is not None and found.checkpoint.epoch == 4 and note == ""
 
@@ -120,8 +120,8 @@ def test_the_newest_that_fits_is_found_and_why_others_do_not(
     assert "expected epoch 9 and a row for each" in note
 
 
-def test_no_damage_is_fatal(tmp_path: Path, kept: list[Checkpoint]) -> None:
-    keep(tmp_path, 1, kept[0])
+def test_no_damage_is_fatal(tmp_path: Path, saved: list[Checkpoint]) -> None:
+    keep(tmp_path, 1, saved[0])
     ((_, path),) = found_in(tmp_path)
     whole, dice = path.read_bytes(), random.Random(7)
     for _ in range(200):

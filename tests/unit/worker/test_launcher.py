@@ -6,19 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.stack import run_cli, wait_until
+from tests.support.stack import run_cli, wait_until
 
 from exitwave.schema.errors import UsageError
-from exitwave.worker.launcher import Gpu, choose, gpus_in
+from exitwave.worker.agent import gpus as gpu_list
+from exitwave.worker.agent.gpus import Gpu, choose, gpus_here
 
-LISTED = """\
-GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-5d1e)
-  MIG 1g.10gb     Device  0: (UUID: MIG-7a02)
-GPU 1: NVIDIA H100 80GB HBM3 (UUID: GPU-9c44)
-"""
 GPUS = [
     Gpu(0, "GPU-5d1e", "NVIDIA H100 80GB HBM3"),
     Gpu(1, "GPU-9c44", "NVIDIA H100 80GB HBM3"),
@@ -37,11 +34,13 @@ time.sleep(600)
 
 PROGRAM = """
 import os, sys
-from exitwave.worker.launcher import Child, tend
+from exitwave.worker.agent.launcher import supervise, supervised_worker
 names, folder, child = ("one", "two"), sys.argv[1], sys.argv[2]
-tend(
+supervise(
     [
-        Child(n, [sys.executable, "-c", child, f"{folder}/{n}"], {**os.environ, "PIN": n})
+        supervised_worker(
+            n, [sys.executable, "-c", child, f"{folder}/{n}"], {**os.environ, "PIN": n}
+        )
         for n in names
     ],
     30.0,
@@ -50,13 +49,50 @@ tend(
 
 
 def test_gpus_are_chosen_by_index_or_uuid() -> None:
-    assert gpus_in(LISTED) == GPUS
     assert choose("all", GPUS) == GPUS
     assert choose("1, GPU-5d1e,1", GPUS) == [GPUS[1], GPUS[0]]
     with pytest.raises(UsageError, match=r"found '7'; expected .* there is 0 \(GPU-5d1e\)"):
         choose("0,7", GPUS)
     with pytest.raises(UsageError, match="there is no GPU"):
         choose("all", [])
+
+
+class Driver:
+    """Stands in for NVML: two GPUs that answer and, between them, one that has fallen off."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def nvmlInit(self) -> None:
+        self.calls.append("init")
+
+    def nvmlShutdown(self) -> None:
+        self.calls.append("shutdown")
+
+    def nvmlDeviceGetCount(self) -> int:
+        return 3
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:
+        if index == 1:
+            raise self.NVMLError("GPU is lost")
+        return index
+
+    def nvmlDeviceGetUUID(self, handle: int) -> str:
+        return {0: "GPU-5d1e", 2: "GPU-9c44"}[handle]
+
+    def nvmlDeviceGetName(self, handle: int) -> str:
+        return "NVIDIA H100 80GB HBM3"
+
+
+def test_gpus_that_answer_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = Driver()
+    monkeypatch.setattr(gpu_list, "pynvml", driver)
+    first, second = GPUS
+    assert gpus_here() == [first, replace(second, index=2)]
+    assert driver.calls == ["init", "shutdown"]
 
 
 def test_without_a_driver_the_command_says_so(tmp_path: Path) -> None:

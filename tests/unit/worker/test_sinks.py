@@ -19,13 +19,13 @@ from exitwave.results import AttemptRecord, FinalArrays, Snapshot, Spool
 from exitwave.results.history import History
 from exitwave.results.registry import SINKS, AllSinks
 from exitwave.results.spool import REFUSED
-from exitwave.results.tiled import TiledSink
+from exitwave.results.tiled_sink import TiledSink
 from exitwave.schema.errors import SinkError
 from exitwave.schema.job import Job, JobSpec, JobState, Progress, Result, ScanRef
 from exitwave.settings.service import Settings, TiledSettings
-from exitwave.worker.control import Control, Order
-from exitwave.worker.folders import spool_of
-from exitwave.worker.run import JobRunner
+from exitwave.worker.engine_process.reconstruction_runner import ReconstructionRunner
+from exitwave.worker.protocol import Command, Control
+from exitwave.worker.protocol.paths import spool_folder
 
 ROWS = np.arange(60 * 6, dtype=float).reshape(60, 6)
 
@@ -84,7 +84,7 @@ def delivered(
         "exitwave.results.registry.SINKS", {name: maker(name, kinds[name]) for name in kinds}
     )
     record = replace(node_of(TiledSettings()).record, job_id="J", attempt=1)
-    Spool(spool_of(settings_of(folder))).put(record, final_arrays(), ROWS)
+    Spool(spool_folder(settings_of(folder))).put(record, final_arrays(), ROWS)
     job = Job(
         id="J",
         state=JobState.RUNNING,
@@ -94,8 +94,8 @@ def delivered(
         attempt=2,
     )
     said: list[Progress] = []
-    control = Control(lambda: Order.GO, said.append)
-    result = JobRunner(settings_of(folder)).run(job, control)
+    control = Control(lambda: Command.GO, said.append)
+    result = ReconstructionRunner(settings_of(folder)).run(job, control)
     assert result.node == f"ptycho/{record.scan.uid}/J/a2"
     return result, made
 
@@ -115,7 +115,7 @@ def test_every_sink_gets_the_whole_result(
         assert sink.record.attempt == 2 and len(sink.history) == 59
         np.testing.assert_array_equal(sink.final.object_MYX, final_arrays().object_MYX)
         assert sink.calls.count("done?") >= 3
-    assert list(spool_of(settings_of(tmp_path)).iterdir()) == []
+    assert list(spool_folder(settings_of(tmp_path)).iterdir()) == []
 
 
 def test_what_one_sink_refuses_stays_on_disk(
@@ -125,7 +125,7 @@ def test_what_one_sink_refuses_stays_on_disk(
         SinkError, match=r"the disk is full; the arrays are kept in .*J-a1\.npz"
     ):
         delivered(tmp_path, monkeypatch, first=Told, second=Full)
-    assert (spool_of(settings_of(tmp_path)) / REFUSED / "J-a1.npz").exists()
+    assert (spool_folder(settings_of(tmp_path)) / REFUSED / "J-a1.npz").exists()
 
 
 def test_tiled_is_the_one_sink() -> None:

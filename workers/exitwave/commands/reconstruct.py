@@ -24,6 +24,14 @@ from exitwave.files.scan_formats import open_measurement
 from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_oriented
 from exitwave.recipes.loading import resolve_recipe
+from exitwave.run_quality import (
+    Assessment,
+    Engine,
+    HalfState,
+    assess,
+    compare_reconstructed_halves,
+    with_diagnosis,
+)
 from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import data_from_mapping, geometry_from_mapping
 from exitwave.schema.errors import Diverged, EngineError
@@ -31,8 +39,6 @@ from exitwave.schema.job import halves_for
 from exitwave.schema.overrides import split_sections
 from exitwave.schema.recipe import Recipe, recipe_to_mapping
 from exitwave.schema.result import FRC
-from exitwave.worker.assess import Assessment, assess, explained
-from exitwave.worker.halves import Engine, Pair, frc_curve, frc_figures, reconstruct_halves
 
 from .file_scan import FileScan
 from .ground_truth import cpcc_with_truth
@@ -97,7 +103,7 @@ def reconstruct_file(
     state, loss, diverged = _run(engine, prepared.dataset, chosen, start, say)
     run_s = time.perf_counter() - run_began_s
     assessed = assess(prepared, state, subpixel=chosen.subpixel, device=device)
-    assessed = explained(assessed, prepared, chosen, state, device=device, run_s=run_s)
+    assessed = with_diagnosis(assessed, prepared, chosen, state, device=device, run_s=run_s)
     if frc and diverged is None:
         assessed = _with_frc(engine, assessed, prepared, chosen)
     result = Reconstruction(
@@ -233,15 +239,14 @@ def _with_frc(
 ) -> Assessment:
     """The same, and the FRC of two halves."""
     halves = halves_for(assessed.quality.overlap)
-    pair = Pair()
     with epoch_bar(f"halves of the {halves}", 2 * recipe.epochs) as show:
-        for state in reconstruct_halves(engine, prepared.dataset, recipe, halves):
-            pair.take(state)
+
+        def follow(state: HalfState) -> None:
             show(state.epoch, state.loss.total, state.epochs)
-    rings = pair.rings()
-    found = frc_figures(rings, halves, prepared.pixel_size_m)
+
+        found = compare_reconstructed_halves(engine, prepared, recipe, halves, follow)
     return replace(
         assessed,
-        quality=assessed.quality.model_copy(update={"frc": found}),
-        curves={**assessed.curves, FRC: frc_curve(rings)},
+        quality=assessed.quality.model_copy(update={"frc": found.figures}),
+        curves={**assessed.curves, FRC: found.curve},
     )

@@ -1,4 +1,4 @@
-"""The algorithms that a recipe can name: one entry each."""
+"""The algorithms that a recipe can name: one entry each, by the name in the recipe."""
 
 from __future__ import annotations
 

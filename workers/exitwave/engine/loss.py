@@ -60,30 +60,30 @@ def gaussian(model: Tensor, counts: Tensor) -> Tensor:
 
 
 def d_amplitude(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope 1 - sqrt(I / D) of `amplitude` (eq. 8), and its terms D slope^2."""
+    """Slope 1 - sqrt(I / D) of `amplitude` (eq. 8), and the loss of each pixel, D slope^2."""
     # Nothing measured: D / 0 is infinite and its inverse root zero, as it should be.
     slope = (model / counts).rsqrt_().neg_().add_(1)
     return slope, slope.square().mul_(model)
 
 
 def d_anscombe(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope 1 - sqrt((I + 3/8) / (D + 3/8)) of `anscombe` (eq. 8), and its terms."""
+    """Slope 1 - sqrt((I + 3/8) / (D + 3/8)) of `anscombe` (eq. 8); the loss of each pixel."""
     return d_amplitude(model + ANSCOMBE, counts + ANSCOMBE)
 
 
 def d_poisson(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope 1 - I / D of `poisson` (eq. 8), and its terms."""
+    """Slope 1 - I / D of `poisson` (eq. 8), and the loss of each pixel."""
     share = counts / model
-    terms = torch.xlogy(counts, share).add_(model).sub_(counts)
-    return share.neg_().add_(1), terms
+    per_pixel = torch.xlogy(counts, share).add_(model).sub_(counts)
+    return share.neg_().add_(1), per_pixel
 
 
 def d_gaussian(model: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope D / I - 1 of `gaussian`, 1 where I = 0 (eq. 8), and its terms."""
-    dark = counts == 0
+    """Slope D / I - 1 of `gaussian`, 1 where I = 0 (eq. 8), and the loss of each pixel."""
+    zero = counts == 0
     excess = model - counts
-    slope = (excess / counts).masked_fill_(dark, 1)
-    return slope, excess.mul_(slope).mul_(dark.to(excess.dtype).add_(1).mul_(0.5))
+    slope = (excess / counts).masked_fill_(zero, 1)
+    return slope, excess.mul_(slope).mul_(zero.to(excess.dtype).add_(1).mul_(0.5))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class PixelLoss:
         (D, I) to the slope d loss / d D and the loss of each pixel, both new tensors,
         without a graph; none = autograd finds it.
     kernel : int, optional
-        The case of `kernels.weigh` that is this loss; none = there is none.
+        The case of `kernels.multiply_by_d_loss_d_model` that is this loss, where there is one.
     """
 
     per_pixel: PerPixel
@@ -158,11 +158,11 @@ def pattern_losses(
     pairs : int
         Pairs of object and probe states, M N.
     """
-    terms_BHW = LOSSES[loss].per_pixel(model_BHW + epsilon, intensities_BHW)
+    per_pixel_BHW = LOSSES[loss].per_pixel(model_BHW + epsilon, intensities_BHW)
     if mask_HW is None:
-        return terms_BHW.mean(dim=(1, 2)) / pairs
+        return per_pixel_BHW.mean(dim=(1, 2)) / pairs
     valid = mask_HW.sum(dim=(-2, -1)) if pixels is None else pixels
-    return (terms_BHW * mask_HW).sum(dim=(1, 2)) / (valid * pairs)
+    return (per_pixel_BHW * mask_HW).sum(dim=(1, 2)) / (valid * pairs)
 
 
 def limit_ratio(before: Loss, after: Loss) -> float:

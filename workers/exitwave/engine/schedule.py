@@ -100,7 +100,7 @@ def epochs(
 
 
 def for_counts(recipe: Recipe, *, whole: bool) -> Recipe:
-    """The recipe without the stages that need whole counts, where patterns are not whole.
+    """The recipe without the stages that need integer counts, where patterns are not.
 
     Where they are, with the losses that tell the recipe's parts right.
     """

@@ -3,7 +3,7 @@
 - against a truth: |cPCC|, share of the error on the raster's lattice
 - between two pictures: FRC; halves of the data to make them from
 - against the measured patterns: PRTF
-- alone: share of the picture on the raster's lattice, overlap of the views
+- alone: share of the picture on the raster's lattice
 
 numpy and scipy only.
 """
@@ -11,11 +11,10 @@ numpy and scipy only.
 from .align import Alignment, align, rectangle_of_centres
 from .cpcc import cpcc
 from .frc import RingCorrelation, compare_halves, ring_correlation
-from .grid import error_grid_power, grid_power
 from .halves import ChosenFrames, ThinnedFrames
-from .overlap import overlap
 from .prtf import TransferFunction, transfer_function
 from .raster import Raster, find_raster
+from .raster_artefacts import error_raster_artefact, raster_artefact
 
 __all__ = [
     "Alignment",
@@ -27,10 +26,9 @@ __all__ = [
     "align",
     "compare_halves",
     "cpcc",
-    "error_grid_power",
+    "error_raster_artefact",
     "find_raster",
-    "grid_power",
-    "overlap",
+    "raster_artefact",
     "rectangle_of_centres",
     "ring_correlation",
     "transfer_function",

@@ -2,28 +2,32 @@
 
 - `planes`: complex binning to display planes
 - `node`: an attempt's node and its children in Tiled
-- `sink`: live pictures and progress, in the background, latest wins
-- `final`: final arrays, delivered and read back
+- `live_writer`: live pictures and progress into Tiled, in the background, latest wins
+- `final`: final arrays, delivered to Tiled and read back
 - `protocol`: what a sink must do
-- `tiled`: the sink that writes to Tiled
+- `tiled_sink`: the sink that writes to Tiled
 - `registry`: all sinks there are
 - `history`: a line of figures for each epoch
 - `spool`: results on disk until all sinks have them
+
+Here belongs how a result reaches the places where it is kept; a sink is one file and one line
+of `registry`. What a result holds and how it is named does not: that is
+`exitwave.schema.result`. Nor when it is written: that is the worker's.
 """
 
 from .final import FinalArrays, deliver
 from .history import History
+from .live_writer import LiveWriter
 from .node import AttemptRecord, ResultNode
 from .planes import Planes, binned_planes
 from .protocol import Sink, Snapshot
-from .sink import LiveSink
 from .spool import Spool, Spooled
 
 __all__ = [
     "AttemptRecord",
     "FinalArrays",
     "History",
-    "LiveSink",
+    "LiveWriter",
     "Planes",
     "ResultNode",
     "Sink",

@@ -26,14 +26,14 @@ class Planes:
     box : (int, int, int, int)
         Smallest box (y0, y1, x0, x1), half-open, in binned pixels, around what is
         illuminated; all zero where nothing is.
-    sound : bool
+    finite : bool
         Something is illuminated and all of it is finite. Others must not be shown.
     """
 
     planes_2hw: NDArray[np.float32]
     bin_px: int
     box: tuple[int, int, int, int]
-    sound: bool
+    finite: bool
 
 
 def binned_planes(
@@ -61,15 +61,15 @@ def binned_planes(
     known = np.ones((height, width), dtype=bool) if known_YX is None else known_YX
     sums_hw = _block_sums(np.where(known, picture_YX, 0).astype(np.complex128), bin_px)
     counts_hw = _block_sums(known.astype(np.float64), bin_px)
-    lit_hw = counts_hw > 0
-    mean_hw = np.full(lit_hw.shape, np.nan, dtype=np.complex128)
-    np.divide(sums_hw, counts_hw, out=mean_hw, where=lit_hw)
+    illuminated_hw = counts_hw > 0
+    mean_hw = np.full(illuminated_hw.shape, np.nan, dtype=np.complex128)
+    np.divide(sums_hw, counts_hw, out=mean_hw, where=illuminated_hw)
     planes_2hw = np.stack([np.abs(mean_hw), np.angle(mean_hw)]).astype(np.float32)
     return Planes(
         planes_2hw=planes_2hw,
         bin_px=bin_px,
-        box=_box(lit_hw),
-        sound=bool(lit_hw.any() and np.isfinite(planes_2hw[:, lit_hw]).all()),
+        box=_box(illuminated_hw),
+        finite=bool(illuminated_hw.any() and np.isfinite(planes_2hw[:, illuminated_hw]).all()),
     )
 
 

@@ -42,7 +42,7 @@ class Sink(Protocol):
     States are offered while the engine runs, which waits for no sink; `end` follows the last
     of them, `deliver` comes after `done` has said yes, and `abandon` in any case at the end.
     What a sink has not delivered lies on disk: a later attempt makes new sinks and delivers
-    it to all of them, so that a sink must bear what another one of its kind has begun.
+    it to all of them, so that a sink must cope with what another one of its kind has begun.
     """
 
     def offer(self, state: Snapshot) -> None:

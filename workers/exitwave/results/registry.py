@@ -12,7 +12,7 @@ from exitwave.settings.service import Settings
 from .final import FinalArrays
 from .node import AttemptRecord
 from .protocol import Sink, Snapshot
-from .tiled import TiledSink
+from .tiled_sink import TiledSink
 
 MakeSink = Callable[[Settings, AttemptRecord, NDArray[np.float64]], Sink]
 """Settings, whose result it is, and lines of the epochs done before."""

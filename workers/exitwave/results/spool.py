@@ -74,7 +74,7 @@ class Spool:
         write_arrays(path, _arrays(record, final, rows))
         return Spooled(path=path, record=record, final=final, rows=rows)
 
-    def earlier(self, job_id: str, attempt: int) -> Spooled | None:
+    def newest_before(self, job_id: str, attempt: int) -> Spooled | None:
         """What the newest attempt before this one left, if it can be read."""
         found = [
             (int(match[1]), path)
@@ -90,8 +90,8 @@ class Spool:
                 _log.warning("spool.unreadable", path=str(path), error=str(error))
         return None
 
-    def refuse(self, spooled: Spooled) -> Path:
-        """Lay a result aside that a sink refuses; gives where it is."""
+    def keep_refused(self, spooled: Spooled) -> Path:
+        """Move a result that a sink refuses out of the way; returns where it is now."""
         folder = self._folder / REFUSED
         folder.mkdir(mode=0o700, exist_ok=True)
         return spooled.path.rename(folder / spooled.path.name)

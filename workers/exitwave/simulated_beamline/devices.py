@@ -35,13 +35,13 @@ SWEEP_UM = 0.005
 """How far the stage moves along the line during one exposure."""
 
 
-class Done:
+class FutureStatus:
     """A bluesky `Status` on top of a future."""
 
     def __init__(self, future: Future[None]) -> None:
         self._future = future
 
-    def add_callback(self, callback: Callable[[Done], None]) -> None:
+    def add_callback(self, callback: Callable[[FutureStatus], None]) -> None:
         """Call `callback(self)` once it is over, at once if it is."""
         self._future.add_done_callback(lambda _: callback(self))
 
@@ -157,15 +157,15 @@ class FlyScan:
         for writer in self._writers:
             writer.open(folder / f"{writer.name}.h5")
 
-    def kickoff(self) -> Done:
+    def kickoff(self) -> FutureStatus:
         """Start the exposures."""
         started: Future[None] = Future()
         self._exposures = self._thread.submit(self._fly, started)
-        return Done(started)
+        return FutureStatus(started)
 
-    def complete(self) -> Done:
+    def complete(self) -> FutureStatus:
         """Done once every frame is on disk."""
-        return Done(self._exposures)
+        return FutureStatus(self._exposures)
 
     def halt(self) -> None:
         """End now, whatever has been written; close the files."""

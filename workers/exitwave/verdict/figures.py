@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exitwave.engine import EpochState, Evidence
+from exitwave.engine import EpochState, Evidence, overlap
 from exitwave.engine.assessment.checks import wild_frames
 from exitwave.engine.assessment.placement import Placement
-from exitwave.quality import overlap, rectangle_of_centres
+from exitwave.quality import rectangle_of_centres
 
 RIM_SHARE = 0.06
 """Width of the window's rim, in which a beam has no light."""

@@ -19,8 +19,8 @@ seen to tell a wrong picture from a noisy one."""
 
 WILD = ((5.0, 0.5), (12.0, 0.1))
 """A wild frame's deviance over the usual one, and the share that is left of what the mean
-pattern leaves, either pair: of right frames the worst has 2 and 0.1, in the best lit scans 10
-and 0.05."""
+pattern leaves, either pair: of right frames the worst has 2 and 0.1, or 10 and 0.05 in scans
+of most light."""
 
 MOST_WILD = 0.2
 """More frames than this share are not wild: it is the picture that is wrong."""

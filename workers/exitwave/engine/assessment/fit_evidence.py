@@ -29,10 +29,10 @@ SLAB = 16
 MAPS_BYTES = 64
 """Of device memory for each pixel of a pattern: model, counts, deviances, their noise."""
 
-LIT_SHARE = 0.02
+ILLUMINATED_SHARE = 0.02
 """Of the mean light of a pixel: dimmer ones are not asked."""
 
-LIT_COUNTS = 10.0
+ILLUMINATED_COUNTS = 10.0
 """In all patterns together: fewer would choose pixels by the luck of their counts."""
 
 BRIGHT_SHARE = 0.01
@@ -158,13 +158,13 @@ def _sum(values: Floats) -> float:
 def held_out_pixels(scan: Scan, share: float, seed: int) -> Tensor | None:
     """Pixels (H, W) to leave out of the fit, True = left out; none where `share` is 0.
 
-    A share of the lit ones, bright and dim ones alike; dark ones tell nothing. Never a pixel
-    that holds much of a pattern's light: it would be missed.
+    A share of the illuminated ones, bright and dim ones alike; others tell nothing. Never a
+    pixel that holds much of a pattern's light: it would be missed.
     """
     if share <= 0:
         return None
     mean_HW = scan.mean_light()
-    may_HW = lit_pixels(scan, mean_HW) & (mean_HW < BRIGHT_SHARE * mean_HW.sum())
+    may_HW = illuminated_pixels(scan, mean_HW) & (mean_HW < BRIGHT_SHARE * mean_HW.sum())
     choice = np.flatnonzero(may_HW.cpu().numpy())
     count = round(share * len(choice))
     if count == 0:
@@ -208,9 +208,9 @@ def gather_evidence(
     """
     fitted = np.setdiff1d(np.arange(len(scan), dtype=np.intp), left_out)
     mean_HW = (scan.only(fitted) if 0 < len(fitted) < len(scan) else scan).mean_light()
-    lit_HW = lit_pixels(scan, mean_HW)
-    held_HW = torch.zeros_like(lit_HW) if held_HW is None else held_HW
-    sets = torch.stack([lit_HW & ~held_HW, lit_HW & held_HW]).to(mean_HW.dtype)
+    illuminated_HW = illuminated_pixels(scan, mean_HW)
+    held_HW = torch.zeros_like(illuminated_HW) if held_HW is None else held_HW
+    sets = torch.stack([illuminated_HW & ~held_HW, illuminated_HW & held_HW]).to(mean_HW.dtype)
     noise = PoissonNoise(scan.device)
     rows = [
         _figures(scan, chosen, mean_HW, sets, noise, named)
@@ -236,8 +236,8 @@ def gather_evidence(
 def misfit(scan: Scan, named: Named, frames: NDArray[np.intp]) -> float:
     """Deviance of these frames on fitted pixels over what the model's noise would give."""
     mean_HW = scan.mean_light()
-    lit_HW = lit_pixels(scan, mean_HW)
-    sets = torch.stack([lit_HW, torch.zeros_like(lit_HW)]).to(mean_HW.dtype)
+    illuminated_HW = illuminated_pixels(scan, mean_HW)
+    sets = torch.stack([illuminated_HW, torch.zeros_like(illuminated_HW)]).to(mean_HW.dtype)
     noise = PoissonNoise(scan.device)
     sums = [
         _figures(scan, chosen, mean_HW, sets, noise, named)[:2].sum(dim=1)
@@ -247,12 +247,12 @@ def misfit(scan: Scan, named: Named, frames: NDArray[np.intp]) -> float:
     return float(off / max(expected, _TINY))
 
 
-def lit_pixels(scan: Scan, mean_HW: Tensor) -> Tensor:
+def illuminated_pixels(scan: Scan, mean_HW: Tensor) -> Tensor:
     """Valid pixels (H, W) with enough light to tell something."""
-    lit_HW: Tensor = mean_HW > LIT_SHARE * mean_HW.mean()
+    illuminated_HW: Tensor = mean_HW > ILLUMINATED_SHARE * mean_HW.mean()
     if scan.counted:
-        lit_HW &= mean_HW * len(scan) >= LIT_COUNTS
-    return lit_HW if scan.mask_HW is None else lit_HW & scan.mask_HW
+        illuminated_HW &= mean_HW * len(scan) >= ILLUMINATED_COUNTS
+    return illuminated_HW if scan.mask_HW is None else illuminated_HW & scan.mask_HW
 
 
 def _figures(

@@ -20,7 +20,7 @@ from ..data.memory import view_work_bytes
 from ..data.scan import Scan
 from ..forward import Named, model_counts
 from ..loss import pattern_losses
-from .coverage import light_of_others
+from .coverage import light_of_others, probe_power
 
 SLAB = 16
 """Patterns worked on at a time, or fewer where memory is short."""
@@ -57,7 +57,9 @@ def spared(scan: Scan, probe_NHW: Tensor, chosen: NDArray[np.intp]) -> NDArray[n
 
     Over a disk of even light each pixel has 2.1 other views at 50 % overlap, 0.4 at 25 %.
     """
-    kept = chosen[light_of_others(scan, probe_NHW, chosen) >= OTHERS_LIGHT]
+    corners_n2 = scan.corners_n2.cpu().numpy()
+    others_n = light_of_others(corners_n2, probe_power(probe_NHW), chosen)
+    kept = chosen[others_n >= OTHERS_LIGHT]
     return kept if len(kept) >= FEWEST else kept[:0]
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..data.memory import view_work_bytes
 from ..data.scan import Scan
 from ..forward import Named, far_field, pass_through
-from .fit_evidence import FLOOR_SHARE, MAPS_BYTES, lit_pixels
+from .fit_evidence import FLOOR_SHARE, MAPS_BYTES, illuminated_pixels
 
 SLAB = 16
 """Views worked on at a time, or fewer where memory is short."""
@@ -140,26 +140,24 @@ def gather_placement(scan: Scan, named: Named, fitted: NDArray[np.intp]) -> Plac
         Frames to look at.
     """
     mean_HW = (scan if len(fitted) == len(scan) else scan.only(fitted)).mean_light()
-    lit_HW = lit_pixels(scan, mean_HW)
+    illuminated_HW = illuminated_pixels(scan, mean_HW)
     slopes = _gradient(named["object"])
     states = len(named["object"]), len(named["probe"])
     bytes_per_view = 3 * view_work_bytes(scan.window_HW, *states)
-    bytes_per_view += MAPS_BYTES * lit_HW.numel()
+    bytes_per_view += MAPS_BYTES * illuminated_HW.numel()
     slab = scan.views_at_once(bytes_per_view, SLAB)
     rows = [
-        _figures(scan, fitted[begin : begin + slab], mean_HW, lit_HW, named, slopes)
+        _figures(scan, fitted[begin : begin + slab], mean_HW, illuminated_HW, named, slopes)
         for begin in range(0, len(fitted), slab)
     ]
     table = torch.cat(rows, dim=1).double().cpu().numpy()
     slope_y, slope_x, yy, yx, xx, spread_n = table
-    places = scan.corners_n2.double()
-    places = places if scan.shifts_n2 is None else places + scan.shifts_n2
     return Placement(
         counted=scan.counted,
         slope_n2=np.stack([slope_y, slope_x], axis=1),
         information_n22=np.stack([yy, yx, yx, xx], axis=1).reshape(-1, 2, 2),
         spread_n=spread_n,
-        places_n2=places.cpu().numpy()[fitted],
+        places_n2=scan.positions_px()[fitted],
     )
 
 
@@ -175,7 +173,7 @@ def _figures(
     scan: Scan,
     chosen: NDArray[np.intp],
     mean_HW: Tensor,
-    lit_HW: Tensor,
+    illuminated_HW: Tensor,
     named: Named,
     slopes: tuple[Tensor, Tensor],
 ) -> Tensor:
@@ -188,7 +186,7 @@ def _figures(
         2 * (field_BMNHW.conj() * far_field({**named, "object": slope}, views)).real.sum((1, 2))
         for slope in slopes
     )
-    used_BHW = lit_HW.expand_as(model_BHW).to(model_BHW.dtype)
+    used_BHW = illuminated_HW.expand_as(model_BHW).to(model_BHW.dtype)
     if (bad := scan.bad_pixels(chosen)) is not None:
         used_BHW = used_BHW.clone()
         used_BHW.view(-1).index_fill_(0, bad, 0.0)

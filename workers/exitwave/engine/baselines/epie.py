@@ -23,7 +23,7 @@ from ..forward import waves
 from ..forward.propagate import propagate, propagate_back
 from ..loss import pattern_losses
 from ..optimise.clamp import clip_modulus
-from ..optimise.gauge import pin, scanned_box
+from ..optimise.gauge import pin, scanned_box_of
 from ..schedule import Epoch
 from .modulus import gain, power, without_pedestal
 from .subpixel import SubpixelShift
@@ -75,9 +75,7 @@ class Epie:
         ]
         self._slab = scan.views_at_once(5 * 4 * height * width, SLAB)
         self._models = probe_NHW.real.new_empty((self._slab, height, width))
-        self._box = scanned_box(
-            scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
-        )
+        self._box = scanned_box_of(scan)
 
     def named(self) -> dict[str, Tensor]:
         """Object and probe; they change in place."""

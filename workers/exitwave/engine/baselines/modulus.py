@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data.scan import Scan
 
 TINY = 1e-30
-"""Counts, added before dividing: a dark modelled pixel stays dark, having no phase."""
+"""Counts, added before dividing: a modelled pixel without light stays so, having no phase."""
 
 
 def power(far_BNHW: Tensor) -> Tensor:

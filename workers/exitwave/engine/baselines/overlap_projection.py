@@ -32,7 +32,7 @@ WAVES_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Views:
+class ViewSelection:
     """Some views of a scan by index, on the host and on the device."""
 
     chosen: NDArray[np.intp]
@@ -41,11 +41,11 @@ class Views:
     def __len__(self) -> int:
         return len(self.chosen)
 
-    def parts(self, most: int) -> Iterator[Views]:
+    def parts(self, most: int) -> Iterator[ViewSelection]:
         """The same views, at most so many at a time."""
         for begin in range(0, len(self), most):
             part = slice(begin, begin + most)
-            yield Views(self.chosen[part], self.index_B[part])
+            yield ViewSelection(self.chosen[part], self.index_B[part])
 
 
 class OverlapProjection:
@@ -80,19 +80,19 @@ class OverlapProjection:
         limit = CHUNK_CPU * torch.get_num_threads() if on_cpu else CHUNK_GPU
         self.chunk = scan.views_at_once(8 * WAVES_AT_ONCE * waves, max(1, limit // waves))
 
-    def exit_waves(self, views: Views) -> Tensor:
+    def exit_waves(self, views: ViewSelection) -> Tensor:
         """Exit waves (B, N, H, W) of object and probe as they are."""
         probes_BNHW = self._shift.to_views(self._probe_NHW, views.index_B)
         return probes_BNHW * self._cut(views)
 
-    def fit_object(self, waves_VNHW: Tensor, views: Views, inertia: float) -> None:
+    def fit_object(self, waves_VNHW: Tensor, views: ViewSelection, inertia: float) -> None:
         """Fit the object to the waves of these views.
 
         Parameters
         ----------
         waves_VNHW : Tensor
             Exit waves of all views of the scan.
-        views : Views
+        views : ViewSelection
         inertia : float
             Weight w of the object as it was, share of the greatest summed light.
         """
@@ -116,7 +116,7 @@ class OverlapProjection:
         self._sum_MYX.addcmul_(self._object_MYX, weight.to(self._sum_MYX.dtype))
         self._object_MYX.copy_(self._sum_MYX / (light_MYX + weight).clamp_min(_least(weight)))
 
-    def fit_probe(self, waves_VNHW: Tensor, views: Views, inertia: float) -> None:
+    def fit_probe(self, waves_VNHW: Tensor, views: ViewSelection, inertia: float) -> None:
         """Fit the probe likewise.
 
         Between whole pixels the fit is no single division. There this is a step towards it
@@ -138,7 +138,7 @@ class OverlapProjection:
         weight_HW += inertia * weight_HW.max()
         self._probe_NHW.add_(rest_NHW / weight_HW.clamp_min(_least(weight_HW)))
 
-    def _cut(self, views: Views) -> Tensor:
+    def _cut(self, views: ViewSelection) -> Tensor:
         """Patches (B, 1, H, W) of the object, times the root of the flux."""
         cut_BMHW = self._object_MYX.new_empty((len(views), 1, *self._probe_NHW.shape[1:]))
         self._sums.gather(views.chosen, views.index_B, cut_BMHW)

@@ -8,7 +8,6 @@ every wave towards the measurement, the algorithm's own step.
 from __future__ import annotations
 
 import math
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -21,15 +20,15 @@ from exitwave.schema.errors import OutOfMemory
 from exitwave.schema.recipe import Recipe
 
 from ..algorithm import LossTerms
-from ..data.memory import GIGABYTE
+from ..data.memory import GIGABYTE, host_memory_bytes
 from ..data.scan import Scan
 from ..forward import waves
 from ..forward.propagate import propagate
 from ..loss import pattern_losses
-from ..optimise.gauge import pin, scanned_box
+from ..optimise.gauge import pin, scanned_box_of
 from ..schedule import Epoch
 from .modulus import power, without_pedestal
-from .overlap_projection import OverlapProjection, Views
+from .overlap_projection import OverlapProjection, ViewSelection
 from .variables import VariablesWithoutMoments, refuse_object_states, refuse_parts
 
 
@@ -89,9 +88,7 @@ class ProjectionAlgorithm(ABC):
             scan, self._variables.object_MYX, probe_NHW, deterministic=recipe.deterministic
         )
         self._seen_V = torch.zeros(len(scan), dtype=torch.bool)
-        self._box = scanned_box(
-            scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
-        )
+        self._box = scanned_box_of(scan)
 
     @abstractmethod
     def measure(
@@ -123,7 +120,7 @@ class ProjectionAlgorithm(ABC):
     def epoch(self, epoch: Epoch) -> LossTerms:
         """Fit object and probe, measure all waves, pin the gauges."""
         chosen = np.sort(np.concatenate(epoch.batches))
-        views = Views(chosen, torch.from_numpy(chosen).to(self._scan.device))
+        views = ViewSelection(chosen, torch.from_numpy(chosen).to(self._scan.device))
         self._begin_views(views)
         for _ in range(self._options.overlap_fits):
             self._projection.fit_object(
@@ -157,22 +154,22 @@ class ProjectionAlgorithm(ABC):
     def restore_numbers(self, numbers: Mapping[str, float]) -> None:  # noqa: B027  # empty, not abstract
         """Nothing to take back."""
 
-    def _begin_views(self, views: Views) -> None:
-        """Views that are fitted for the first time begin with object times probe."""
+    def _begin_views(self, views: ViewSelection) -> None:
+        """ViewSelection that are fitted for the first time begin with object times probe."""
         unseen = np.setdiff1d(views.chosen, np.flatnonzero(self._seen_V.numpy()))
-        fresh = Views(unseen, torch.from_numpy(unseen).to(self._scan.device))
+        fresh = ViewSelection(unseen, torch.from_numpy(unseen).to(self._scan.device))
         for part in fresh.parts(self._projection.chunk):
             self.waves_VNHW[part.index_B] = self._projection.exit_waves(part)
         self._seen_V[torch.from_numpy(unseen)] = True
 
-    def _measure_all(self, views: Views) -> float:
+    def _measure_all(self, views: ViewSelection) -> float:
         """`measure` every view; the mean amplitude loss of object times probe."""
         scan, total = self._scan, self.probe_NHW.real.new_zeros(())
         for batch in scan.feed([views.chosen]):
             for begin in range(0, len(batch), self._projection.chunk):
                 scan.interrupt()
                 end = min(begin + self._projection.chunk, len(batch))
-                part = Views(batch.chosen[begin:end], batch.index_B[begin:end])
+                part = ViewSelection(batch.chosen[begin:end], batch.index_B[begin:end])
                 valid = scan.valid(part.chosen)
                 counts_BHW = batch.counts(begin, end).to(total.dtype)
                 exits_BNHW = self._projection.exit_waves(part)
@@ -198,7 +195,7 @@ def _check_host_memory(
     if device.type != "cpu":
         return
     needed = 8 * waves_kept * math.prod(shape_VNHW)
-    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    there = host_memory_bytes()
     if needed > there:
         raise OutOfMemory(
             f"{algorithm}: waves of {shape_VNHW[0]} views need {needed / GIGABYTE:.3g} "

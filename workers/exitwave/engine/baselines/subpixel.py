@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..data.scan import Scan
-from ..forward.illuminate import shift_ramps
+from ..forward.illuminate import view_ramps
 
 
 class SubpixelShift:
@@ -22,8 +22,7 @@ class SubpixelShift:
     def __init__(self, scan: Scan, dtype: torch.dtype) -> None:
         self._ramps: tuple[Tensor, Tensor] | None = None
         if scan.shifts_n2 is not None:
-            ramp_nH, ramp_nW = shift_ramps(scan.shifts_n2.double(), scan.window_HW)
-            self._ramps = (ramp_nH.to(dtype), ramp_nW.to(dtype))
+            self._ramps = view_ramps(scan.shifts_n2, scan.window_HW, dtype)
 
     @property
     def shifts(self) -> bool:

@@ -26,7 +26,7 @@ from ..initial_guess.candidates import Candidate
 from ..initial_guess.search import SHADOW_PIXELS
 from .beams import beams_of
 from .margin import Margin, clearly_best, margin, ranked
-from .subsets import liveliest_view, placed, positions_of, some_of, views_around
+from .subsets import liveliest_view, placed, some_of, views_around
 from .trials import Hypothesis, HypothesisTrials, TrialResult, views_for
 
 Positions = NDArray[np.float64]
@@ -124,7 +124,7 @@ def _views_wanted(dataset: Dataset) -> int:
 
 def _hypotheses(wide: Scan, first: int) -> list[Hypothesis]:
     """The views around the first one, each way, with the beams that all views speak for."""
-    told_px = positions_of(wide)
+    told_px = wide.positions_px()
     chosen = views_around(told_px, first, views_for(wide.window_HW))
     part = part_of(wide, chosen)
     beams: dict[str, tuple[Candidate, ...]] = {}

@@ -23,7 +23,7 @@ from ..data.scan import Interrupt, Scan
 from ..initial_guess.candidates import Candidate
 from .beams import beams_of
 from .margin import clearly_best, foretold_n, margin
-from .subsets import liveliest_view, placed, positions_of, some_of, views_around
+from .subsets import liveliest_view, placed, some_of, views_around
 from .trials import Hypothesis, HypothesisTrials, TrialResult, views_for
 
 COARSE = (0.72, 0.85, 1.0, 1.18, 1.39)
@@ -145,7 +145,7 @@ def _searched(part: Scan, beams: Sequence[Candidate], trials: HypothesisTrials) 
 def _hypothesis(part: Scan, beams: Sequence[Candidate], factor: float) -> Hypothesis:
     return Hypothesis(
         name=f"{factor:.3g}",
-        scan=placed(part, factor * positions_of(part)),
+        scan=placed(part, factor * part.positions_px()),
         candidates=tuple(_spread(beam, factor) for beam in beams),
     )
 

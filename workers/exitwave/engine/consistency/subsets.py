@@ -23,15 +23,6 @@ AROUND = 9
 """Of them together tell how much there is to see at a place."""
 
 
-def positions_of(scan: Scan) -> NDArray[np.float64]:
-    """Where the views lie, (n, 2), in pixels."""
-    positions_n2 = scan.corners_n2.double()
-    if scan.shifts_n2 is not None:
-        positions_n2 = positions_n2 + scan.shifts_n2
-    positions_px: NDArray[np.float64] = positions_n2.cpu().numpy()
-    return positions_px
-
-
 def placed(scan: Scan, positions_px: NDArray[np.float64]) -> Scan:
     """The same patterns at other positions (n, 2), wherever their origin is."""
     moved_px = positions_px - positions_px.min(axis=0)
@@ -84,9 +75,9 @@ def liveliest_view(dataset: Dataset) -> int:
     chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED)).astype(np.intp))
     counts_nHW = dataset.read_valid(chosen).astype(np.float64) - dataset.pedestal
     mean_HW = counts_nHW.mean(axis=0).clip(min=0)
-    lit_HW = mean_HW > 0.02 * mean_HW.mean()
-    mean = mean_HW[lit_HW]
-    counts_nK = counts_nHW[:, lit_HW]
+    illuminated_HW = mean_HW > 0.02 * mean_HW.mean()
+    mean = mean_HW[illuminated_HW]
+    counts_nK = counts_nHW[:, illuminated_HW]
     flux_n = counts_nK.sum(axis=1) / mean.sum()
     off_n = (np.square(counts_nK - flux_n[:, None] * mean) / mean).sum(axis=1)
     # A few bright patterns must not speak for all.

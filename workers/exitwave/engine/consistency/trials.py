@@ -43,7 +43,7 @@ HOPELESS = 1.25
 """Times the lowest loss of the first round: such a hypothesis has no second round."""
 
 HELD_SHARE = 0.05
-"""Of the lit pixels that are left out in the second round."""
+"""Of the illuminated pixels that are left out in the second round."""
 
 MOST_STATES = 2
 """Incoherent probe states; more would not tell more."""

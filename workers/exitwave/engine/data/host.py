@@ -56,7 +56,7 @@ class HostPatterns:
         return len(self._frames)
 
     def empty(self, patterns: int, *, pinned: bool = False) -> Tensor:
-        """Room (patterns, H, W) in host memory."""
+        """Memory for patterns (patterns, H, W) on the host."""
         return torch.empty((patterns, *self.window_HW), dtype=self.dtype, pin_memory=pinned)
 
     def gather(self, chosen: NDArray[np.intp], out_BHW: Tensor) -> None:

@@ -102,7 +102,7 @@ def plan_memory(
         total = int(FREE_SHARE * torch.cuda.mem_get_info(device)[0])
     else:
         # No bound, but a run that cannot end must not begin.
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        total = host_memory_bytes()
     left = total - variable_bytes(dataset, recipe, shifted=shifted)
     view_bytes = view_work_bytes(
         dataset.frames.shape_HW, recipe.object_states, recipe.probe_states
@@ -159,4 +159,9 @@ def waves_fit(
     needed = 8 * views * probe_NHW.numel()
     if work_bytes is not None:
         return needed <= work_bytes // 2
-    return needed <= HOST_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return needed <= HOST_SHARE * host_memory_bytes()
+
+
+def host_memory_bytes() -> int:
+    """All memory of this machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -131,15 +131,17 @@ def isolated_positions(
 ) -> NDArray[np.bool_]:
     """Which views (n,) share no pixel with any other.
 
-    Views are sorted into cells of a window's size: those in one cell share pixels, the
-    others can only share some with views of the eight cells around theirs.
+    All pairs of a scan of 40 000 views would be a thousand million. So views are sorted into
+    cells of a window's size. Two views in one cell differ by less than a window along both
+    axes: they share pixels, and nothing more is asked of a cell with several views. Only a
+    view that is alone in its cell is compared, and only with views of the eight cells around
+    it: all others are a window away or more.
     """
     cells_n2 = np.floor(positions_px / window_HW).astype(np.int64)
     keys, cell_n, members = np.unique(cells_n2, axis=0, return_inverse=True, return_counts=True)
     cell_n = cell_n.reshape(-1)
     isolated: NDArray[np.bool_] = members[cell_n] == 1
-    # The one view of a cell, where there is but one, else any: enough for those around it
-    # only if they look at all of its members, so those are listed.
+    # Views cell by cell: those of cell c are order[starts[c] : starts[c + 1]].
     order = np.argsort(cell_n, kind="stable")
     starts = np.concatenate([[0], np.cumsum(members)])
     where = {(int(y), int(x)): i for i, (y, x) in enumerate(keys)}

@@ -116,6 +116,14 @@ class Scan:
         """Added to modelled counts, in counts."""
         return self.pedestal + max(EPSILON_SHARE * self.mean_count, self.background)
 
+    def positions_px(self) -> NDArray[np.float64]:
+        """(y, x) of the top-left pixel of each view, (n, 2), in host memory."""
+        positions_n2 = self.corners_n2.double()
+        if self.shifts_n2 is not None:
+            positions_n2 = positions_n2 + self.shifts_n2
+        positions_px: NDArray[np.float64] = positions_n2.cpu().numpy()
+        return positions_px
+
     def views(self, index_B: Tensor) -> Views:
         """What is known of some views, for the forward model."""
         return Views(

@@ -84,6 +84,13 @@ class Stream:
         slot.arrival = self._thread.submit(slot.fetch, self._order[span[0] : span[1]])
 
     def _after(self, begin: int, end: int) -> Span | None:
+        """The part that the step will ask for next; none at the end of the epoch.
+
+        A step works through a batch in parts of one size and the rest, which depends on its
+        buffers and is not known here: it shows in the first part of each batch. Sent for too
+        little, the step would wait for a second transfer; too much, and it takes a slot's
+        memory. A guess that was wrong costs time only: `part` sends for what is missing.
+        """
         batch = bisect_right(self._bounds, begin) - 1
         batch_begin, batch_end = self._bounds[batch : batch + 2]
         if begin == batch_begin:
@@ -92,19 +99,20 @@ class Stream:
             return end, min(end + self._part, batch_end)
         if batch_end == self._bounds[-1]:
             return None
-        room = self._part
+        size = self._part
         if end - begin == batch_end - batch_begin:
-            # Whole batches at once, and their sizes differ by one at most.
-            room += 1
-        return batch_end, min(batch_end + room, self._bounds[batch + 2])
+            # The step takes whole batches, whose sizes differ by one at most: the next one may
+            # have one pattern more than this.
+            size += 1
+        return batch_end, min(batch_end + size, self._bounds[batch + 2])
 
 
 class Slot:
-    """Room for one part in host memory: all that a CPU needs."""
+    """Memory of one part on the host: all that a CPU needs."""
 
     def __init__(self, host: HostPatterns) -> None:
         self._host = host
-        self._room_BHW = host.empty(0)
+        self._stored_BHW = host.empty(0)
         self.span: Span = (0, 0)
         self.arrival: Future[None] | None = None
 
@@ -114,9 +122,9 @@ class Slot:
 
     def fetch(self, chosen: NDArray[np.intp]) -> None:
         """Bring patterns here; runs in the thread."""
-        if len(self._room_BHW) < len(chosen):
-            self._room_BHW = self._host.empty(len(chosen))
-        self._host.gather(chosen, self._room_BHW[: len(chosen)])
+        if len(self._stored_BHW) < len(chosen):
+            self._stored_BHW = self._host.empty(len(chosen))
+        self._host.gather(chosen, self._stored_BHW[: len(chosen)])
 
     def wait(self) -> None:
         """Until what was sent for can be used; raises what went wrong."""
@@ -125,19 +133,19 @@ class Slot:
 
     def view(self, begin: int, end: int) -> Tensor:
         """Some of the patterns that are here."""
-        return self._room_BHW[begin - self.span[0] : end - self.span[0]]
+        return self._stored_BHW[begin - self.span[0] : end - self.span[0]]
 
     def done(self) -> None:
         """The patterns have been used."""
 
 
 class CudaSlot(Slot):
-    """Room for one part in pinned memory and on a GPU."""
+    """Memory of one part, pinned on the host and on a GPU."""
 
     def __init__(self, host: HostPatterns, device: torch.device) -> None:
         super().__init__(host)
         self._device = device
-        self._stream = _way(device)
+        self._stream = _copy_stream(device)
         self._arrived, self._used = _event(), _event()
         self._there_BHW = torch.empty(0, device=device)
 
@@ -146,12 +154,12 @@ class CudaSlot(Slot):
         count = len(chosen)
         self._arrived.synchronize()  # what pinned memory held before has left it
         with torch.cuda.stream(self._stream):
-            if len(self._room_BHW) < count:
-                self._room_BHW = self._host.empty(count, pinned=True)
-                self._there_BHW = torch.empty_like(self._room_BHW, device=self._device)
-            self._host.gather(chosen, self._room_BHW[:count])
+            if len(self._stored_BHW) < count:
+                self._stored_BHW = self._host.empty(count, pinned=True)
+                self._there_BHW = torch.empty_like(self._stored_BHW, device=self._device)
+            self._host.gather(chosen, self._stored_BHW[:count])
             self._stream.wait_event(self._used)
-            self._there_BHW[:count].copy_(self._room_BHW[:count], non_blocking=True)
+            self._there_BHW[:count].copy_(self._stored_BHW[:count], non_blocking=True)
             self._arrived.record(self._stream)
 
     def wait(self) -> None:
@@ -170,7 +178,7 @@ class CudaSlot(Slot):
 
 
 @cache
-def _way(device: torch.device) -> torch.cuda.Stream:
+def _copy_stream(device: torch.device) -> torch.cuda.Stream:
     """The stream on which patterns go to a GPU.
 
     One for all epochs: the allocator keeps the memory of each stream for that stream, so

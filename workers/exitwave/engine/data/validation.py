@@ -1,4 +1,4 @@
-"""One look at all patterns before the run: are they counts, and how many."""
+"""All patterns are read once before the run: are they counts, and how many."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SLAB_BYTES = 1 << 24
 MOST_COUNTS = 1e15
 """More in one pixel is a mark, and no longer a number to single precision's arithmetic."""
 
-LIT_COUNTS = 100
-"""Half of the patterns must hold so many counts before an empty one is called dark."""
+ILLUMINATED_COUNTS = 100
+"""Half of the patterns must hold so many counts before an empty one is refused."""
 
 FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 """Where detectors' converters and counters end."""
@@ -70,9 +70,9 @@ def validate_frames(
     Raises
     ------
     DataError
-        A pattern has the wrong shape or type, holds negative or non-finite counts, is dark
-        among lit ones or saturated, a pixel is hot, all counts are next to nothing, or zero
-        frequency is in the middle.
+        A pattern has the wrong shape or type, holds negative or non-finite counts, is empty
+        among illuminated ones or saturated, a pixel is hot, all counts are next to nothing, or
+        zero frequency is in the middle.
     """
     count, shape_HW = len(dataset.frames), dataset.frames.shape_HW
     valid_HW = dataset.mask_HW
@@ -186,16 +186,16 @@ def _check_counts(slab_nHW: Counts, begin: int) -> None:
 
 
 def _check_light(totals_n: NDArray[np.float64]) -> None:
-    dark = np.flatnonzero(totals_n == 0)
-    if len(dark) == len(totals_n):
+    empty = np.flatnonzero(totals_n == 0)
+    if len(empty) == len(totals_n):
         raise DataError(
             "frames", "no count in any valid pixel of any frame", "patterns with counts"
         )
-    if len(dark) and np.median(totals_n[totals_n > 0]) >= LIT_COUNTS:
+    if len(empty) and np.median(totals_n[totals_n > 0]) >= ILLUMINATED_COUNTS:
         raise DataError(
-            f"frames[{dark[0]}]",
-            f"no count in any valid pixel (so in {len(dark)} of {len(totals_n)} frames)",
-            "lit patterns: leave dark ones out together with their positions",
+            f"frames[{empty[0]}]",
+            f"no count in any valid pixel (so in {len(empty)} of {len(totals_n)} frames)",
+            "illuminated patterns: leave empty ones out together with their positions",
         )
 
 
@@ -237,7 +237,7 @@ def saturated_pixels(
         entries = sum(int((slab_nHW[:, at_HW] == full).sum()) for slab_nHW in slabs())
         if entries >= (2 if full == top else LEAST_PLATEAU):
             return at_HW
-    if full >= LIT_COUNTS and _neighbours(at_HW[None]):
+    if full >= ILLUMINATED_COUNTS and _neighbours(at_HW[None]):
         # Cut off elsewhere. Neighbours are equal neither by chance again and again nor by a
         # pattern's symmetry about its middle, which has equal pixels at a distance.
         pairs = sum(_neighbours(at_HW & (slab_nHW == full)) for slab_nHW in slabs())

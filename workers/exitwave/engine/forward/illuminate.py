@@ -15,6 +15,9 @@ from torch import Tensor
 
 from .light import ForwardPart, Light, Named
 
+RAMP_SLAB = 1024
+"""Views whose ramps are in double precision at a time."""
+
 
 def split_positions(positions_px: Tensor) -> tuple[Tensor, Tensor]:
     """Whole-pixel corners (n, 2) int64 and fractional rests (n, 2) in [-0.5, 0.5]."""
@@ -45,6 +48,23 @@ def shift_ramps(shifts_B2: Tensor, window_HW: tuple[int, int]) -> tuple[Tensor, 
         ramps.append(
             ramp.to(torch.complex64 if shifts_B2.dtype == torch.float32 else ramp.dtype)
         )
+    return ramps[0], ramps[1]
+
+
+def view_ramps(
+    shifts_n2: Tensor, window_HW: tuple[int, int], dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Fourier ramps (n, H) and (n, W) of all views, rounded from double precision."""
+    count = len(shifts_n2)
+    ramps = tuple(
+        torch.empty((count, size), dtype=dtype, device=shifts_n2.device) for size in window_HW
+    )
+    for begin in range(0, count, RAMP_SLAB):
+        here = slice(begin, begin + RAMP_SLAB)
+        for ramp_nS, slab_BS in zip(
+            ramps, shift_ramps(shifts_n2[here].double(), window_HW), strict=True
+        ):
+            ramp_nS[here] = slab_BS
     return ramps[0], ramps[1]
 
 

@@ -24,7 +24,7 @@ from ..data.feed import Batch
 from ..data.memory import view_work_bytes
 from ..data.scan import Scan
 from ..forward import Named
-from ..forward.illuminate import shift_ramps
+from ..forward.illuminate import view_ramps
 from ..forward.propagate import propagate, propagate_back
 from ..loss import LOSSES, Slope
 from .patches import IndexPatches, make_patches
@@ -33,8 +33,6 @@ CHUNK_CPU = 2**18
 """Complex numbers that a thread works on at a time: a few MB, so that chunks stay near the
 cache. Threads share a chunk, and each pass over it costs them a wake-up."""
 CHUNK_GPU = 2**25
-RAMP_SLAB = 1024
-"""Views whose ramps are in double precision at a time."""
 
 
 KNOWN = frozenset({"object", "probe", "intensity", "background"})
@@ -86,7 +84,7 @@ class FusedStep:
         )
         self._ramps: tuple[Tensor, Tensor] | None = None
         if scan.shifts_n2 is not None:
-            self._ramps = _ramps(scan.shifts_n2, scan.window_HW, probe_NHW.dtype)
+            self._ramps = view_ramps(scan.shifts_n2, scan.window_HW, probe_NHW.dtype)
         self._root_scale_n = None if scan.scale_n is None else scan.scale_n.sqrt()
         real = probe_NHW.real
         self._mask_HW = None if scan.mask_HW is None else scan.mask_HW.to(real.dtype)
@@ -115,7 +113,7 @@ class FusedStep:
         self._squares_BHW2 = real.new_empty((chunk, height, width, 2))
         self._model_BHW = real.new_empty((chunk, height, width))
         valid = height * width if self._scan.mask_HW is None else int(self._scan.mask_HW.sum())
-        self._terms_of_pattern = valid * self._pairs
+        self._pixels_times_pairs = valid * self._pairs
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
         """Gradients of factor x the mean loss of a batch.
@@ -128,7 +126,7 @@ class FusedStep:
         slope = LOSSES[loss].d_loss_d_model
         if slope is None:
             raise ValueError(f"loss {loss!r} has no slope; AutogradStep does without")
-        per_pattern = factor / self._terms_of_pattern
+        per_pattern = factor / self._pixels_times_pairs
         parts = [
             _Part(
                 batch,
@@ -207,20 +205,20 @@ class FusedStep:
         self._patches.add(part.chosen, part.index_B, patches_BMHW)
 
     def _back(self, psi_BMNHW: Tensor, part: _Part) -> tuple[Tensor, Tensor]:
-        """Psi times w carried back to the sample, and the sum of the loss terms."""
+        """Psi times w carried back to the sample, and the sum of the loss."""
         far_BMNHW = propagate(psi_BMNHW)
         model_BHW = self._model(far_BMNHW)
         counts_BHW = part.counts().to(model_BHW.dtype)
-        slope_BHW, terms_BHW = part.slope(model_BHW, counts_BHW)
+        slope_BHW, per_pixel_BHW = part.slope(model_BHW, counts_BHW)
         if self._mask_HW is not None:
             slope_BHW.mul_(self._mask_HW)
-            terms_BHW.mul_(self._mask_HW)
+            per_pixel_BHW.mul_(self._mask_HW)
         if (bad := self._scan.bad_pixels(part.chosen)) is not None:
             slope_BHW.view(-1).index_fill_(0, bad, 0.0)
-            terms_BHW.view(-1).index_fill_(0, bad, 0.0)
+            per_pixel_BHW.view(-1).index_fill_(0, bad, 0.0)
         slope_BHW.mul_(part.factor)
         far_BMNHW.mul_(slope_BHW[:, None, None])
-        total = terms_BHW.sum()
+        total = per_pixel_BHW.sum()
         if self._has_parts:
             self._add_to_parts(part, model_BHW, counts_BHW)
         return propagate_back(far_BMNHW), total
@@ -284,20 +282,3 @@ class _Part:
 
     def counts(self) -> Tensor:
         return self.batch.counts(self.begin, self.end)
-
-
-def _ramps(
-    shifts_n2: Tensor, window_HW: tuple[int, int], dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Fourier ramps (n, H) and (n, W) of all views, rounded from double precision."""
-    count = len(shifts_n2)
-    ramps = tuple(
-        torch.empty((count, size), dtype=dtype, device=shifts_n2.device) for size in window_HW
-    )
-    for begin in range(0, count, RAMP_SLAB):
-        here = slice(begin, begin + RAMP_SLAB)
-        for ramp_nS, slab_BS in zip(
-            ramps, shift_ramps(shifts_n2[here].double(), window_HW), strict=True
-        ):
-            ramp_nS[here] = slab_BS
-    return ramps[0], ramps[1]

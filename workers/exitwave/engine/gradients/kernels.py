@@ -49,7 +49,7 @@ def exit_waves(
 
 
 @triton.jit
-def weigh(
+def multiply_by_d_loss_d_model(
     far, counts, mask, sums, epsilon, factor,
     pixels: tl.constexpr, K: tl.constexpr, loss: tl.constexpr, masked: tl.constexpr,
     block: tl.constexpr,
@@ -158,7 +158,7 @@ def variation_direction(
     direction, object_, rows, columns, power, epsilon,
     is_root: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
-    """Forward differences, weighed, less those that end here; grid (blocks, M).
+    """Forward differences, weighted, less those that end here; grid (blocks, M).
 
     The weight is (|dx O|^2 + |dy O|^2 + eps)^power, -1/2 for `is_root`.
     """
@@ -168,17 +168,17 @@ def variation_direction(
     begin = 2 * rows * columns * tl.program_id(1).to(tl.int64)
     here = object_ + begin + 2 * i
     left, up = valid & (x > 0), valid & (y > 0)
-    # Weighed steps from here, from the left and from above; zero across the rim.
-    x_re, x_im, y_re, y_im = _weighed_steps(
+    # Weighted steps from here, from the left and from above; zero across the rim.
+    x_re, x_im, y_re, y_im = _weighted_steps(
         here, y, x, valid, rows, columns, power, epsilon, is_root
     )
     re, im = x_re + y_re, x_im + y_im
-    x_re, x_im, y_re, y_im = _weighed_steps(
+    x_re, x_im, y_re, y_im = _weighted_steps(
         here - 2, y, x - 1, left, rows, columns, power, epsilon, is_root
     )
     re -= tl.where(left, x_re, 0.0)
     im -= tl.where(left, x_im, 0.0)
-    x_re, x_im, y_re, y_im = _weighed_steps(
+    x_re, x_im, y_re, y_im = _weighted_steps(
         here - 2 * columns, y - 1, x, up, rows, columns, power, epsilon, is_root
     )
     re -= tl.where(up, y_re, 0.0)
@@ -189,7 +189,7 @@ def variation_direction(
 
 
 @triton.jit
-def _weighed_steps(here, y, x, valid, rows, columns, power, epsilon, is_root: tl.constexpr):
+def _weighted_steps(here, y, x, valid, rows, columns, power, epsilon, is_root: tl.constexpr):
     """Forward differences along x and y at pixels `here`, times their weight."""
     in_x, in_y = valid & (x < columns - 1), valid & (y < rows - 1)
     re, im = tl.load(here, valid, 0.0), tl.load(here + 1, valid, 0.0)

@@ -76,7 +76,7 @@ class AutogradStep:
         self.waves_per_view = states[0] * named["probe"].numel()
         # Autograd keeps what each operation has made until the gradients are there.
         bytes_per_view = 3 * view_work_bytes(scan.window_HW, *states)
-        self._terms_of_pattern = scan.valid_pixels * states[0] * states[1]
+        self._pixels_times_pairs = scan.valid_pixels * states[0] * states[1]
         self._chunk = scan.views_at_once(bytes_per_view, max(1, CHUNK // self.waves_per_view))
 
     def run(self, batch: Batch, loss: Loss, factor: float = 1.0) -> Tensor:
@@ -91,7 +91,7 @@ class AutogradStep:
                 value = self._sum(batch, begin, end, loss) * factor
                 found = torch.autograd.grad(value, list(waves.values()))
                 if parts:
-                    light = self._sum(batch, begin, end, "poisson") * self._terms_of_pattern
+                    light = self._sum(batch, begin, end, "poisson") * self._pixels_times_pairs
                     found += torch.autograd.grad(light, list(parts.values()))
             for (name, gradient), part in zip(self.gradients.items(), found, strict=True):
                 gradient.add_(part, alpha=1 if name in parts else 1 / len(batch))

@@ -66,7 +66,7 @@ class TritonStep:
         pairs = states * len(probe_NHW)
         self.waves_per_view = states * probe_NHW.numel()
         height, width = scan.window_HW
-        self._terms_of_pattern = scan.valid_pixels * pairs
+        self._pixels_times_pairs = scan.valid_pixels * pairs
         self._chunk = scan.views_at_once(
             view_work_bytes((height, width), states, len(probe_NHW)),
             max(1, min(len(scan), LARGEST // self.waves_per_view)),
@@ -76,7 +76,7 @@ class TritonStep:
         """As in `Step`."""
         for gradient in self.gradients.values():
             gradient.zero_()
-        per_pattern = factor / self._terms_of_pattern
+        per_pattern = factor / self._pixels_times_pairs
         weight = 2 * per_pattern / len(batch)
         total = self._probe_NHW.real.new_zeros(())
         for begin in range(0, len(batch), self._chunk):
@@ -101,7 +101,7 @@ class TritonStep:
         kernels.exit_waves[blocks, count](_floats(psi_BMNHW), object_, probe, *where, **views)
         far_BMNHW = torch.fft.fft2(psi_BMNHW)
         sums = psi_BMNHW.real.new_empty((count, blocks))
-        kernels.weigh[blocks, count](
+        kernels.multiply_by_d_loss_d_model[blocks, count](
             _floats(far_BMNHW),
             batch.counts(begin, end),
             self._mask_HW,

@@ -36,14 +36,17 @@ def object_from_autocorrelation(
     mean_HW = torch.zeros(scan.window_HW, device=scan.device)
     for chosen in _slabs(scan):
         mean_HW += scan.light(chosen).sum(0) / len(scan)
-    mean_spot_HW = _autocorrelation(mean_HW)
+    mean_correlation_HW = _autocorrelation(mean_HW)
     for chosen in _slabs(scan):
-        spots_BHW = _autocorrelation(scan.light(chosen))
+        correlations_BHW = _autocorrelation(scan.light(chosen))
         corners = scan.corners_n2[chosen[0] : chosen[-1] + 1].tolist()
-        for (y, x), spot_HW in zip(corners, spots_BHW, strict=True):
-            here = (slice(y, y + spot_HW.shape[0]), slice(x, x + spot_HW.shape[1]))
-            measured_YX[here] += spot_HW
-            expected_YX[here] += mean_spot_HW
+        for (y, x), correlation_HW in zip(corners, correlations_BHW, strict=True):
+            here = (
+                slice(y, y + correlation_HW.shape[0]),
+                slice(x, x + correlation_HW.shape[1]),
+            )
+            measured_YX[here] += correlation_HW
+            expected_YX[here] += mean_correlation_HW
     # Off the scan both are nearly zero: there the object starts at 1.
     floor = 1e-2 * expected_YX.max()
     ratio_YX = _smoothed(

@@ -215,10 +215,7 @@ def line_foci(scan: Scan, bounds: Bounds, extent: tuple[float, float]) -> list[C
 
 def _middle_views(scan: Scan) -> tuple[Tensor, NDArray[np.float64]]:
     """Patterns and positions around the middle of the scan."""
-    positions_px = scan.corners_n2.double()
-    if scan.shifts_n2 is not None:
-        positions_px = positions_px + scan.shifts_n2
-    all_px = positions_px.cpu().numpy()
+    all_px = scan.positions_px()
     pixels = math.prod(scan.window_HW)
     views = int(np.clip(SHADOW_PIXELS // pixels, *SHADOW_VIEWS))
     chosen = connected_views(all_px, scan.views_at_once(SHADOW_BYTES * pixels, views))

@@ -24,14 +24,14 @@ SECTORS = 8
 FARTHEST = 2.5
 """Times the usual distance of neighbours in a direction: beyond it no pair is made."""
 
-LIT_SHARE = 0.03
+ILLUMINATED_SHARE = 0.03
 """Of the pupil's light: dimmer pixels say nothing but noise."""
 
 LARGEST_SIGMA = 4.0
 """Single pixels that differ by more from the mean must not speak for all."""
 
 LEAST_SHARED = 0.08
-"""Share of the lit pixels that two shifted patterns must have in common."""
+"""Share of the illuminated pixels that two shifted patterns must have in common."""
 
 ALONG = 0.25
 """A pair lies along an axis where it differs across it by less than so much."""
@@ -116,15 +116,15 @@ def shadow_peaks(
     """
     if not len(pairs_P2):
         return []
-    contrast_BHW, lit_HW = _contrast(light_BHW)
-    height, width = lit_HW.shape
+    contrast_BHW, illuminated_HW = _contrast(light_BHW)
+    height, width = illuminated_HW.shape
     steps_P2 = positions_B2[pairs_P2[:, 1]] - positions_B2[pairs_P2[:, 0]]
     scale = [usual_step(positions_B2, pairs_P2, axis) for axis in (0, 1)]
     inverse = [
         np.arange(-size + 1, size) / step
         for size, step in zip((height, width), scale, strict=True)
     ]  # 1/c in detector pixels per object pixel
-    strength = _strengths(contrast_BHW, lit_HW, steps_P2, pairs_P2, inverse)
+    strength = _strengths(contrast_BHW, illuminated_HW, steps_P2, pairs_P2, inverse)
     sides = light_BHW.shape[1:]
     inverse = [axis / side for axis, side in zip(inverse, sides, strict=True)]
     allowed = [
@@ -152,12 +152,14 @@ def line_peak(
     pairs_P2 = pairs_P2[apart[:, 1 - axis] <= ALONG * apart[:, axis]]
     if not len(pairs_P2):
         return None
-    contrast_BHW, lit_HW = _contrast(light_BHW)
+    contrast_BHW, illuminated_HW = _contrast(light_BHW)
     steps_P2 = positions_B2[pairs_P2[:, 1]] - positions_B2[pairs_P2[:, 0]]
-    size = lit_HW.shape[axis]
+    size = illuminated_HW.shape[axis]
     along = np.arange(-size + 1, size) / usual_step(positions_B2, pairs_P2, axis)
     inverse = [along, np.zeros(1)] if axis == 0 else [np.zeros(1), along]
-    strength = _strengths(contrast_BHW, lit_HW, steps_P2, pairs_P2, inverse).cpu().numpy()
+    strength = (
+        _strengths(contrast_BHW, illuminated_HW, steps_P2, pairs_P2, inverse).cpu().numpy()
+    )
     line = strength.ravel()
     along = along / light_BHW.shape[1 + axis]
     low, high = bounds_px2
@@ -170,22 +172,26 @@ def line_peak(
 
 
 def _contrast(light_BHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Patterns less their mean in units of its noise, cut to the lit box, DC in the middle."""
+    """Patterns less their mean in units of its noise, cut to the light, DC in the middle."""
     light_BHW = torch.fft.fftshift(light_BHW, dim=(1, 2))
     mean_HW = light_BHW.mean(0)
-    lit_HW = mean_HW > LIT_SHARE * brightness(mean_HW)
-    rows, columns = (torch.nonzero(lit_HW.any(1 - axis)).flatten() for axis in (0, 1))
+    illuminated_HW = mean_HW > ILLUMINATED_SHARE * brightness(mean_HW)
+    rows, columns = (torch.nonzero(illuminated_HW.any(1 - axis)).flatten() for axis in (0, 1))
     box = (
         slice(int(rows[0]), int(rows[-1]) + 1),
         slice(int(columns[0]), int(columns[-1]) + 1),
     )
-    mean_HW, lit_HW = mean_HW[box], lit_HW[box].to(mean_HW.dtype)
+    mean_HW, illuminated_HW = mean_HW[box], illuminated_HW[box].to(mean_HW.dtype)
     part_BHW = light_BHW[:, box[0], box[1]]
-    flux_B = (part_BHW * lit_HW).sum((1, 2)) / (mean_HW * lit_HW).sum()
+    flux_B = (part_BHW * illuminated_HW).sum((1, 2)) / (mean_HW * illuminated_HW).sum()
     rest_BHW = part_BHW - flux_B[:, None, None] * mean_HW
-    rest_BHW = rest_BHW * lit_HW / mean_HW.clamp_min(1e-30).sqrt()
-    sigma = (rest_BHW.square().sum() / (lit_HW.sum() * len(rest_BHW))).sqrt().clamp_min(1e-30)
-    return (rest_BHW / sigma).clamp_(-LARGEST_SIGMA, LARGEST_SIGMA), lit_HW
+    rest_BHW = rest_BHW * illuminated_HW / mean_HW.clamp_min(1e-30).sqrt()
+    sigma = (
+        (rest_BHW.square().sum() / (illuminated_HW.sum() * len(rest_BHW)))
+        .sqrt()
+        .clamp_min(1e-30)
+    )
+    return (rest_BHW / sigma).clamp_(-LARGEST_SIGMA, LARGEST_SIGMA), illuminated_HW
 
 
 def usual_step(
@@ -201,18 +207,18 @@ def usual_step(
 
 def _strengths(
     contrast_BHW: Tensor,
-    lit_HW: Tensor,
+    illuminated_HW: Tensor,
     steps_P2: NDArray[np.float64],
     pairs_P2: NDArray[np.intp],
     inverse: list[NDArray[np.float64]],
 ) -> Tensor:
     """Added correlations over their noise for every (1/c_y, 1/c_x)."""
-    height, width = lit_HW.shape
+    height, width = illuminated_HW.shape
     padded = (2 * height, 2 * width)
     far_BHW = torch.fft.rfft2(contrast_BHW, s=padded)
-    lit_far = torch.fft.rfft2(lit_HW, s=padded)
-    shared_YX = torch.fft.irfft2(lit_far.conj() * lit_far, s=padded)
-    enough_YX = shared_YX > LEAST_SHARED * lit_HW.sum()
+    illuminated_far = torch.fft.rfft2(illuminated_HW, s=padded)
+    shared_YX = torch.fft.irfft2(illuminated_far.conj() * illuminated_far, s=padded)
+    enough_YX = shared_YX > LEAST_SHARED * illuminated_HW.sum()
     total = contrast_BHW.new_zeros((len(inverse[0]), len(inverse[1])))
     power = torch.zeros_like(total)
     for (one, other), step in zip(pairs_P2.tolist(), steps_P2, strict=True):

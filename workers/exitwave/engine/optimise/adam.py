@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim.adam import adam as adam_update
 
 EPSILON = 1e-8
-WELL_LIT = 2e-4
+WELL_ILLUMINATED = 2e-4
 """Counts in the mean pixel over the number of patterns, from which on gradients stand well
 above that epsilon: 0.05 counts where there are 250 patterns."""
 
@@ -103,7 +103,7 @@ def epsilon_for(mean_count: float, patterns: int) -> float:
 
     Gradients are of a mean over pixels and over a batch, a share of all patterns, of which a
     few light a pixel of the object: they grow with the counts (the probe's with their root)
-    and fall with the patterns. In large and weakly lit scans, or where intensities are given
-    in other units than photons, Adam's usual epsilon would outweigh them.
+    and fall with the patterns. In large and weakly illuminated scans, or where intensities are
+    given in other units than photons, Adam's usual epsilon would outweigh them.
     """
-    return EPSILON * min(1.0, mean_count / patterns / WELL_LIT)
+    return EPSILON * min(1.0, mean_count / patterns / WELL_ILLUMINATED)

@@ -21,7 +21,7 @@ from ..schedule import Epoch
 from .adam import epsilon_for
 from .clamp import clamp, clip_modulus
 from .discrepancy import Discrepancy
-from .gauge import pin, scanned_box
+from .gauge import pin, scanned_box_of
 from .graphs import recorded
 from .parameters import Parameters, part_parameters
 from .rates import Plateau, rate_share
@@ -50,9 +50,7 @@ class AdamOptimisation:
         self.parameters = Parameters.of_waves(
             object_MYX, probe_NHW, recipe.adam, epsilon, parts
         )
-        self._box = scanned_box(
-            scan.corners_n2.double().cpu().numpy(), scan.window_HW, scan.object_shape_YX
-        )
+        self._box = scanned_box_of(scan)
         self._discrepancy = Discrepancy(
             scan, recipe.regularisation.least_misfit, len(recipe.plan)
         )

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from exitwave.schema.sections import GaugeOptions
 
+from ..data.scan import Scan
+
 Box = tuple[int, int, int, int]
 """(y0, y1, x0, x1), half-open."""
 
@@ -88,6 +90,12 @@ def scanned_box(
         high = positions_px[:, axis].max() + 5 * window / 8
         box += [max(0, int(low)), min(size, int(np.ceil(high)))]
     return box[0], box[1], box[2], box[3]
+
+
+def scanned_box_of(scan: Scan) -> Box:
+    """`scanned_box` of a scan's views."""
+    corners_n2 = scan.corners_n2.double().cpu().numpy()
+    return scanned_box(corners_n2, scan.window_HW, scan.object_shape_YX)
 
 
 def _off_centre(probe_NHW: Tensor) -> tuple[int, int]:

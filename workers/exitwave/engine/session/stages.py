@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exitwave.schema.recipe import Stage
 
-from ..assessment.coverage import linear_overlap
+from ..assessment.coverage import linear_overlap, probe_power
 from ..data.memory import waves_fit
 from ..data.scan import Scan
 from ..forward import Named
@@ -28,4 +28,5 @@ def stage_enabled(stage: Stage, scan: Scan, named: Named, *, out_of_focus: bool)
         return False
     if stage.below_overlap >= 1:
         return True
-    return linear_overlap(scan, named["probe"]) < stage.below_overlap
+    found = linear_overlap(scan.corners_n2.cpu().numpy(), probe_power(named["probe"]))
+    return found < stage.below_overlap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..algorithm import LossTerms
+from ..assessment.coverage import illumination, probe_power
 from ..assessment.fit_evidence import Evidence
 from ..assessment.held_out import HeldOut
 from ..assessment.placement import Placement
@@ -23,7 +25,7 @@ ILLUMINATED_SHARE = 0.05
 """Of the greatest illumination: below it a pixel of the object counts as unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: the illumination is computed once
 class EpochState:
     """One epoch's outcome. It keeps its own copy on the device: right for ever.
 
@@ -96,18 +98,19 @@ class EpochState:
 
     def illumination_YX(self) -> NDArray[np.float32]:
         """Photons per pixel that all views brought to the object, (Y, X) float32."""
-        probe_NHW = self.probe_NHW()
-        power_HW = (probe_NHW.real**2 + probe_NHW.imag**2).sum(axis=0)
-        height, width = power_HW.shape
-        lit_YX = np.zeros(self.on_device["object"].shape[1:], dtype=np.float32)
-        for y, x in np.rint(self.positions_px).astype(int):
-            lit_YX[y : y + height, x : x + width] += power_HW
-        return lit_YX
+        return self._illumination_YX.copy()
+
+    @cached_property
+    def _illumination_YX(self) -> NDArray[np.float32]:
+        corners_n2 = np.rint(self.positions_px).astype(np.int64)
+        rows, columns = self.on_device["object"].shape[1:]
+        power_HW = probe_power(self.on_device["probe"].to(torch.complex64))
+        return illumination(corners_n2, power_HW, (rows, columns))
 
     def illuminated_YX(self) -> NDArray[np.bool_]:
         """Where the object is known: at least 5 % of the greatest illumination, (Y, X)."""
-        lit_YX = self.illumination_YX()
-        known_YX: NDArray[np.bool_] = lit_YX >= ILLUMINATED_SHARE * lit_YX.max()
+        light_YX = self._illumination_YX
+        known_YX: NDArray[np.bool_] = light_YX >= ILLUMINATED_SHARE * light_YX.max()
         return known_YX
 
     def illuminated_box(self) -> Box:

@@ -9,7 +9,8 @@ from exitwave.schema.verdict import Finding
 from ..figures import Figures
 from .common import SURELY_FORETOLD, percent
 
-LEAST_OVERLAP = 0.12
+LEAST_OVERLAP = 0.17
+"""As light is shared: of a raster of even disks it is 1 - step / diameter = 0.12."""
 
 MOST_PULL = 2.0
 """Squared slopes of the usual view over what noise makes of them."""
