@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
-from tests.stack import Stack, TiledServer, running_tiled, running_up, running_valkey
+from tests.support.stack import Stack, TiledServer, running_tiled, running_up, running_valkey
 
 # Nothing above loads torch, which reads this once: OpenMP's threads would otherwise spin
 # while they wait for each other, and tests that share two cores with servers take far longer.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 from tests.browser.conftest import ARGUMENTS, NAMES
-from tests.stack import free_port
+from tests.support.stack import free_port
 
 from exitwave.client import Client
 from exitwave.local.demo import Outcome, play_once

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
-from tests.live_api import LiveApi, make_live_api
-from tests.stack import TiledServer
+from tests.support.live_api import LiveApi, make_live_api
+from tests.support.stack import TiledServer
 
 ARGUMENTS = [
     "--headless",

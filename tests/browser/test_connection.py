@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from playwright.sync_api import Browser, expect
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pixels import plot_of, saturation, screenshot
-from tests.live_api import make_live_api
-from tests.stack import TiledServer
+from tests.support.live_api import make_live_api
+from tests.support.stack import TiledServer
 
 expect.set_options(timeout=PATIENCE_MS)
 

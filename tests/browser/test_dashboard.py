@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 from tests.browser.conftest import PATIENCE_MS, OpenPage
 from tests.browser.pixels import coloured, picture, plot_of, saturation, screenshot
-from tests.live_api import KEY, LiveApi
-from tests.live_job import LiveJob, star
-from tests.stack import wait_until
+from tests.support.live_api import KEY, LiveApi
+from tests.support.live_job import LiveJob, star
+from tests.support.stack import wait_until
 
 from exitwave.files.colours import palette
 from exitwave.schema.job import FrcFigures, HeldOutFigures, Quality
@@ -236,7 +236,7 @@ def test_a_finished_job_tells_how_good_it_is(open_page: OpenPage, api: LiveApi) 
     job.succeed(
         Quality(
             held_out=HeldOutFigures(patterns=16, epoch=110, poisson=0.5123, amplitude=0.131),
-            grid_power=0.0123,
+            raster_artefact=0.0123,
             prtf_cycles_per_px=0.41,
             overlap=0.634,
         )

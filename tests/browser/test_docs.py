@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 from tests.browser.conftest import OpenPage
-from tests.live_api import LiveApi
+from tests.support.live_api import LiveApi
 
 
 def test_the_page_shows_the_api(open_page: OpenPage, api: LiveApi) -> None:

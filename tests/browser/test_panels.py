@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import PATIENCE_MS, OpenPage
-from tests.live_api import LiveApi
-from tests.live_job import LiveJob, live_object
+from tests.support.live_api import LiveApi
+from tests.support.live_job import LiveJob, live_object
 
 from exitwave.api.live.planes import to_complex, visited_box
 from exitwave.files.colours import UNKNOWN, coloured

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import PATIENCE_MS, OpenPage
 from tests.browser.pixels import Rgb, coloured, screenshot
-from tests.live_api import LiveApi
-from tests.live_job import LiveJob
-from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
+from tests.support.live_api import LiveApi
+from tests.support.live_job import LiveJob
+from tests.support.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
 
 from exitwave.schema.job import Quality
 from exitwave.schema.verdict import Verdict

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.pixels import screenshot
-from tests.stack import Stack
+from tests.support.stack import Stack
 from tiled.client import from_uri
 
 from exitwave.api.live.planes import object_pictures, to_complex

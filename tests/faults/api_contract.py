@@ -20,7 +20,7 @@ from typing import Any
 from tests.faults.figures import Findings, Measured
 from tests.faults.real import site
 from tests.integration.api_process import KEY, Api, nowhere, running_api
-from tests.stack import clean_environment, running_valkey
+from tests.support.stack import clean_environment, running_valkey
 
 from exitwave.schema.job import Result
 

@@ -39,8 +39,8 @@ def disturbed(
 ) -> Measured:
     """Without `within_s` no speed is demanded."""
     found, chance = Findings(), random.Random(seed)
-    patience = {"LEDGER__LEASE_S": str(lease_s), "LEDGER__MAX_LOST_ATTEMPTS": "20"}
-    with running_service(folder, **patience) as service:
+    settings = {"LEDGER__LEASE_S": str(lease_s), "LEDGER__MAX_LOST_ATTEMPTS": "20"}
+    with running_service(folder, **settings) as service:
         service.tick()
         trees = [service.worker(f"w{k}", wait=False) for k in range(workers)]
         service.until_listed(*trees)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from tests.integration.api_process import KEY, PROGRAM
 from tests.integration.processes import engine_of
-from tests.stack import answers, tail, wait_until
+from tests.support.stack import answers, tail, wait_until
 
 from exitwave import processes
 from exitwave.client import Client

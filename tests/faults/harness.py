@@ -29,8 +29,8 @@ from tests.faults.children import Api, Child, Worker
 from tests.integration.api_process import KEY
 from tests.integration.own_server import OwnServer
 from tests.ledger_client import Ledger
-from tests.stack import clean_environment, exitwave, free_port, tail, wait_until
 from tests.support.fake_engine import FAKE_RUNNER, Entry, read_log
+from tests.support.stack import clean_environment, exitwave, free_port, tail, wait_until
 
 from exitwave import processes
 from exitwave.schema.errors import LedgerUnavailable
@@ -95,6 +95,25 @@ class ServiceHarness:
         if wait:
             self.until_listed(child)
         return child
+
+    def standby(self, *names: str) -> list[Worker]:
+        """Start workers that are ready, but drained: they claim nothing until `release`."""
+        workers = [self.worker(name, wait=False) for name in names]
+        self.until_listed(*workers)
+        for name in names:
+            self.ledger.drain(name, True)
+
+        def drained() -> bool:
+            draining = {w.name for w in self.ledger.workers() if w.state == "draining"}
+            return draining.issuperset(names)
+
+        wait_until(drained, f"workers {names} to drain", log=workers[0].log)
+        return workers
+
+    def release(self, *workers: Worker) -> None:
+        """Let these claim, as soon as they hear of it."""
+        for worker in workers:
+            self.ledger.drain(worker.name, False)
 
     def until_listed(self, *workers: Worker, within_s: float = 120) -> None:
         """Until these can claim."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 from tests.integration.api_process import KEY, running_api
-from tests.stack import running_tiled, running_valkey, short_scan
+from tests.support.stack import running_tiled, running_valkey, short_scan
 
 from exitwave.ledger import ServiceLedger
 from exitwave.schema.job import JobSpec

@@ -79,11 +79,13 @@ def _begun(service: ServiceHarness, proxy: Proxy, seconds: float) -> str:
     """A job that runs on the worker behind the proxy; another worker is there, too."""
     service.tick()
     service.worker("far", LEDGER__URI=f"redis://{proxy.address}/0")
+    (near,) = service.standby("near")
     job_id = service.submit(
         [f"seconds:{seconds}", f"epochs:{seconds:.0f}", f"batches:{1 / BATCH_S:.0f}"]
     )
     service.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
-    service.worker("near")
+    service.release(near)
+    service.until_listed(near)
     return job_id
 
 

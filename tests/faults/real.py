@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.stack import TiledServer, running_tiled, short_scan
+from tests.support.stack import TiledServer, running_tiled, short_scan
 from tiled.client import from_uri
 
 from exitwave.recipes.loading import load_recipe

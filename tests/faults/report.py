@@ -26,7 +26,8 @@ _HEAD = """\
 Every figure kills, freezes or cuts off real processes: a Valkey with its append-only file, the
 API, Tiled, agents and engines. `make faults` measures all of them in full and writes this page,
 `make faults ONLY=F1a,F6 SEED=2` some of them again; `make test` runs short forms. All traffic
-stays on loopback, leases are those of production (15 s).
+stays on loopback, leases are those of production (15 s). Attempt, lease, stale and other words
+are defined in the [glossary](glossary.md).
 """
 
 _NOTES = """\

@@ -64,8 +64,10 @@ def outages_of(
 def _begun(service: ServiceHarness, seconds: float) -> str:
     service.tick()
     first = service.worker("w1")
+    (second,) = service.standby("w2")
     job_id = service.submit([f"seconds:{seconds}", f"epochs:{4 * seconds:.0f}"])
     service.until(job_id, lambda job: job.progress is not None and job.progress.epoch > 0)
     assert first.alive
-    service.worker("w2")
+    service.release(second)
+    service.until_listed(second)
     return job_id

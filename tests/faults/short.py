@@ -27,11 +27,11 @@ SHORT: dict[str, Callable[[Path], Measured]] = {
     "F1a": lambda folder: chaos_kill.disturbed(
         folder,
         SEED,
-        jobs=24,
+        jobs=30,
         workers=3,
         kill_every_s=3.0,
         server_kills=2,
-        jobs_per_s=3.0,
+        jobs_per_s=6.0,
         lease_s=LEASE_S,
     ),
     "F3": lambda folder: zombie_finish.frozen(folder, leases=2.0, lease_s=LEASE_S),

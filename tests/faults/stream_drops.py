@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.faults.figures import Findings, Measured
 from tests.faults.harness import ServiceHarness, running_service, scratch
 from tests.faults.proxy import proxy_to
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.client import Client
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.faults.api_dies import submitted_meanwhile
 from tests.faults.real import site_at
-from tests.stack import TiledServer
+from tests.support.stack import TiledServer
 
 
 def test_every_key_makes_one_job_whenever_the_api_dies(

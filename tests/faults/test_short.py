@@ -1,4 +1,4 @@
-"""Chaos, zombies, outages, cut links, killed workers and poison jobs, in short."""
+"""Chaos, zombies, outages, cut links, killed workers and jobs that crash, in short."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.faults.harness import ROOT
 from tests.faults.short import SHORT
-from tests.stack import tail
+from tests.support.stack import tail
 
 from exitwave import processes
 

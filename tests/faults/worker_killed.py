@@ -20,16 +20,17 @@ def worker_killed(seed: int) -> Measured:
 def killed(
     folder: Path, seed: int, *, lease_s: float, workers: int = 4, within_s: float | None
 ) -> Measured:
-    """As many workers again stand by. Without `within_s`: whenever."""
+    """As many workers again stand by. Without `within_s` no speed is demanded."""
     found, chance = Findings(), random.Random(seed)
     with running_service(folder, LEDGER__LEASE_S=str(lease_s)) as service:
         service.tick()
         first = [service.worker(f"w{k}", wait=False) for k in range(workers)]
         service.until_listed(*first)
+        second = service.standby(*(f"v{k}" for k in range(workers)))
         jobs = [service.submit([f"seconds:{lease_s + 5}", "epochs:20"]) for _ in range(workers)]
         begun = [service.until(job_id, lambda job: job.progress is not None) for job_id in jobs]
         holder = {job.attempts[0].worker: job.id for job in begun}
-        second = [service.worker(f"v{k}", wait=False) for k in range(workers)]
+        service.release(*second)
         service.until_listed(*second)
         killed_at = {}
         for worker in first:

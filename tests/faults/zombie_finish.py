@@ -11,7 +11,7 @@ from tests.faults.figures import Findings, Measured
 from tests.faults.harness import REAL_RUNNER, ServiceHarness, running_service, scratch
 from tests.faults.history import judge
 from tests.faults.real import Site, recipe, same, site
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.schema.job import Event
 

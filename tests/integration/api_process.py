@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from tests.ledger_client import Ledger
-from tests.stack import clean_environment, free_port, running, tail, wait_until
+from tests.support.stack import clean_environment, free_port, running, tail, wait_until
 
 from exitwave.settings.service import LedgerSettings, TiledSettings
 

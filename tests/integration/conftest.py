@@ -9,7 +9,7 @@ import pytest
 from tests.integration.api_process import Api, nowhere, running_api
 from tests.integration.ledger_bench import settings_for
 from tests.ledger_client import Ledger
-from tests.stack import TiledServer
+from tests.support.stack import TiledServer
 
 from exitwave.schema.job import ScanRef
 from exitwave.settings.service import LedgerSettings, Settings

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import redis
-from tests.stack import prepare_server, wait_until
+from tests.support.stack import prepare_server, wait_until
 
 
 class OwnServer:

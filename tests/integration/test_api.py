@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.integration.api_process import Api, problem, take_all
-from tests.stack import TiledServer
+from tests.support.stack import TiledServer
 from tiled.client import from_uri
 
 from exitwave.schema.job import Failure, Quality, Result

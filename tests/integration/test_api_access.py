@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.integration.api_process import KEY, Api, problem
-from tests.stack import free_port
+from tests.support.stack import free_port
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin

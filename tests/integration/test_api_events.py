@@ -7,7 +7,7 @@ import json
 import redis
 from httpx_sse import ServerSentEvent, connect_sse
 from tests.integration.api_process import Api, problem, take_all
-from tests.verdicts import DOUBTFUL
+from tests.support.verdicts import DOUBTFUL
 
 from exitwave.schema.job import Progress, Result
 

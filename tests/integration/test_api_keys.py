@@ -19,7 +19,7 @@ from tests.integration.callers import (
     make_key,
     page_socket,
 )
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.api.access.authenticator import Authenticator
 from exitwave.ledger import ServiceLedger

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from tests.integration.api_process import Api, problem, take_all
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.schema.job import Progress, Result
 

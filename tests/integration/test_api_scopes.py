@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.api_routes import BODIES, ROUTES
 from tests.integration.api_process import Api, problem
 from tests.integration.callers import (
     Listener,
@@ -18,6 +17,7 @@ from tests.integration.callers import (
     make_key,
     next_problem,
 )
+from tests.support.api_routes import BODIES, ROUTES
 from websockets.exceptions import InvalidStatus
 
 from exitwave.schema.access import Scope

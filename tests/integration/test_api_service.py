@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.integration.api_process import KEY, Api, nowhere, problem, running_api, take_all
 from tests.integration.own_server import OwnServer
-from tests.stack import answers, wait_until
+from tests.support.stack import answers, wait_until
 
 from exitwave.api.server import run_api
 from exitwave.schema.errors import UsageError

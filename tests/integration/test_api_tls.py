@@ -9,7 +9,7 @@ import httpx
 import pytest
 import trustme
 from tests.integration.api_process import KEY, nowhere, running_api
-from tests.stack import clean_environment, free_port, run_cli
+from tests.support.stack import clean_environment, free_port, run_cli
 from websockets.sync.client import connect
 
 from exitwave.api.server import tls_files

@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.stack import TiledServer, clean_environment, free_port, wait_until
+from tests.support.stack import TiledServer, clean_environment, free_port, wait_until
 
 from exitwave.prepare import build_dataset
 from exitwave.scans import TiledScans, load_profile

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from tests.stack import Stack, short_scan, wait_until
+from tests.support.stack import Stack, short_scan, wait_until
 from tiled.client import from_uri
 
 from exitwave.cli import main

@@ -11,8 +11,8 @@ import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, spec, submit
 from tests.ledger_client import Ledger
-from tests.stack import wait_until
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.stack import wait_until
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.ledger import ServiceLedger, command, lua_functions
 from exitwave.ledger.commands import Command

@@ -9,7 +9,7 @@ import pytest
 import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, spec, submit
 from tests.ledger_client import Ledger
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.schema.errors import (
     JobNotFound,

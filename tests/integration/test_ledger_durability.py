@@ -11,7 +11,7 @@ import redis
 from tests.integration.ledger_bench import settings_for, spec, submit
 from tests.integration.own_server import OwnServer
 from tests.ledger_client import Ledger
-from tests.stack import free_port, wait_until
+from tests.support.stack import free_port, wait_until
 
 from exitwave.api.server import _check_queue
 from exitwave.ledger import ServiceLedger, lua_functions

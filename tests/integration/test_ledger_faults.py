@@ -13,7 +13,7 @@ import redis
 from tests.integration.ledger_bench import RESULT, claim, kinds, settings_for, submit
 from tests.integration.own_server import OwnServer
 from tests.ledger_client import Ledger
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.ledger import lua_functions
 from exitwave.schema.errors import (

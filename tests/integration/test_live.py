@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from tests.live_api import LiveApi, make_live_api
-from tests.live_job import EPOCHS, PIXEL_M, live_object, star
-from tests.stack import TiledServer
+from tests.support.live_api import LiveApi, make_live_api
+from tests.support.live_job import EPOCHS, PIXEL_M, live_object, star
+from tests.support.stack import TiledServer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-from tests.live_api import LiveApi, make_live_api
-from tests.live_job import EPOCHS, LiveJob, live_object, star
-from tests.stack import TiledServer
+from tests.support.live_api import LiveApi, make_live_api
+from tests.support.live_job import EPOCHS, LiveJob, live_object, star
+from tests.support.stack import TiledServer
 
 from exitwave.api.live.frames import Frame
 from exitwave.api.live.hub import Hub

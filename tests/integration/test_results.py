@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.faults.proxy import proxy_to
-from tests.stack import TiledServer, free_port, wait_until
 from tests.support.delivered import State, final_arrays, finish, node_of
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.stack import TiledServer, free_port, wait_until
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 from tiled.client import from_uri
 
 from exitwave.results import FinalArrays, LiveWriter, ResultNode, deliver

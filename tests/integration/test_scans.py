@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.stack import TiledServer, free_port
+from tests.support.stack import TiledServer, free_port
 from tiled.client.container import Container
 from tiled.structures.core import Spec
 

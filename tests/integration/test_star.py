@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.stack import Stack, wait_until
-from tests.star import spoke_power
+from tests.support.stack import Stack, wait_until
+from tests.support.star import spoke_power
 
 from exitwave.engine import ArrayFrames, Dataset, reconstruct
 from exitwave.engine.forward import Views, model_counts, waves

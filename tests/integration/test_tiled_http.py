@@ -8,7 +8,7 @@ from queue import Queue
 
 import numpy as np
 import pytest
-from tests.stack import TiledServer, wait_until
+from tests.support.stack import TiledServer, wait_until
 from tiled.client import from_uri
 
 from exitwave.schema.errors import TiledUnavailable

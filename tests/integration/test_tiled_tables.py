@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pyarrow
 import pytest
-from tests.stack import TiledServer
+from tests.support.stack import TiledServer
 from tiled.client.container import Container
 
 from exitwave.settings.service import Settings

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import redis
-from tests import stack as servers
 from tests.ledger_client import Ledger
+from tests.support import stack as servers
 from tiled.client import from_uri
 from tiled.structures.core import Spec
 

@@ -8,7 +8,7 @@ import signal
 import stat
 from pathlib import Path
 
-from tests.stack import (
+from tests.support.stack import (
     Stack,
     clean_environment,
     free_port,

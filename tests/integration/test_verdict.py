@@ -14,9 +14,9 @@ import tifffile
 from PIL import Image
 from tests.integration.api_process import KEY, Api, take_all
 from tests.integration.ledger_bench import spec
-from tests.stack import TiledServer
 from tests.support.delivered import State, final_arrays, finish, node_of
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.stack import TiledServer
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.client import Client
 from exitwave.files.cxi import read_reconstruction

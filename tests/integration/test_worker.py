@@ -16,7 +16,7 @@ from tests.integration.worker_bench import (
     played,
     uncut,
 )
-from tests.stack import (
+from tests.support.stack import (
     TiledServer,
     wait_until,
 )

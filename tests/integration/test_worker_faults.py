@@ -19,7 +19,7 @@ from tests.integration.worker_bench import (
     undisturbed,
     working,
 )
-from tests.stack import (
+from tests.support.stack import (
     TiledServer,
     wait_until,
 )

@@ -12,14 +12,14 @@ from uuid import uuid4
 import numpy as np
 import torch
 from tests.ledger_client import Ledger
-from tests.stack import (
+from tests.support.simulated import as_measurement
+from tests.support.stack import (
     TiledServer,
     clean_environment,
     exitwave,
     running,
     wait_until,
 )
-from tests.support.simulated import as_measurement
 from tests.support.worker_process import WorkerProcess
 
 from exitwave.engine import EpochState, InitialGuess, reconstruct

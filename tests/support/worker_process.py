@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.integration.processes import engine_of
 from tests.ledger_client import Ledger
-from tests.stack import wait_until
+from tests.support.stack import wait_until
 
 from exitwave.schema.job import Job
 

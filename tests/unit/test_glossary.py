@@ -15,7 +15,8 @@ from exitwave.schema.recipe import AlgorithmName, Loss, Method, Recipe
 from exitwave.schema.verdict import Judgement
 from exitwave.schema.worker import WorkerState
 
-PAGE = Path(__file__).parents[2] / "docs" / "glossary.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "glossary.md"
 ENTRY = re.compile(r"^- .*(?:\n  .*)*", re.MULTILINE)
 
 EVERYDAY = {"progress", "started", "ended", "submitted", "reprioritised"}
@@ -57,3 +58,11 @@ def test_an_entry_is_two_lines_at_most_and_defined_once() -> None:
     assert [entry for entry in found if entry.count("\n") > 1] == []
     words = [word for entry in found for word in re.findall(r"\*\*(.+?)\*\*", entry)]
     assert len(words) == len(set(words)) >= len(found)
+
+
+def test_names_in_it_are_those_of_the_product() -> None:
+    named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", PAGE.read_text(encoding="utf-8")))
+    sources = [path for name in ("service", "workers") for path in (ROOT / name).rglob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not re.search(rf"\b{name}\b", text)] == []

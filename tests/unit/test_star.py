@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from tests.star import spoke_power
+from tests.support.star import spoke_power
 
 
 def star(spokes: int) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 from tests.unit.api.made import after, made_job
-from tests.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.api.jobs.result_files import read_result, write_result
 from exitwave.files.reconstruction import Reconstruction

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from tests.api_routes import LOG_IN, ROUTES
+from tests.support.api_routes import LOG_IN, ROUTES
 from tests.unit.api.made import made_job
 
 from exitwave.api.access.dependencies import (

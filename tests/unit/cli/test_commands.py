@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.verdicts import DOUBTFUL, GOOD, NO_PICTURE
 from tests.unit.client.http_server import (
     KEY,
     STREAM,
@@ -18,7 +19,6 @@ from tests.unit.client.http_server import (
     problem,
     serving,
 )
-from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE
 
 from exitwave.cli import main
 from exitwave.schema.job import Event

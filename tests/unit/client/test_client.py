@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.support.verdicts import DOUBTFUL, NO_PICTURE
 from tests.unit.client.http_server import KEY, Answer, job, problem, serving
-from tests.verdicts import DOUBTFUL, NO_PICTURE
 
 from exitwave.client import AsyncClient, Client
 from exitwave.schema.errors import (

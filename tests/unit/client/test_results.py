@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.support.verdicts import DOUBTFUL, NO_PICTURE, PREPARATION, START
 from tests.unit.client.http_server import KEY, Answer, job, problem, serving
-from tests.verdicts import DOUBTFUL, NO_PICTURE, PREPARATION, START
 
 from exitwave.client import AsyncClient
 from exitwave.files.reconstruction import Reconstruction

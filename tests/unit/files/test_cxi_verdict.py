@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.files.cxi import read_reconstruction, write_reconstruction
 from exitwave.files.reconstruction import Reconstruction

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
+from tests.support.verdicts import DOUBTFUL, GOOD, NO_PICTURE, PREPARATION, START
 
 from exitwave.files.reconstruction import Reconstruction
 from exitwave.files.result_formats.npy import write_npy_tree

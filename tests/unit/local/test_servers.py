@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
-from tests.stack import TiledServer, clean_environment, running_valkey, wait_until
+from tests.support.stack import TiledServer, clean_environment, running_valkey, wait_until
 
 from exitwave import processes
 from exitwave.local.valkey import LONGEST_SOCKET_PATH, prepare_valkey

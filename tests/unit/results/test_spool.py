@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from tests.support.delivered import final_arrays, node_of
-from tests.verdicts import NO_PICTURE, PREPARATION, START
+from tests.support.verdicts import NO_PICTURE, PREPARATION, START
 
 from exitwave.files.reconstruction import Curve
 from exitwave.results import AttemptRecord, Spool

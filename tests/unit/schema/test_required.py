@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.support.verdicts import DOUBTFUL, GOOD, NO_PICTURE
 from tests.unit.api.made import made_job
-from tests.verdicts import DOUBTFUL, GOOD, NO_PICTURE
 
 from exitwave.schema.errors import InvalidInput, VerdictNotMet
 from exitwave.schema.job import Failure, Job, Result

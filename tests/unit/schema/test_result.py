@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.verdicts import NO_PICTURE
+from tests.support.verdicts import NO_PICTURE
 
 from exitwave.schema import result
 from exitwave.schema.errors import InvalidInput, LayoutError

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.stack import run_cli, wait_until
+from tests.support.stack import run_cli, wait_until
 
 from exitwave.schema.errors import UsageError
 from exitwave.worker.agent import gpus as gpu_list

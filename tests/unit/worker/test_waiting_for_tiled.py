@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.stack import free_port
+from tests.support.stack import free_port
 
 from exitwave.recipes.loading import load_recipe
 from exitwave.schema.job import Job, JobSpec, JobState, Progress, ScanRef

@@ -12,8 +12,15 @@ from typing import Any
 import httpx
 import redis
 from tests.ledger_client import Ledger
-from tests.live_job import LiveJob, claim, results_container, spec
-from tests.stack import TiledServer, answers, clean_environment, free_port, running, wait_until
+from tests.support.live_job import LiveJob, claim, results_container, spec
+from tests.support.stack import (
+    TiledServer,
+    answers,
+    clean_environment,
+    free_port,
+    running,
+    wait_until,
+)
 
 from exitwave.schema.job import Job
 from exitwave.settings.service import LedgerSettings
