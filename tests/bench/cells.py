@@ -50,7 +50,7 @@ def row_cells(row: Row) -> list[str]:
         row["method"],
         row["start"],
         number(row.get("cpcc"), ".4f"),
-        number(row.get("grid_power"), ".4f"),
+        number(row.get("raster_artefact"), ".4f"),
         level("95"),
         level("97"),
         str(row["epochs"]),

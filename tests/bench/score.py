@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from exitwave.files.scan_formats import read_measurement
-from exitwave.quality import align, cpcc, error_grid_power, rectangle_of_centres
+from exitwave.quality import align, cpcc, error_raster_artefact, rectangle_of_centres
 from exitwave.quality.align import Alignment, Region
 
 LEVELS = (0.95, 0.97)
@@ -48,7 +48,7 @@ def quality(
     aligned = align(object_YX, truth.object_YX, truth.region)
     figures = {
         "cpcc": aligned.cpcc,
-        "grid_power": error_grid_power(aligned, truth.positions_px),
+        "raster_artefact": error_raster_artefact(aligned, truth.positions_px),
     }
     return figures, aligned
 

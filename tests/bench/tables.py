@@ -192,7 +192,7 @@ def _figures_of(rows: list[Row]) -> list[str]:
         median("s_per_epoch", ".3f", mark),
         median("fft_ratio", ".1f", mark),
         median("peak_over_data_MB", ".0f"),
-        median("grid_power", ".4f"),
+        median("raster_artefact", ".4f"),
     ]
 
 

@@ -236,7 +236,7 @@ def test_a_finished_job_tells_how_good_it_is(open_page: OpenPage, api: LiveApi) 
     job.succeed(
         Quality(
             held_out=HeldOutFigures(patterns=16, epoch=110, poisson=0.5123, amplitude=0.131),
-            grid_power=0.0123,
+            raster_artefact=0.0123,
             prtf_cycles_per_px=0.41,
             overlap=0.634,
         )

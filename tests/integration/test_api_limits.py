@@ -44,14 +44,14 @@ def strict(valkey_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def test_a_key_that_asks_too_often_must_wait(strict: Api) -> None:
     with caller(strict, "read:jobs") as busy, caller(strict, "read:jobs") as calm:
-        answers = [busy.get("/api/v1/recipes") for _ in range(150)]
+        answers = [busy.get("/api/v1/session") for _ in range(150)]
         refused = [answer for answer in answers if answer.status_code != 200]
         assert refused
         assert [answer.status_code for answer in answers[:30]] == [200] * 30, "a burst may pass"
         problem(refused[0], 429, "too-many-requests")
         assert 1 <= int(refused[0].headers["retry-after"]) <= 3
-        assert calm.get("/api/v1/recipes").status_code == 200
-        wait_until(lambda: busy.get("/api/v1/recipes").status_code == 200, "the next turn")
+        assert calm.get("/api/v1/session").status_code == 200
+        wait_until(lambda: busy.get("/api/v1/session").status_code == 200, "the next turn")
 
 
 def test_a_socket_that_asks_too_often_must_wait(strict: Api) -> None:

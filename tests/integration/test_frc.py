@@ -82,7 +82,7 @@ def test_a_result_tells_its_quality_everywhere(
     quality = parent.result.quality
     assert quality.held_out is None, "81 patterns are too few to leave any out"
     # 9 x 9 views on a raster of 14 px.
-    assert quality.grid_power is not None and 0 < quality.grid_power < 1
+    assert quality.raster_artefact is not None and 0 < quality.raster_artefact < 1
     assert quality.overlap == pytest.approx(1 - 14 / 36, abs=0.1)
     assert quality.prtf_cycles_per_px is not None and 0 < quality.prtf_cycles_per_px <= 0.5
     assert quality.frc is None
@@ -95,7 +95,7 @@ def test_a_result_tells_its_quality_everywhere(
 
     path = service.client.download(parent.id, "cxi", tmp_path / "a.cxi")
     figures = read_reconstruction(path).quality
-    assert figures.numbers["grid_power"] == quality.grid_power
+    assert figures.numbers["raster_artefact"] == quality.raster_artefact
     assert figures.curves["prtf"].columns == ("frequency_cycles_per_px", "ratio")
     np.testing.assert_array_equal(figures.curves["prtf"].values, curve.read())
     shown = " ".join(service.cli("show", parent.id).stdout.split())

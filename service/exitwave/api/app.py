@@ -16,7 +16,7 @@ from exitwave.web import add_dashboard
 from .access.authenticator import read_key
 from .access.control import AccessControl
 from .access.middleware import AccessMiddleware
-from .background import follow_events, open_scans, tick_for_ever
+from .background import follow_events, open_scans, run_clock
 from .documentation.openapi import add_description
 from .http.body_limit import BodyLimitMiddleware
 from .http.cors import add_cors
@@ -59,7 +59,7 @@ ROUTERS = (
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """The API, not yet connected to anything.
+    """Make the API, not yet connected to anything.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def build_app(settings: Settings) -> FastAPI:
 
 
 def routed_app() -> FastAPI:
-    """Only the routes and their description: nothing is behind them yet."""
+    """Make the routes and their description, without what answers them."""
     app = FastAPI(
         title="exitwave",
         summary="Live ptychographic reconstruction: jobs, events, results.",
@@ -110,7 +110,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     lease_s: float = app.state.settings.ledger.lease_s
     measured: Metrics = app.state.metrics
     work: dict[str, Callable[[], Coroutine[object, object, None]]] = {
-        "tick": lambda: tick_for_ever(ledger, lease_s),
+        "tick": lambda: run_clock(ledger, lease_s),
         "scans": lambda: open_scans(app.state.scans),
         "metrics": lambda: follow_events(ledger, measured),
         "access": app.state.access.streams.watch,

@@ -17,43 +17,43 @@ TICK_S = 1.0
 TICKS_PER_LEASE = 8
 """At least: a clock slower than half a lease would seem to have stopped."""
 
-RESTART_S = 1.0
+RETRY_S = 1.0
 EVENTS_WAIT_S = 5.0
 
 _log = structlog.get_logger(__name__)
 
 
-async def tick_for_ever(ledger: ServiceLedger, lease_s: float) -> None:
-    """Be the queue's clock: jobs of silent workers go back, an outage stops the clock.
+async def run_clock(ledger: ServiceLedger, lease_s: float) -> None:
+    """Tick the queue's clock, which requeues jobs of silent workers; an outage stops it.
 
-    A server that was away at the start, and turns out to lose what it accepts or to hold
-    records of another release, ends the API.
+    The API ends if the server, away at its start, turns out to lose what it accepts or to hold
+    records of another release.
     """
-    there, trusted = True, False
+    reachable, checked = True, False
     while True:
         try:
-            if not trusted:
+            if not checked:
                 await ledger.check_layout()
                 await ledger.check_durability()
-                trusted = True
+                checked = True
             await ledger.tick()
         except UsageError as error:
             _log.critical("ledger.refused", reason=str(error))
             signal.raise_signal(signal.SIGTERM)
             return
         except LedgerUnavailable as error:
-            if there:
+            if reachable:
                 _log.error("ledger.away", reason=str(error))
-            there = False
+            reachable = False
         else:
-            if not there:
+            if not reachable:
                 _log.info("ledger.back")
-            there = True
+            reachable = True
         await asyncio.sleep(min(TICK_S, lease_s / TICKS_PER_LEASE))
 
 
 async def follow_events(ledger: ServiceLedger, metrics: Metrics) -> None:
-    """Measure what only the way from one event to another tells."""
+    """Give each event to the metrics that measure the time between two events."""
     after = "$"
     while True:
         try:
@@ -63,7 +63,7 @@ async def follow_events(ledger: ServiceLedger, metrics: Metrics) -> None:
                 metrics.note(event)
                 after = event.id
         except LedgerUnavailable:  # the clock logs it
-            await asyncio.sleep(RESTART_S)
+            await asyncio.sleep(RETRY_S)
 
 
 async def open_scans(scans: ScanLookup) -> None:

@@ -1,4 +1,4 @@
-"""What routes ask for in their signatures."""
+"""What routes ask of the application, in their signatures."""
 
 from __future__ import annotations
 

@@ -197,8 +197,10 @@ def quality_rows(
     if (held_out := quality.held_out) is not None:
         losses = f"Poisson {held_out.poisson:.4g}, amplitude {held_out.amplitude:.4g} per pixel"
         rows.append(("held out", f"{losses}, of {held_out.patterns} patterns not fitted"))
-    if quality.grid_power is not None:
-        rows.append(("grid power", f"{100 * quality.grid_power:.2g} % of the object's"))
+    if quality.raster_artefact is not None:
+        rows.append(
+            ("raster artefact", f"{100 * quality.raster_artefact:.2g} % of the object's")
+        )
     if quality.prtf_cycles_per_px is not None:
         rows.append(("PRTF", _prtf(quality.prtf_cycles_per_px, verdict)))
     if quality.overlap is not None:

@@ -8,7 +8,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from exitwave.schema.job import Attempt, Job, JobPage, JobPatch, JobRequest, JobState
+from exitwave.schema.job import (
+    Attempt,
+    AttemptList,
+    Job,
+    JobPage,
+    JobPatch,
+    JobRequest,
+    JobState,
+)
 from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest, RerunRequest
 from exitwave.schema.result import Plane
 from exitwave.schema.result_formats import ResultFormat
@@ -22,10 +30,6 @@ from .calls import (
     validated,
     without_none,
 )
-
-
-class _Attempts(BaseModel):
-    attempts: list[Attempt]
 
 
 def submit(
@@ -104,7 +108,7 @@ def attempts(job_id: str) -> Call[list[Attempt]]:
     return Call(
         "GET",
         f"{job_path(job_id)}/attempts",
-        lambda body: _Attempts.model_validate_json(body).attempts,
+        lambda body: AttemptList.model_validate_json(body).attempts,
     )
 
 

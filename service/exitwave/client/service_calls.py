@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel
-
 from exitwave.schema.access import KeyList, KeyRequest, NewKey, Scope
 from exitwave.schema.errors import UsageError
 from exitwave.schema.job import QueueInfo
-from exitwave.schema.worker import WorkerInfo
+from exitwave.schema.worker import WorkerInfo, WorkerList
 
 from .calls import API, Call, no_content, path_segment, validated
-
-
-class _Workers(BaseModel):
-    workers: list[WorkerInfo]
 
 
 def queue(limit: int) -> Call[QueueInfo]:
@@ -33,7 +27,7 @@ def workers() -> Call[list[WorkerInfo]]:
     return Call(
         "GET",
         f"{API}/workers",
-        lambda body: _Workers.model_validate_json(body).workers,
+        lambda body: WorkerList.model_validate_json(body).workers,
     )
 
 

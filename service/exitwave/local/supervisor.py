@@ -59,7 +59,7 @@ class System:
     Raises
     ------
     UsageError
-        The directory or the port cannot be had; nothing has been started then.
+        The directory or the port cannot be used; nothing has been started then.
     """
 
     def __init__(self, data_dir: Path, port: int | None, say: Say) -> None:
@@ -259,7 +259,7 @@ def up(data_dir: Path | None, port: int | None, say: Say) -> None:
     Raises
     ------
     UsageError
-        The directory or the port cannot be had.
+        The directory or the port cannot be used.
     """
     try:
         with System(data_dir or data_directory(), port, say) as system:

@@ -1,4 +1,4 @@
-"""How OpenMP's threads wait for each other; it must be said before torch is loaded."""
+"""How OpenMP's threads wait for each other; to be set before torch is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: scopes, keys, principals."""
+"""Access: scopes, keys and sessions."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Scope(StrEnum):
 
 
 SCOPES: dict[Scope, str] = {
-    Scope.READ_JOBS: "see one's own jobs, scans, results and events",
-    Scope.WRITE_JOBS: "submit jobs and control one's own",
-    Scope.CONTROL_JOBS: "see and control everybody's jobs, and the queue",
+    Scope.READ_JOBS: "see own jobs, their scans, results and events",
+    Scope.WRITE_JOBS: "submit jobs and control own jobs",
+    Scope.CONTROL_JOBS: "see and control all jobs, and the queue",
     Scope.READ_WORKERS: "see workers, queue and metrics",
     Scope.CONTROL_WORKERS: "drain workers",
-    Scope.ADMIN: "everything, keys included",
+    Scope.ADMIN: "everything, access keys included",
 }
 
 
@@ -38,7 +38,7 @@ KEY_PATTERN = re.compile(r"ew_([0-9a-z]{10})_[0-9a-z]{20,}", re.ASCII)
 
 
 def without_keys(text: str) -> str:
-    """The text with the secret part of every key in it left out: for logs and answers.
+    """Mask the secret part of every key in a text, for logs and responses.
 
     Examples
     --------
@@ -52,10 +52,13 @@ class KeyRequest(StrictModel):
     """Body of ``POST /api/v1/keys``."""
 
     owner: str = Field(
-        description="Whose jobs it makes.", min_length=1, max_length=80, pattern=r"^[\w.@+-]+$"
+        description="Owner of the jobs it submits.",
+        min_length=1,
+        max_length=80,
+        pattern=r"^[\w.@+-]+$",
     )
     scopes: list[Scope] = Field(min_length=1)
-    expires_in_days: float | None = Field(None, gt=0, le=3660, description="None: never.")
+    expires_in_days: float | None = Field(None, gt=0, le=3660, description="null: never.")
     note: str = Field("", max_length=200, description="What it is for.")
 
 
@@ -80,16 +83,16 @@ class KeyList(StrictModel):
 
 
 class SessionInfo(StrictModel):
-    """Body of ``GET /api/v1/session``: who calls."""
+    """Body of ``GET /api/v1/session``: the caller."""
 
     owner: str
-    scopes: list[Scope] = Field(description="All it may do, implied ones included.")
+    scopes: list[Scope] = Field(description="Its scopes and those they imply.")
     key_id: str
     by: Literal["key", "session"]
 
 
 class NewKey(StrictModel):
-    """Answer to ``POST /api/v1/keys``: the only time the secret is shown."""
+    """Response to ``POST /api/v1/keys``: the only one that shows the secret."""
 
     key: str
     info: KeyInfo

@@ -88,7 +88,7 @@ class JobRequest(StrictModel):
         description="Dotted keys under recipe., data. or geometry. with the values to use.",
         examples=[{"data.subset": "even", "recipe.seed": 3}],
     )
-    priority: Priority = Field(5, description="0 (live) to 9 (whenever).")
+    priority: Priority = Field(5, description="0 (live) to 9 (lowest).")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
     start: str | None = Field(
         None,
@@ -100,9 +100,9 @@ class JobRequest(StrictModel):
 class JobPatch(StrictModel):
     """Body of ``PATCH /api/v1/jobs/{id}``: only what is to change."""
 
-    priority: Priority | None = Field(None, description="0 (live) to 9 (whenever).")
+    priority: Priority | None = Field(None, description="0 (live) to 9 (lowest).")
     paused: bool | None = Field(
-        None, strict=True, description="Hold a queued job back, or let it go on."
+        None, strict=True, description="Pause a queued job, or resume it."
     )
 
 
@@ -195,7 +195,7 @@ class Quality(StrictModel):
     """How good a result is, as far as it can be told without a truth."""
 
     held_out: HeldOutFigures | None = Field(None, description="None: no pattern was left out.")
-    grid_power: float | None = Field(
+    raster_artefact: float | None = Field(
         None,
         description="Share of the object's power on the raster's reciprocal lattice; None: "
         "the views lie on no lattice.",
@@ -255,8 +255,8 @@ class Job(StrictModel):
     ended_at: datetime | None = None
     attempt: int = Field(0, description="Number of the current or last attempt; 0 before any.")
     attempts: list[Attempt] = Field(default_factory=list)
-    priority: int = Field(5, description="The present one; `spec` has the one submitted.")
-    paused: bool = Field(False, description="Queued, and held back.")
+    priority: int = Field(5, description="The current one; `spec` has the one submitted.")
+    paused: bool = Field(False, description="Queued and paused.")
     cancel_requested: bool = False
     stop_requested: bool = Field(False, description="To end now and keep what there is.")
     preempt_requested: bool = Field(False, description="To be preempted by live work.")
@@ -271,7 +271,7 @@ class JobPage(StrictModel):
     """One page of jobs, newest first."""
 
     jobs: list[Job]
-    cursor: str | None = Field(None, description="Give it back to get the next page.")
+    cursor: str | None = Field(None, description="Pass it as `cursor` to get the next page.")
     corrupt: list[str] = Field(
         default_factory=list, description="Ids of records that cannot be read."
     )
@@ -284,7 +284,7 @@ class QueuedJob(StrictModel):
     position: int = Field(description="0 is the next to be claimed.")
     priority: int
     estimated_start: datetime | None = Field(
-        None, description="From how long recent jobs took; None: nothing to tell it from."
+        None, description="From the duration of recent jobs; null: unknown."
     )
 
 
@@ -332,7 +332,7 @@ class Event(StrictModel):
     kind: EventKind
     state: JobState
     attempt: int
-    owner: str = Field("", description="Whose job it is.")
+    owner: str = Field("", description="Owner of the job.")
     progress: Progress | None = None
     verdict: Judgement | None = Field(
         None, description="Of `ended`, where the job has a result that was judged."

@@ -7,6 +7,7 @@ wrong types and values out of range; `plain` is its inverse. Standard library on
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import typing
 from collections.abc import Mapping
@@ -52,8 +53,7 @@ def build(
     """
     if not isinstance(values, Mapping):
         raise error(path, values, "a mapping of parameters to values")
-    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]  # cls is a dataclass
-    hints = typing.get_type_hints(cls)
+    known, hints = _fields_and_types(cls)  # type: ignore[arg-type]  # classes are hashable
     for key in values:
         if key not in known:
             raise error(f"{path}.{key}", "an unknown key", "one of " + ", ".join(sorted(known)))
@@ -72,6 +72,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     return value
+
+
+@functools.cache
+def _fields_and_types(
+    cls: type[Any],
+) -> tuple[dict[str, dataclasses.Field[Any]], dict[str, Any]]:
+    """Fields and resolved types of a dataclass; kept, as resolving them takes milliseconds."""
+    return {f.name: f for f in dataclasses.fields(cls)}, typing.get_type_hints(cls)
 
 
 def _checked(

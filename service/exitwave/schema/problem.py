@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Problem(BaseModel):
-    """problem+json (RFC 9457): the body of every answer that is not a success."""
+    """problem+json (RFC 9457): the body of every error response."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""Bodies of requests beside a single submission: many scans at once, a changed repetition."""
+"""Bodies of requests beside a single submission: a batch of scans, a changed rerun."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .job import Job, JobRequest, Priority, Tag
 from .problem import Problem
 from .strict import StrictModel
 
-MOST_SCANS = 200
+MAX_SCANS = 200
 
 Scan = Annotated[str, Field(min_length=1, max_length=200)] | StrictInt
 
@@ -20,7 +20,7 @@ class BatchRequest(StrictModel):
 
     scans: list[Scan] = Field(
         min_length=1,
-        max_length=MOST_SCANS,
+        max_length=MAX_SCANS,
         description="One job for each: a uid, a unique prefix of one, or a scan_id.",
     )
     recipe: str = Field("default", description="Name of a recipe.", min_length=1, max_length=80)
@@ -28,7 +28,7 @@ class BatchRequest(StrictModel):
         default_factory=dict,
         description="Dotted keys under recipe., data. or geometry. with the values to use.",
     )
-    priority: Priority = Field(5, description="0 (live) to 9 (whenever).")
+    priority: Priority = Field(5, description="0 (live) to 9 (lowest).")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
     start: str | None = Field(
         None,
@@ -43,7 +43,7 @@ class BatchRequest(StrictModel):
 
 
 class BatchItem(StrictModel):
-    """What became of one scan: a job, or the problem why there is none."""
+    """Outcome for one scan: a job, or the problem why there is none."""
 
     scan: str | int = Field(description="As it was given.")
     job: Job | None = None
@@ -51,7 +51,7 @@ class BatchItem(StrictModel):
 
 
 class BatchReply(StrictModel):
-    """Answer to ``POST /api/v1/jobs/batch``, in the order of the scans."""
+    """Response to ``POST /api/v1/jobs/batch``, in the order of the scans."""
 
     items: list[BatchItem]
 
@@ -62,11 +62,13 @@ class RerunRequest(StrictModel):
     recipe: str | None = Field(None, description="Another recipe.", min_length=1, max_length=80)
     overrides: dict[str, Any] = Field(
         default_factory=dict,
-        description="Laid over the earlier job's; null drops the earlier job's value.",
+        description="Added to the earlier job's overrides; null removes one of them.",
         examples=[{"recipe.seed": 4}],
     )
-    priority: Priority | None = Field(None, description="0 (live) to 9 (whenever).")
-    tags: list[Tag] | None = Field(None, max_length=20, description="Instead of the earlier.")
+    priority: Priority | None = Field(None, description="0 (live) to 9 (lowest).")
+    tags: list[Tag] | None = Field(
+        None, max_length=20, description="Replace those of the earlier job."
+    )
     start: str | None = Field(
         None,
         description="Id of a succeeded job whose object and probe it begins with; default "

@@ -10,7 +10,7 @@ from pydantic import Field
 from .strict import StrictModel
 
 WorkerState = Literal["starting", "idle", "busy", "draining", "quarantined", "stopped"]
-"""What a worker says of itself; `stopped` takes it off the list.
+"""State that a worker reports; `stopped` removes it from the list.
 
 A draining worker ends its job and claims no other; a quarantined one failed its health probes.
 """
@@ -20,11 +20,11 @@ class WorkerInfo(StrictModel):
     """One worker: a line of ``GET /api/v1/workers``."""
 
     name: str
-    device: str = Field("", description="What it computes on.")
+    device: str = Field("", description="CPU or GPU that it computes on.")
     state: WorkerState
     job_id: str | None = Field(None, description="The job it works on.")
     note: str = Field("", description="Why it is quarantined.")
-    seen_at: datetime = Field(description="Its last sign of life, in the ledger's time.")
+    seen_at: datetime = Field(description="Its last heartbeat, by the ledger's clock.")
 
 
 class WorkerList(StrictModel):
@@ -36,4 +36,6 @@ class WorkerList(StrictModel):
 class WorkerPatch(StrictModel):
     """Body of ``PATCH /api/v1/workers/{name}``."""
 
-    draining: bool = Field(strict=True, description="Claim no further job, or claim again.")
+    draining: bool = Field(
+        strict=True, description="true: claim no further job; false: claim again."
+    )

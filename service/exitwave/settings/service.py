@@ -23,14 +23,16 @@ CONFIG_VARIABLE = "EXITWAVE_CONFIG"
 
 
 class LedgerSettings(StrictModel):
-    """Where the queue lives and how patient it is."""
+    """Where the queue is, and its limits."""
 
     uri: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
         description="redis:// or unix:// URI of a Valkey or Redis >= 7.0, append-only file on.",
     )
     prefix: str = Field("exitwave", description="First word of every key.", min_length=1)
-    lease_s: float = Field(15.0, gt=0, description="A silent worker loses its job after this.")
+    lease_s: float = Field(
+        15.0, gt=0, description="A worker without heartbeat for this long loses its job."
+    )
     max_lost_attempts: int = Field(
         3, ge=1, description="Lost attempts after which a job is dead."
     )
@@ -38,11 +40,9 @@ class LedgerSettings(StrictModel):
         0, ge=0, description="Workers kept free for live work; one always takes batch work."
     )
     min_run_before_preempt_s: float = Field(
-        5.0, ge=0, description="A batch job runs so long before live work preempts it."
+        5.0, ge=0, description="Shortest run of a batch job before live work may preempt it."
     )
-    max_preemptions: int = Field(
-        5, ge=0, description="So often a batch job is preempted at most."
-    )
+    max_preemptions: int = Field(5, ge=0, description="Most preemptions of one batch job.")
     starvation_limit_s: float = Field(
         1800.0,
         gt=0,
@@ -74,16 +74,19 @@ class ApiSettings(StrictModel):
     )
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body.")
     requests_per_s: float = Field(
-        100.0, gt=0, description="Requests per key and second, bursts of three seconds' worth."
+        100.0,
+        gt=0,
+        description="Requests per key and second, in bursts of up to three seconds' worth.",
     )
-    streams: int = Field(50, ge=1, description="Open event and picture streams per key.")
+    streams: int = Field(50, ge=1, description="Most open event and picture streams per key.")
     session_hours: float = Field(12.0, gt=0, description="How long a browser stays logged in.")
     cors_origins: list[str] = Field(
-        default_factory=list, description="Other sites whose pages may call; none by default."
+        default_factory=list,
+        description="Other sites whose pages may call the API; none by default.",
     )
     trusted_proxies: list[str] = Field(
         default_factory=list,
-        description="Addresses of reverse proxies; nobody else's X-Forwarded-For is believed.",
+        description="Reverse proxies whose X-Forwarded-For is accepted; none by default.",
     )
     tls_certificate: Path | None = Field(None, description="PEM file; serves HTTPS.")
     tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
@@ -153,7 +156,7 @@ class TriggerSettings(StrictModel):
 
 
 class Settings(BaseSettings):
-    """Everything the processes need to find each other."""
+    """Settings of all processes of the service."""
 
     model_config = SettingsConfigDict(
         env_prefix="EXITWAVE__", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -168,7 +171,7 @@ class Settings(BaseSettings):
         "with one.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least that is logged."
+        "info", description="Least severe level that is logged."
     )
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     tiled: TiledSettings = Field(default_factory=TiledSettings)

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from exitwave.api.access import limits
 from exitwave.api.access.limits import TokenBuckets
-from exitwave.api.http.body_limit import MOST_NESTED, JsonDepth
+from exitwave.api.http.body_limit import MAX_JSON_DEPTH, JsonDepth
 from exitwave.schema.access import without_keys
 from exitwave.schema.errors import TooManyRequests
 
@@ -59,12 +59,12 @@ def test_failures_beyond_the_burst_make_the_wait_longer() -> None:
     for _ in range(5):
         buckets.spend("ann")
     with pytest.raises(TooManyRequests) as refused:
-        buckets.require("ann")
+        buckets.check("ann")
     assert refused.value.retry_after_s == 4
 
 
 def test_many_names_take_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MOST_BUCKETS", 100)
+    monkeypatch.setattr(limits, "MAX_BUCKETS", 100)
     buckets = TokenBuckets(1, 2, "requests", Clock())
     for number in range(1000):
         buckets.take(f"name {number}")
@@ -91,7 +91,7 @@ def bytewise(text: bytes) -> list[bytes]:
 @pytest.mark.parametrize(
     "text",
     [
-        nested(MOST_NESTED),
+        nested(MAX_JSON_DEPTH),
         nested(3) * 1000,
         json.dumps({"a": "[" * 1000 + '"\\' + "{" * 1000, "b\\": "\\[[\"'"}).encode(),
         json.dumps(["∀" * 50, "\U0001f600[["], ensure_ascii=False).encode(),
@@ -106,9 +106,9 @@ def test_what_is_not_deep_may_pass_however_it_is_cut(text: bytes) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        nested(MOST_NESTED + 1),
+        nested(MAX_JSON_DEPTH + 1),
         b"[" * 1_000_000,
-        b'{"a": "\\\\", "b": ' + nested(MOST_NESTED),
+        b'{"a": "\\\\", "b": ' + nested(MAX_JSON_DEPTH),
         json.dumps({"a": "\u2200", "b": 1}).encode("utf-16"),
     ],
 )

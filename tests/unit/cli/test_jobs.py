@@ -251,7 +251,7 @@ def test_the_record_says_where_attempts_began_and_why_they_ended() -> None:
 def test_the_record_says_how_good_the_result_is() -> None:
     quality = Quality(
         held_out=HeldOutFigures(patterns=16, epoch=110, poisson=0.51234, amplitude=0.131),
-        grid_power=0.0123,
+        raster_artefact=0.0123,
         prtf_cycles_per_px=0.5,
         overlap=0.634,
         frc=FrcFigures(halves="counts", crossing_cycles_per_px=0.29, half_period_nm=34.48),

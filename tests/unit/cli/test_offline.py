@@ -84,7 +84,7 @@ def test_how_good_it_is_is_printed_and_kept(
     assert f"overlap {100 * numbers['overlap']:.0f} %" in said
     assert f"half period {numbers['frc_half_period_nm']:.3g} nm, halves of the" in said
     assert "held out" not in said, "16 patterns are too few to leave any out"
-    assert "grid power" not in said, "the centres span three steps only"
+    assert "raster artefact" not in said, "the centres span three steps only"
     crossing = numbers["frc_crossing_cycles_per_px"]
     assert numbers["frc_half_period_nm"] == pytest.approx(10 / (2 * crossing), rel=1e-3)
     frequency, correlation, threshold = quality.curves["frc"].values.T

@@ -67,7 +67,7 @@ def result() -> Reconstruction:
         quality=QualityFigures(
             numbers=flat_numbers(
                 {
-                    "grid_power": 0.02,
+                    "raster_artefact": 0.02,
                     "overlap": None,
                     "held_out": {"poisson": 0.5, "patterns": 7},
                     "frc": {"halves": "counts", "half_period_nm": 14.5},
@@ -217,7 +217,7 @@ def test_quality_round_trip(tmp_path: Path, result: Reconstruction) -> None:
     write_reconstruction(path, result)
     back = read_reconstruction(path).quality
     assert back.numbers == {
-        "grid_power": 0.02,
+        "raster_artefact": 0.02,
         "held_out_poisson": 0.5,
         "held_out_patterns": 7.0,
         "frc_half_period_nm": 14.5,

@@ -170,7 +170,7 @@ def test_what_is_told_of_a_run_without_raster_or_spared_patterns() -> None:
     last = last_of(free, RECIPE)
     assessed = assess(prepared(free), last, device="cpu")
     assert assessed.quality.held_out is None
-    assert assessed.quality.grid_power is None
+    assert assessed.quality.raster_artefact is None
     assert assessed.quality.overlap is not None
     numbers = assessed.figures().numbers
     assert set(numbers) == {"prtf_cycles_per_px", "overlap"}
@@ -195,7 +195,7 @@ def test_patterns_left_out_are_told() -> None:
     assert held_out is not None and last.held_out is not None
     assert held_out.patterns == last.held_out.patterns >= 4
     assert held_out.poisson == last.held_out.poisson > 0
-    assert assess(prepared(whole), last, device="cpu").quality.grid_power is not None
+    assert assess(prepared(whole), last, device="cpu").quality.raster_artefact is not None
 
 
 def test_where_a_run_began_and_what_it_left_out_is_told() -> None:

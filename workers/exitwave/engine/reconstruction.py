@@ -44,8 +44,8 @@ def reconstruct(
         the frames do not fit they are brought to the device batch by batch. On a CPU they
         stay where they are and do not count.
     interrupt : callable, optional
-        Asked before each batch, while the start is made, too. What it raises ends the run
-        there and comes out of the generator; the state before is the last one.
+        Asked before each batch, while the initial guess is made, too. What it raises ends the
+        run there and comes out of the generator; the state before is the last one.
 
     Yields
     ------

@@ -11,10 +11,10 @@ numpy and scipy only.
 from .align import Alignment, align, rectangle_of_centres
 from .cpcc import cpcc
 from .frc import RingCorrelation, compare_halves, ring_correlation
-from .grid import error_grid_power, grid_power
 from .halves import ChosenFrames, ThinnedFrames
 from .prtf import TransferFunction, transfer_function
 from .raster import Raster, find_raster
+from .raster_artefacts import error_raster_artefact, raster_artefact
 
 __all__ = [
     "Alignment",
@@ -26,9 +26,9 @@ __all__ = [
     "align",
     "compare_halves",
     "cpcc",
-    "error_grid_power",
+    "error_raster_artefact",
     "find_raster",
-    "grid_power",
+    "raster_artefact",
     "rectangle_of_centres",
     "ring_correlation",
     "transfer_function",

@@ -12,7 +12,7 @@ from exitwave.engine.data.scan import Interrupt, choose_device
 from exitwave.files.reconstruction import Curve, QualityFigures, flat_numbers
 from exitwave.prepare import Prepared
 from exitwave.prepare.left_out import frames_left_out
-from exitwave.quality import grid_power, rectangle_of_centres, transfer_function
+from exitwave.quality import raster_artefact, rectangle_of_centres, transfer_function
 from exitwave.schema.errors import InvalidInput
 from exitwave.schema.job import HeldOutFigures, Quality
 from exitwave.schema.recipe import Recipe, SubPixel
@@ -87,7 +87,7 @@ def assess(
             poisson=held_out.poisson,
             amplitude=held_out.amplitude,
         ),
-        grid_power=_grid_power(dataset, last),
+        raster_artefact=_raster_artefact(dataset, last),
         prtf_cycles_per_px=prtf.crossing_cycles_per_px,
         overlap=overlap(dataset.positions_px, last.probe_NHW()),
     )
@@ -161,9 +161,9 @@ def _start(last: EpochState) -> Start:
     )
 
 
-def _grid_power(dataset: Dataset, last: EpochState) -> float | None:
+def _raster_artefact(dataset: Dataset, last: EpochState) -> float | None:
     region = rectangle_of_centres(dataset.positions_px, dataset.frames.shape_HW)
     try:
-        return grid_power(last.object_MYX()[0], dataset.positions_px, region)
+        return raster_artefact(last.object_MYX()[0], dataset.positions_px, region)
     except InvalidInput:
         return None  # views that span a few pixels have no spectrum

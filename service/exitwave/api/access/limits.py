@@ -1,23 +1,28 @@
-"""How often: one token bucket for each key or address, in the memory of the API process."""
+"""Rate limits: one token bucket for each key or address, in the memory of the API process.
+
+The package `limits` counts hits in windows: the ten failed log-ins of an address would then
+come back together after a minute, not one every six seconds.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+
+from cachetools import LRUCache
 
 from exitwave.schema.errors import TooManyRequests
 
-MOST_BUCKETS = 10_000
-"""The bucket unused for longest is forgotten beyond this: it is most likely full."""
+MAX_BUCKETS = 10_000
+"""Beyond this the least recently used bucket is dropped: it is most likely full."""
 
 
 class TokenBuckets:
     """Token buckets by name.
 
-    A bucket is kept as the time at which it will be full again: one number, and nothing to
-    refill.
+    A bucket is kept as the time at which it will be full again (the generic cell rate
+    algorithm): one number, and nothing to refill.
 
     Parameters
     ----------
@@ -42,10 +47,10 @@ class TokenBuckets:
         self._slack_s = max(burst - 1, 0) / per_s
         self._what = what
         self._clock = clock
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._full_at: LRUCache[str, float] = LRUCache(MAX_BUCKETS)
 
-    def require(self, name: str) -> None:
-        """Raise `TooManyRequests` unless the bucket has a token; it stays there."""
+    def check(self, name: str) -> None:
+        """Raise `TooManyRequests` unless the bucket has a token; takes none."""
         wait_s = self._full_at.get(name, 0.0) - self._clock() - self._slack_s
         if wait_s > 0:
             raise TooManyRequests(
@@ -55,14 +60,11 @@ class TokenBuckets:
             )
 
     def spend(self, name: str) -> None:
-        """Take a token, even one that is not there yet."""
-        full_at = max(self._full_at.get(name, 0.0), self._clock()) + self._token_s
-        self._full_at[name] = full_at
-        self._full_at.move_to_end(name)
-        if len(self._full_at) > MOST_BUCKETS:
-            self._full_at.popitem(last=False)
+        """Take a token, even from an empty bucket: the wait gets longer."""
+        began = max(self._full_at.get(name, 0.0), self._clock())
+        self._full_at[name] = began + self._token_s
 
     def take(self, name: str) -> None:
         """Take a token, or raise `TooManyRequests`."""
-        self.require(name)
+        self.check(name)
         self.spend(name)

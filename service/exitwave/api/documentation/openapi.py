@@ -1,4 +1,4 @@
-"""What the description of the API says beside what the framework reads off the routes."""
+"""Complete the description of the API that the framework derives from the routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors become problem+json (RFC 9457) here and nowhere else."""
+"""Turn errors into problem+json (RFC 9457); no other module does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from exitwave.schema.errors import (
 )
 from exitwave.schema.problem import Problem
 
-from .body_limit import MOST_NESTED
+from .body_limit import MAX_JSON_DEPTH
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -51,14 +51,14 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **extra: Any,
 ) -> Response:
-    """A problem+json answer; `extra` become further members of the body."""
+    """A problem+json response; `extra` become further members of the body."""
     body = _body(status, slug, detail, instance, extra)
     # ASCII only: text found in a request may hold what UTF-8 cannot. Nor may it hold a key.
     return Response(without_keys(json.dumps(body)), status, headers, MEDIA_TYPE)
 
 
 def problem_of(error: ExitwaveError, instance: str) -> Response:
-    """The answer for an error of our tree."""
+    """The response for an error of `exitwave.schema.errors`."""
     headers = {}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -77,7 +77,7 @@ def problem_of(error: ExitwaveError, instance: str) -> Response:
 
 
 def problem_in_body(error: ExitwaveError, instance: str) -> Problem:
-    """The same as part of an answer that is about several things."""
+    """The same as a part of a response about several things."""
     body = _body(error.status, error.slug, str(error), instance, _members(error))
     return Problem.model_validate(body)
 
@@ -86,7 +86,7 @@ def install_handlers(app: FastAPI) -> None:
     """Make every error of `app`, the framework's included, a problem."""
 
     @app.exception_handler(ExitwaveError)
-    async def _ours(connection: HTTPConnection, error: ExitwaveError) -> Response:
+    async def _exitwave(connection: HTTPConnection, error: ExitwaveError) -> Response:
         answer = problem_of(error, connection.url.path)
         if isinstance(connection, WebSocket):  # not yet accepted: refuse the handshake
             await connection.send_denial_response(answer)
@@ -104,7 +104,7 @@ def install_handlers(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.BAD_REQUEST:
             message = (
                 "body: found bytes that cannot be read; expected a JSON object in UTF-8, "
-                f"nested at most {MOST_NESTED} deep"
+                f"nested at most {MAX_JSON_DEPTH} deep"
             )
             return problem_of(MalformedRequest(message), request.url.path)
         headers = error.headers
@@ -124,7 +124,7 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _bug(request: Request, error: Exception) -> Response:
-        # The log has the trace; the answer does not show our insides.
+        # The log has the traceback; the response shows no internals.
         _log.error("http.failed", path=request.url.path, exc_info=error)
         return problem(
             500,

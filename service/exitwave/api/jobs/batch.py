@@ -1,4 +1,4 @@
-"""Many scans at once: a job, or a problem, for each."""
+"""Submit many scans at once: a job or a problem for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exitwave.schema.requests import BatchItem, BatchReply, BatchRequest
 
 from .submission import Submissions, Work, digest_of
 
-AT_ONCE = 8
+MAX_LOOKUPS = 8
 """Scans looked up at the same time."""
 
 
@@ -25,25 +25,25 @@ async def accept_batch(
     submissions: Submissions,
     caller: Principal,
 ) -> BatchReply:
-    """Jobs in the order of the scans. What is wrong for all of them refuses the whole.
+    """Make jobs in the order of the scans. An error in what they share refuses the batch.
 
     Raises
     ------
     InvalidInput, RecipeNotFound, JobNotFound, TransitionNotAllowed
         Recipe, overrides or start are wrong.
     Unavailable
-        The queue went away on the way. Asked again under the same idempotency key, the
-        jobs that are there already are found and the others made.
+        The queue went away meanwhile. A repetition with the same idempotency key finds the
+        jobs that were made and makes the others.
     """
     Work.of(request.recipe, request.overrides)
     if request.start is not None:
         await submissions.start(request.start)
-    room = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(MAX_LOOKUPS)
     requests = request.each()
     keys = [_key_of(idempotency_key, place) for place in range(len(requests))]
 
     async def found(wanted: JobRequest, key: str | None) -> Job | JobSpec | ExitwaveError:
-        async with room:
+        async with slots:
             try:
                 known = key and await ledger.submitted(
                     caller.name, key, digest_of(wanted.model_dump())

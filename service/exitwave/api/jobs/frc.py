@@ -1,4 +1,4 @@
-"""From a finished job to the job that tells its resolution."""
+"""Submit the job that measures the resolution of a succeeded one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _log = structlog.get_logger(__name__)
 
 
 async def accept_frc(parent: Job, ledger: ServiceLedger) -> Job:
-    """The job that reconstructs two halves of a job's data and compares them.
+    """Submit the job that reconstructs two halves of a job's data and compares them.
 
-    It belongs to the parent's owner. Asked for again it is the same one, unless that ended
-    without a result.
+    It belongs to the parent's owner. A second request returns the same job, unless that one
+    ended without a result.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Doing a job again: the same once more, or with changes. Both make a new job."""
+"""Repeat an ended job, unchanged (retry) or with changes (rerun). Both make a new job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .submission import Submissions, Work, digest_of
 async def retry(
     job: Job, idempotency_key: str | None, *, ledger: ServiceLedger, submissions: Submissions
 ) -> Job:
-    """The same work once more, for the owner of the job that it repeats.
+    """Repeat a job unchanged, for the owner of the job.
 
     Raises
     ------
@@ -42,14 +42,14 @@ async def rerun(
     scans: ScanLookup,
     submissions: Submissions,
 ) -> Job:
-    """The same scan with changes, resolved anew with what recipes and profiles say now.
+    """Repeat a job with changes, resolved with the recipes and profiles of today.
 
     Raises
     ------
     TransitionNotAllowed
         The job has not ended, or it is an FRC, which has nothing of its own to change.
     InvalidInput, RecipeNotFound, ScanNotFound, ScanNotFinished, JobNotFound
-        What is asked for is wrong, or not there.
+        A change is wrong, or names something that does not exist.
     """
     digest = digest_of({"rerun": job.id, **request.model_dump(exclude_unset=True)})
     earlier = await _earlier(job, idempotency_key, digest, ledger)
@@ -67,10 +67,10 @@ async def rerun(
 
 
 def scan_of(job: Job) -> ScanRef:
-    """The scan that a job worked on.
+    """Return the scan that a job worked on.
 
-    Tiled may have been away when it came, and what its user typed may by now mean a newer
-    scan: then the result tells, whose path ends with the scan, the job and the attempt.
+    If Tiled was away at its submission, the job holds only what its user typed, which may mean
+    a newer scan by now. Then the path of the result tells: it ends with scan, job and attempt.
     """
     scan = job.spec.scan
     if scan.n_frames is None and job.result is not None:
@@ -82,7 +82,7 @@ async def _changed(
     job: Job, request: RerunRequest, scans: ScanLookup, submissions: Submissions
 ) -> JobSpec:
     earlier = job.spec
-    overrides = _laid_over(earlier.overrides, request.overrides)
+    overrides = _merged(earlier.overrides, request.overrides)
     work = Work.of(request.recipe or str(earlier.recipe["name"]), overrides)
     start = earlier.start
     if "start" in request.model_fields_set:
@@ -100,7 +100,7 @@ async def _changed(
     )
 
 
-def _laid_over(earlier: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _merged(earlier: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     both = {**earlier, **changes}
     return {key: value for key, value in both.items() if value is not None}
 

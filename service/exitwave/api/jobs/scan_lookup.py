@@ -1,14 +1,14 @@
-"""Looking scans up for submissions, without making the API wait for a slow import."""
+"""Find and check the scan of a submission, without making the API wait for a slow import."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
+from cachetools import TTLCache
 
 from exitwave.schema.data import DataOptions, GeometryOverrides
 from exitwave.schema.errors import TiledUnavailable
@@ -18,42 +18,16 @@ from exitwave.settings.service import Settings
 if TYPE_CHECKING:
     from exitwave.scans import TiledScans
 
-REMEMBERED = 1000
-REMEMBERED_S = 300.0
+MAX_CHECKS = 1000
+CHECK_TTL_S = 300.0
 """A scan that has ended does not change, but its server may be repaired."""
 
-_FULL_UID = 36
+FULL_UID_LENGTH = 36
 
-Question = tuple[str, DataOptions, GeometryOverrides]
-"""Uid of a scan and how it is to be used: what a check depends on."""
+CheckKey = tuple[str, DataOptions, GeometryOverrides]
+"""Uid of a scan and how it is to be used: all that a check depends on."""
 
 _log = structlog.get_logger(__name__)
-
-
-class CheckedScans:
-    """Scans that were found good lately: ended ones only, and never a refusal.
-
-    Parameters
-    ----------
-    clock : callable
-        Seconds that only grow.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._found: OrderedDict[Question, tuple[float, ScanRef]] = OrderedDict()
-
-    def get(self, question: Question) -> ScanRef | None:
-        """The answer, unless it is too old."""
-        until_s, ref = self._found.get(question, (0.0, None))
-        return ref if self._clock() < until_s else None
-
-    def put(self, question: Question, ref: ScanRef) -> None:
-        """Remember an answer, and forget the oldest one over the limit."""
-        self._found[question] = (self._clock() + REMEMBERED_S, ref)
-        self._found.move_to_end(question)
-        if len(self._found) > REMEMBERED:
-            self._found.popitem(last=False)
 
 
 class ScanLookup:
@@ -63,13 +37,16 @@ class ScanLookup:
     ----------
     settings : Settings
         Where Tiled is, and the name of the beamline's profile.
+    timer : callable
+        Seconds, never going back.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, timer: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._scans: TiledScans | None = None
         self._opening = asyncio.Lock()
-        self._checked = CheckedScans()
+        # Scans that passed the check lately: ended ones only, and never a refusal.
+        self._checked: TTLCache[CheckKey, ScanRef] = TTLCache(MAX_CHECKS, CHECK_TTL_S, timer)
 
     async def open(self) -> TiledScans:
         """Import the Tiled client and load the profile, once; takes seconds."""
@@ -81,10 +58,10 @@ class ScanLookup:
     async def look_up(
         self, scan: str | int, data: DataOptions, geometry: GeometryOverrides
     ) -> ScanRef:
-        """The scan that is meant, checked as far as its metadata allow.
+        """Find the scan that a request names, and check it as far as its metadata allow.
 
-        A whole uid always means the same scan, so that one which was found good lately is
-        not asked for again. While Tiled is away the reference holds what was asked for, and
+        A whole uid always means the same scan: one that passed lately is not asked for again.
+        While Tiled is away the reference holds what was asked for, and
         the worker resolves it when it claims the job.
 
         Raises
@@ -92,7 +69,7 @@ class ScanLookup:
         ScanNotFound, ScanNotFinished, DataError, GeometryError
             The scan cannot be reconstructed; known without reading a frame.
         """
-        whole = isinstance(scan, str) and len(scan) == _FULL_UID
+        whole = isinstance(scan, str) and len(scan) == FULL_UID_LENGTH
         known = self._checked.get((str(scan), data, geometry)) if whole else None
         if known is not None:
             return known
@@ -102,7 +79,7 @@ class ScanLookup:
         except TiledUnavailable as error:
             _log.warning("scan.unchecked", scan=scan, reason=str(error))
             return ScanRef(uid=str(scan), path=f"{self._settings.tiled.raw}/{scan}")
-        self._checked.put((ref.uid, data, geometry), ref)
+        self._checked[ref.uid, data, geometry] = ref
         return ref
 
 

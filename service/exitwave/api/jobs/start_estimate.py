@@ -1,4 +1,4 @@
-"""When a queued job may start, from how long recent ones took. No promise."""
+"""Estimate when queued jobs start, from the duration of recent ones."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from exitwave.schema.job import Job
 from exitwave.schema.worker import WorkerInfo, WorkerState
 
 RECENT_JOBS = 20
-"""Succeeded ones that are asked how long they took."""
+"""Succeeded jobs whose median duration is used."""
 
-AT_WORK: frozenset[WorkerState] = frozenset({"idle", "busy", "starting"})
+ACTIVE_STATES: frozenset[WorkerState] = frozenset({"idle", "busy", "starting"})
 
 
 def duration_s(job: Job) -> float:
-    """Seconds that workers spent on a job, all its attempts together."""
+    """Seconds that workers spent on the ended attempts of a job."""
     return sum(
         (attempt.ended_at - attempt.started_at).total_seconds()
         for attempt in job.attempts
@@ -49,15 +49,15 @@ def estimated_starts(
     Returns
     -------
     list
-        None where there is nothing to tell it from: no job has succeeded, or no worker.
+        None where it is unknown: no job has succeeded, or there is no worker.
     """
-    hands = [worker for worker in workers if worker.state in AT_WORK]
-    if not recent or not hands:
+    active = [worker for worker in workers if worker.state in ACTIVE_STATES]
+    if not recent or not active:
         return [None] * n_waiting
     median_s = statistics.median(duration_s(job) for job in recent)
-    at_work = {worker.job_id for worker in hands}
-    left_s = [_left_s(job, median_s, now) for job in running if job.id in at_work]
-    free_s = (left_s + [0.0] * len(hands))[: len(hands)]
+    active_jobs = {worker.job_id for worker in active}
+    left_s = [_left_s(job, median_s, now) for job in running if job.id in active_jobs]
+    free_s = (left_s + [0.0] * len(active))[: len(active)]
     heapq.heapify(free_s)
     starts: list[datetime | None] = []
     for _ in range(n_waiting):

@@ -1,4 +1,4 @@
-"""From a request to a job: everything that can be known now is checked now."""
+"""Make a job of a request: whatever can be checked at submission is checked here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be done to a scan, resolved and checked without asking Tiled."""
+    """Recipe, data options and geometry of a job, resolved and checked without Tiled."""
 
     recipe: dict[str, Any]
     data: DataOptions
@@ -56,16 +56,16 @@ class Work:
 
 
 class Submissions:
-    """Makes jobs of requests, for one caller.
+    """Makes jobs of one caller's requests.
 
     Parameters
     ----------
     ledger : ServiceLedger
         Where they go.
     scans : ScanLookup
-        Knows the scans.
+        Finds and checks the scans.
     caller : Principal
-        Whose jobs they become.
+        Owner of the jobs.
     """
 
     def __init__(self, ledger: ServiceLedger, scans: ScanLookup, caller: Principal) -> None:
@@ -74,14 +74,14 @@ class Submissions:
         self._caller = caller
 
     async def accept(self, request: JobRequest, idempotency_key: str | None) -> Job:
-        """The job that this request makes, or made when it came before under the same key.
+        """Make the job of a request, or return the one made under the same idempotency key.
 
         Raises
         ------
         InvalidInput
-            Also a `RecipeError`, `GeometryError` or `DataError`: what is asked for is wrong.
+            Also a `RecipeError`, `GeometryError` or `DataError`: a value is wrong.
         RecipeNotFound, ScanNotFound, ScanNotFinished, JobNotFound, TransitionNotAllowed
-            What is asked for is not there, or not yet.
+            Something that the request names does not exist, or not yet.
         """
         digest = digest_of(request.model_dump())
         if idempotency_key:
@@ -93,7 +93,7 @@ class Submissions:
         return await self.submit(spec, self._caller.name, idempotency_key, digest)
 
     async def resolve(self, request: JobRequest) -> JobSpec:
-        """The whole specification of what a request asks for."""
+        """Resolve a request into the whole specification of its job."""
         if request.scan == "":
             raise InvalidInput("scan", "", "a scan's uid, the beginning of one, or a scan_id")
         work = Work.of(request.recipe, request.overrides)
@@ -110,7 +110,7 @@ class Submissions:
         )
 
     async def start(self, job_id: str) -> StartRef:
-        """Where the object and probe are with which a job is to begin.
+        """Find the result whose object and probe a job begins with.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class Submissions:
 
 
 def digest_of(values: Mapping[str, Any]) -> str:
-    """What tells one request from another under the same idempotency key.
+    """Digest that tells apart requests with the same idempotency key.
 
     Raises
     ------

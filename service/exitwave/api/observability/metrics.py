@@ -1,16 +1,16 @@
-"""What Prometheus is told: the queue and the workers as they stand, and what this API did.
+"""Metrics for Prometheus: queue and workers at the moment, and the requests of this process.
 
 Numbers of the whole service come from the ledger at each scrape, so that they survive
-restarts and every API process tells the same. Histograms are of this process.
+restarts and are the same from every API process. Histograms are of this process.
 """
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime
 
+from cachetools import FIFOCache
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
@@ -27,8 +27,9 @@ PRIORITIES = range(10)
 WORKER_STATES: tuple[WorkerState, ...] = ("starting", "idle", "busy", "draining", "quarantined")
 FIRST_EPOCH_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 14400)
 REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-WAITING_JOBS = 10_000
-"""Jobs without an epoch yet that are kept in mind."""
+MAX_WAITING_JOBS = 10_000
+"""Jobs without an epoch yet whose submission is kept."""
+
 UNKNOWN_ROUTE = "none"
 
 
@@ -43,7 +44,7 @@ class Metrics:
 
     def __init__(self, ledger: ServiceLedger) -> None:
         self._ledger = ledger
-        self._submitted: OrderedDict[str, datetime] = OrderedDict()
+        self._submitted: FIFOCache[str, datetime] = FIFOCache(MAX_WAITING_JOBS)
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "exitwave_request_answered_seconds",
@@ -63,8 +64,6 @@ class Metrics:
         """Measure the way from submission to the first epoch."""
         if event.kind == "submitted":
             self._submitted[event.job_id] = event.at
-            if len(self._submitted) > WAITING_JOBS:
-                self._submitted.popitem(last=False)
         elif event.kind == "progress" and event.progress and event.progress.epoch > 0:
             began = self._submitted.pop(event.job_id, None)
             if began is not None:
@@ -91,7 +90,11 @@ class Metrics:
 
 
 class RequestMetricsMiddleware:
-    """Measures every request by its route, not its path: ids would be without number."""
+    """Measures every request by its route, not its path: ids would make series without end.
+
+    Time is taken at the head of the response. prometheus-fastapi-instrumentator counts a
+    request when its body ends, an event stream after hours, and matches each route twice.
+    """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app

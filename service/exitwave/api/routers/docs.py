@@ -1,4 +1,4 @@
-"""A page that shows the API, from this host alone."""
+"""The page ``/docs``: Swagger UI, served from this host alone."""
 
 from __future__ import annotations
 

@@ -45,11 +45,11 @@ _log = structlog.get_logger(__name__)
 async def events(
     stream: JobStream, ledger: LedgerDep, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
-    """Events of all jobs that the caller may see, from now or from after ``Last-Event-ID``.
+    """Stream the events of all jobs that the caller may see, from now or ``Last-Event-ID`` on.
 
-    Where that id is older than what is kept, or of another queue, the first event is
-    `reset`: ask for the jobs anew. A block that is only an id says how far the stream is.
-    The stream ends when the key or session does.
+    If that id is older than the events kept, or of another queue, the first event is `reset`:
+    list the jobs again. A block with only an id tells how far the stream is. The stream ends
+    with the key or session.
     """
     after, reset = await _replay_from(ledger, last_event_id)
     return _streamed(_all_events(stream, ledger, after, reset=reset))
@@ -63,10 +63,10 @@ async def events(
 async def job_events(
     job_id: str, stream: JobStream, ledger: LedgerDep, last_event_id: LastEventId = None
 ) -> EventSourceResponse:
-    """Events of one job from its submission on; the last one is always `ended`.
+    """Stream the events of one job from its submission on; the last one is always `ended`.
 
-    A ``Last-Event-ID`` that is older than what is kept, or of another queue, is answered by
-    `reset`, and what is kept of the job's events follows.
+    If ``Last-Event-ID`` is older than the events kept, or of another queue, `reset` comes
+    first, then all events of the job that are kept.
     """
     job = require_visible(await ledger.get(job_id), stream.principal)
     after, reset = f"{int(job.submitted_at.timestamp() * 1000) - 1}-0", False
@@ -77,9 +77,9 @@ async def job_events(
 
 
 async def _replay_from(ledger: ServiceLedger, last_event_id: str | None) -> tuple[str, bool]:
-    """After which event to begin, and whether some may be missing before it.
+    """Event after which to begin, and whether some may be missing before it.
 
-    Called before the answer begins: an id that is none must be answered by an error.
+    Called before the response begins, so that a malformed id is answered by an error.
     """
     newest = await ledger.last_event_id()
     if last_event_id is None:
@@ -113,7 +113,7 @@ async def _all_events(
                 yield _position(after)
                 sent = time.monotonic()
     except LedgerUnavailable as error:
-        # The client comes back with the id of the last event it has.
+        # The client reconnects with the id of its last event.
         _log.warning("events.broken_off", reason=str(error))
 
 
@@ -146,7 +146,7 @@ async def _job_events(
 
 
 def _end_of(job: Job, event_id: str) -> Event:
-    """The end once more, for who has its event already or comes after it was trimmed."""
+    """The `ended` event once more, for a client that has it or comes after it was trimmed."""
     verdict = job.result.verdict if job.result else None
     return Event(
         id=event_id,
@@ -165,7 +165,7 @@ def _reset(after: str) -> bytes:
 
 
 def _position(after: str) -> bytes:
-    """No event, only where the stream is, for who comes back; also a sign of life."""
+    """The position of the stream without an event: for reconnecting, and as a keep-alive."""
     return format_sse_event(id=after)
 
 

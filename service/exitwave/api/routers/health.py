@@ -1,4 +1,4 @@
-"""Is it alive, is it ready."""
+"""Health: whether the process answers, and whether the parts that jobs need do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def livez() -> Alive:
 async def readyz(
     request: Request, ledger: LedgerDep, settings: SettingsDep
 ) -> Ready | Response:
-    """The parts that jobs need answer; 503 names the one that does not."""
+    """Whether the queue and Tiled answer; 503 names the one that does not."""
     parts = Ready(ledger=await _ledger(ledger), tiled=await _tiled(settings.tiled.uri))
     away = [name for name, state in parts if state != "ready"]
     if not away:

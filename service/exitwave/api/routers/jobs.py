@@ -1,4 +1,4 @@
-"""Jobs: submit one or many, list, look at, change, delete."""
+"""Jobs: submit one or many, list, show, change, repeat, delete."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ IdempotencyKey = Annotated[
     Header(
         min_length=1,
         max_length=255,
-        description="A second request with this key and body gets the first one's answer.",
+        description="A second request with this key and body gets the first one's job.",
     ),
 ]
 
@@ -54,7 +54,7 @@ async def submit(
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
-    """Accept a job. It is on disk when this answers."""
+    """Submit a job. It is on disk before the response."""
     job = await Submissions(ledger, scans, caller).accept(request, idempotency_key)
     return with_location(job, response)
 
@@ -67,10 +67,10 @@ async def submit_batch(
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> BatchReply:
-    """Accept the same work for many scans: for each a job, or the problem why there is none.
+    """Submit a job for each of many scans; the response has a job or a problem for each.
 
-    Every accepted job is on disk when this answers. Sent again under the same key, each
-    scan has the job that it has already.
+    Every accepted job is on disk before the response. Sent again under the same idempotency
+    key, each scan keeps the job that it has.
     """
     return await accept_batch(
         request,
@@ -90,12 +90,12 @@ async def list_jobs(
     tag: Annotated[str | None, Query(description="A tag, whole.", max_length=80)] = None,
     owner: Annotated[
         str | None,
-        Query(description="Whose; others' jobs need control:jobs.", max_length=80),
+        Query(description="Owner of the jobs; others' jobs need control:jobs.", max_length=80),
     ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(description="`cursor` of the page before.")] = None,
 ) -> JobPage:
-    """Jobs, newest first. A page with a cursor has a successor, even if it is short."""
+    """List jobs, newest first. A page with a `cursor` has a successor, even if it is short."""
     return await ledger.list(
         state=state,
         scan=scan,
@@ -121,7 +121,7 @@ async def get(
     ledger: LedgerDep,
     if_none_match: IfNoneMatch = None,
 ) -> Job | Response:
-    """One job with its attempts. `ETag` tells its version."""
+    """Show a job with its attempts. `ETag` is its version."""
     job = require_visible(await ledger.get(job_id), caller)
     etag = etag_of(job)
     if known(if_none_match, etag):
@@ -132,7 +132,7 @@ async def get(
 
 @router.get("/{job_id}/attempts", responses=error_responses(404, 500))
 async def attempts(job_id: str, caller: ReadJobs, ledger: LedgerDep) -> AttemptList:
-    """Every try at a job: where, when, how far, and how it ended."""
+    """List the attempts of a job: where, when, how far, and how each ended."""
     return AttemptList(attempts=require_visible(await ledger.get(job_id), caller).attempts)
 
 
@@ -145,14 +145,14 @@ async def change(
     ledger: LedgerDep,
     if_match: IfMatch = None,
 ) -> Job:
-    """Move a job in the queue, hold it back, or let it go on.
+    """Change the priority of a job, pause it or resume it.
 
-    A running job keeps the priority for when it comes back to the queue; only a queued one
-    can be paused.
+    The priority of a running job counts once it is back in the queue; only a queued job can
+    be paused.
     """
     job = await load_for_update(job_id, caller, ledger, if_match)
     if patch.paused is not None and job.state is not JobState.QUEUED:
-        # Told before the priority is changed: both or neither.
+        # Refused before the priority is changed: both or neither.
         raise TransitionNotAllowed(
             f"job {job.id}: found state {job.state.value}; expected queued to pause or resume",
             job.state.value,
@@ -168,10 +168,10 @@ async def change(
 async def delete(
     job_id: str, caller: WriteJobs, ledger: LedgerDep, if_match: IfMatch = None
 ) -> Response:
-    """Forget a job that has ended. What it wrote to Tiled stays there.
+    """Delete an ended job. Its result stays in Tiled.
 
-    One whose record cannot be read is forgotten, too, where the caller has `control:jobs`:
-    whose it is may be what cannot be read.
+    A job whose record cannot be read, its owner perhaps included, is deleted for a caller
+    with `control:jobs`.
     """
     try:
         await load_for_update(job_id, caller, ledger, if_match)
@@ -192,11 +192,11 @@ async def retry_job(
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
-    """Do the work of an ended job once more, exactly as it was resolved: a new job."""
+    """Repeat an ended job exactly as it was resolved: a new job."""
     job = require_visible(await ledger.get(job_id), caller)
     submissions = Submissions(ledger, scans, caller)
-    again = await retry(job, idempotency_key, ledger=ledger, submissions=submissions)
-    return with_location(again, response)
+    repeated = await retry(job, idempotency_key, ledger=ledger, submissions=submissions)
+    return with_location(repeated, response)
 
 
 @router.post(
@@ -211,9 +211,9 @@ async def rerun_job(
     scans: ScansDep,
     idempotency_key: IdempotencyKey = None,
 ) -> Job:
-    """Do the scan of an ended job again with changes: a new job, resolved anew."""
+    """Repeat an ended job with changes, resolved anew: a new job."""
     job = require_visible(await ledger.get(job_id), caller)
-    again = await rerun(
+    repeated = await rerun(
         job,
         request,
         idempotency_key,
@@ -221,20 +221,20 @@ async def rerun_job(
         scans=scans,
         submissions=Submissions(ledger, scans, caller),
     )
-    return with_location(again, response)
+    return with_location(repeated, response)
 
 
 async def load_for_update(
     job_id: str, caller: Principal, ledger: LedgerDep, if_match: str | None
 ) -> Job:
-    """The job, if the caller may change it and it is still what the caller looked at."""
+    """Load a job that the caller may see, in the version that `If-Match` names."""
     job = require_visible(await ledger.get(job_id), caller)
     check_unchanged(if_match, job)
     return job
 
 
 def with_location(job: Job, response: Response) -> Job:
-    """The job as an answer that says where to find it, and in which version."""
+    """Set `Location` and `ETag` of a response to those of the job it returns."""
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     response.headers["ETag"] = etag_of(job)
     return job

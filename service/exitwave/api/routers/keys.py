@@ -1,4 +1,4 @@
-"""Access keys: make, list, revoke."""
+"""Access keys: create, list, revoke."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ _log = structlog.get_logger(__name__)
 async def create(
     request: KeyRequest, caller: AdminKey, response: Response, access: AccessDep
 ) -> NewKey:
-    """Make a key. The answer is the only place where its secret is ever shown.
+    """Create a key. Only this response shows its secret.
 
-    Only for who holds a key, not a session, with the scope admin, which allows everything:
-    so no key gives what it lacks.
+    Needs a key, not a session, with the scope `admin`: no key gives scopes that it lacks.
     """
     new = await access.authenticator.create_key(request)
     _log.info(
@@ -39,7 +38,7 @@ async def create(
 
 @router.get("", responses=error_responses())
 async def list_keys(caller: Admin, access: AccessDep) -> KeyList:
-    """All keys, expired ones among them. The operator's is a setting and not listed."""
+    """List all keys, expired ones included; the operator's key is a setting and not listed."""
     return await access.authenticator.list_keys()
 
 
@@ -47,7 +46,7 @@ async def list_keys(caller: Admin, access: AccessDep) -> KeyList:
 async def revoke(
     key_id: Annotated[str, Path(max_length=80)], caller: Admin, access: AccessDep
 ) -> Response:
-    """End a key at once; its sessions and open streams end within seconds."""
+    """Revoke a key at once; its sessions and open streams end within seconds."""
     await access.authenticator.revoke_key(key_id)
     _log.info("key.revoked", key_id=key_id, by=caller.key_id)
     return Response(status_code=204)

@@ -33,7 +33,7 @@ from exitwave.schema.problem import Problem
 from exitwave.schema.result import FramePlane
 from exitwave.schema.strict import StrictModel
 
-MOST_JOBS = 16
+MAX_JOBS = 16
 TRY_AGAIN_LATER = 1013
 NOT_ALLOWED = 1008
 
@@ -50,7 +50,7 @@ class Subscription(StrictModel):
 class FromPage(StrictModel):
     """What a page may send: either of the two."""
 
-    subscribe: list[Subscription] | None = Field(None, max_length=MOST_JOBS)
+    subscribe: list[Subscription] | None = Field(None, max_length=MAX_JOBS)
     ack: int | None = None
 
 
@@ -72,7 +72,7 @@ router = APIRouter(tags=["live"], lifespan=lifespan)
 
 @router.websocket("/api/v1/live")
 async def live(socket: WebSocket, stream: JobStream, access: AccessDep) -> None:
-    """Serve one page until it leaves, or may no longer look."""
+    """Serve one page until it leaves or loses its access."""
     hub: Hub = socket.app.state.live
     await socket.accept()
     viewer = Viewer(socket, stream.principal.sees)
@@ -92,7 +92,7 @@ async def live(socket: WebSocket, stream: JobStream, access: AccessDep) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         await hub.leave(viewer)
     for task in tasks:
-        await _account_for(task, socket)
+        await _close_for(task, socket)
 
 
 class _Page:
@@ -155,8 +155,8 @@ def _problem(error: ExitwaveError) -> str:
     return problem.model_dump_json()
 
 
-async def _account_for(task: asyncio.Task[None], socket: WebSocket) -> None:
-    """A page that went away is normal; one that may not stay or cannot keep up is sent away."""
+async def _close_for(task: asyncio.Task[None], socket: WebSocket) -> None:
+    """Close the socket of a page that lost its access or is too slow; leaving is normal."""
     if task.cancelled() or (error := task.exception()) is None:
         return
     if isinstance(error, AccessDenied):

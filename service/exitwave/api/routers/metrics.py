@@ -1,4 +1,4 @@
-"""Measurements for Prometheus."""
+"""Metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ _TEXT: Responses = {
 )
 @router.get("/metrics", response_class=Response, include_in_schema=False)
 async def metrics(request: Request, caller: ReadWorkers) -> Response:
-    """Queue, workers, attempts and requests as numbers, for a scraper that holds a key."""
+    """Queue, workers, attempts and requests as metrics, for a scraper with a key."""
     measured: Metrics = request.app.state.metrics
     return Response(await measured.text(), media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""The queue: who is next, and whether it moves at all."""
+"""The queue: the next jobs, and whether it is paused."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
 
 RUNNING_JOBS = 200
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="Jobs shown at most.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most jobs that are listed.")]
 
 
 @router.get("", responses=error_responses())
 async def show(caller: ReadWorkers, ledger: LedgerDep, limit: Limit = 50) -> QueueInfo:
-    """The next jobs in order, with when they may start."""
+    """List the next jobs in order, with their estimated starts."""
     return await _shown(ledger, limit)
 
 
@@ -32,7 +32,7 @@ async def show(caller: ReadWorkers, ledger: LedgerDep, limit: Limit = 50) -> Que
 async def change(
     patch: QueuePatch, caller: ControlJobs, ledger: LedgerDep, limit: Limit = 50
 ) -> QueueInfo:
-    """Pause the queue, or let it go on. Running jobs are not touched."""
+    """Pause or resume the queue. Running jobs go on."""
     await (ledger.pause_queue() if patch.paused else ledger.resume_queue())
     return await _shown(ledger, limit)
 

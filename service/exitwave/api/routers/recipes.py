@@ -1,4 +1,4 @@
-"""Recipes that can be asked for."""
+"""The shipped recipes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RecipeList(StrictModel):
 
 @router.get("", responses=error_responses())
 def list_recipes(caller: AnyCaller) -> RecipeList:
-    """Recipes by name."""
+    """List the shipped recipes by name."""
     return RecipeList(recipes=[_info(name) for name in recipe_names()])
 
 

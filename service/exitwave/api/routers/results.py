@@ -66,7 +66,7 @@ async def result(
     ] = "cxi",
     plane: Annotated[Plane, Query(description="What a png or tiff shows.")] = "phase",
 ) -> StreamingResponse:
-    """The final object and probe as a file. 409 until the job has ended."""
+    """Download the final object and probe as a file. 409 until the job has ended."""
     job = require_visible(await ledger.get(job_id), caller)
     found = await read_result(tiled, job)
     made = await asyncio.to_thread(write_result, found, job, format, plane)

@@ -1,4 +1,4 @@
-"""Browser sessions: a one-time code, or a key, for a cookie that scripts cannot read."""
+"""Browser sessions: exchange a one-time code or a key for a cookie that scripts cannot read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SessionRequest(StrictModel):
 
 
 class Code(StrictModel):
-    """Body of the answer to ``POST /api/v1/session/code``."""
+    """Response to ``POST /api/v1/session/code``."""
 
     code: str
     expires_in_s: int
@@ -34,16 +34,16 @@ class Code(StrictModel):
 
 @router.post("", status_code=204, responses=error_responses(body=True))
 async def log_in(body: SessionRequest, request: Request, access: AccessDep) -> Response:
-    """Start a session; the answer sets its cookie.
+    """Start a session; the response sets its cookie.
 
-    It has the owner and the scopes of the key that it, or its code, was made from.
+    It has the owner and the scopes of its key, or of the key that made its code.
     """
     if request.headers.get("origin"):
         require_same_origin(request)
     if (body.code is None) == (body.key is None):
         raise InvalidInput("body", "both or neither", "either code or key")
     address = address_of(request)
-    access.failed_logins.require(address)
+    access.failed_logins.check(address)
     try:
         principal = await _principal(body, access)
     except AccessDenied:
@@ -62,8 +62,8 @@ async def log_in(body: SessionRequest, request: Request, access: AccessDep) -> R
 
 
 @router.get("", responses=error_responses())
-async def who_calls(caller: AnyCaller, response: Response) -> SessionInfo:
-    """Whose key or session this is, and what it may do."""
+async def current_caller(caller: AnyCaller, response: Response) -> SessionInfo:
+    """Show the caller: its owner, scopes and key."""
     response.headers["Cache-Control"] = "no-store"
     return SessionInfo(
         owner=caller.name,
@@ -75,7 +75,7 @@ async def who_calls(caller: AnyCaller, response: Response) -> SessionInfo:
 
 @router.delete("", status_code=204, responses=error_responses())
 async def log_out(caller: AnyCaller, access: AccessDep) -> Response:
-    """End the caller's session; its streams end with it. A key is not ended this way."""
+    """End the caller's session and its streams. A key stays valid."""
     if caller.by == "session":
         await access.authenticator.end_session(caller)
     response = Response(status_code=204)
@@ -85,7 +85,7 @@ async def log_out(caller: AnyCaller, access: AccessDep) -> Response:
 
 @router.post("/code", status_code=201, responses=error_responses())
 async def make_code(caller: AdminKey, response: Response, access: AccessDep) -> Code:
-    """A one-time code that starts one session. Only for who holds a key, not a session."""
+    """Create a one-time code that starts one session. Needs a key, not a session."""
     response.headers["Cache-Control"] = "no-store"
     return Code(code=await access.authenticator.create_code(caller), expires_in_s=CODE_TTL_S)
 

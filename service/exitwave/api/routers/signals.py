@@ -1,4 +1,4 @@
-"""What can be said to a job on its way: cancel, stop and keep, tell the resolution."""
+"""Signals to a job: cancel it, stop it and keep its result, measure its resolution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def cancel(
     ledger: LedgerDep,
     if_match: IfMatch = None,
 ) -> Job:
-    """End a queued job at once; a running one with its worker's next sign of life."""
+    """Cancel a job: a queued one at once, a running one at its worker's next heartbeat."""
     job = await load_for_update(job_id, caller, ledger, if_match)
     return with_location(await ledger.cancel(job.id), response)
 
@@ -37,17 +37,17 @@ async def stop(
     ledger: LedgerDep,
     if_match: IfMatch = None,
 ) -> Job:
-    """End a running job now and keep what there is: it succeeds with `complete: false`."""
+    """Stop a running job and keep its result so far: it succeeds with `complete: false`."""
     job = await load_for_update(job_id, caller, ledger, if_match)
     return with_location(await ledger.stop(job.id), response)
 
 
 @router.post("/{job_id}/frc", status_code=202, responses=error_responses(404, 409, 500))
 async def frc(job_id: str, response: Response, caller: WriteJobs, ledger: LedgerDep) -> Job:
-    """Ask for the Fourier ring correlation of a succeeded job: a linked job, priority 9.
+    """Submit the Fourier ring correlation of a succeeded job: a linked job, priority 9.
 
-    It reconstructs two halves of the data with the job's own recipe. Asking twice gives
-    the same job.
+    It reconstructs two halves of the data with the job's own recipe. A second
+    request gives the same job.
     """
     parent = require_visible(await ledger.get(job_id), caller)
     return with_location(await accept_frc(parent, ledger), response)

@@ -1,4 +1,4 @@
-"""Who is there to compute."""
+"""Workers: list them, drain them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1/workers", tags=["workers"])
 
 @router.get("", responses=error_responses())
 async def list_workers(caller: ReadWorkers, ledger: LedgerDep) -> WorkerList:
-    """Workers heard of lately."""
+    """List the workers that reported lately."""
     return WorkerList(workers=await ledger.workers())
 
 
@@ -28,7 +28,7 @@ async def change(
     caller: ControlWorkers,
     ledger: LedgerDep,
 ) -> WorkerInfo:
-    """Let a worker end its job and claim no other, or claim again."""
+    """Drain a worker: it ends its job and claims no other; or let it claim again."""
     await ledger.drain(name, patch.draining)
     for worker in await ledger.workers():
         if worker.name == name:

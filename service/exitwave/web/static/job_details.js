@@ -77,7 +77,7 @@ function drawQuality(entries) {
 function qualityEntries(job, frc) {
   const quality = job.result?.quality;
   if (!quality) return [];
-  const { held_out: heldOut, grid_power: gridPower, prtf_cycles_per_px: prtf, overlap } = quality;
+  const { held_out: heldOut, raster_artefact: rasterArtefact, prtf_cycles_per_px: prtf, overlap } = quality;
   const resolution = quality.frc ?? frc?.result?.quality?.frc;
   const verdict = verdictOf(job);
   /** @type {Entry[]} */
@@ -96,8 +96,8 @@ function qualityEntries(job, frc) {
     entries.push(["PRTF above 1/e to", `${prtf.toFixed(2)} cycles/px`,
       "Modelled over measured amplitude; 0.5 is the detector's edge"]);
   }
-  if (gridPower !== null) {
-    entries.push(["Raster-grid artefact", percent(gridPower),
+  if (rasterArtefact !== null) {
+    entries.push(["Raster-grid artefact", percent(rasterArtefact),
       "Share of the object's spectral power on the raster's reciprocal lattice"]);
   }
   if (overlap !== null) {

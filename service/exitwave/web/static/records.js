@@ -60,7 +60,7 @@
 /**
  * @typedef {object} Quality
  * @property {?HeldOutFigures} held_out
- * @property {?number} grid_power
+ * @property {?number} raster_artefact
  * @property {?number} prtf_cycles_per_px
  * @property {?number} overlap
  * @property {?FrcFigures} frc

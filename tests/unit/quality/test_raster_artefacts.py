@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.support.textures import textured
 
-from exitwave.quality import align, error_grid_power, find_raster, grid_power
+from exitwave.quality import align, error_raster_artefact, find_raster, raster_artefact
 
 REGION = (20, 200, 24, 208)
 
@@ -73,7 +73,7 @@ def test_a_raster_is_found(views: np.ndarray, steps: list[tuple[float, float]]) 
 )
 def test_without_a_raster_there_is_no_number(views: np.ndarray) -> None:
     assert find_raster(views) is None
-    assert grid_power(waves([(2 / 15, 1 / 15)]), views, REGION) is None
+    assert raster_artefact(waves([(2 / 15, 1 / 15)]), views, REGION) is None
 
 
 def test_harmonics_fill_the_band_once() -> None:
@@ -86,9 +86,11 @@ def test_waves_of_the_lattice_are_all_of_the_power() -> None:
     views = raster()
     on = [(1 / 15, 0.0), (-2 / 15, 3 / 15), (0.0, -4 / 15)]
     off = [(1 / 15 + 1 / 30, 0.0), (2.5 / 15, 3.5 / 15)]
-    assert grid_power(waves(on), views, REGION) == pytest.approx(1, abs=0.02)
-    assert grid_power(waves(off), views, REGION) == pytest.approx(0, abs=0.01)
-    assert grid_power(waves([on[0], off[1]]), views, REGION) == pytest.approx(0.5, abs=0.02)
+    assert raster_artefact(waves(on), views, REGION) == pytest.approx(1, abs=0.02)
+    assert raster_artefact(waves(off), views, REGION) == pytest.approx(0, abs=0.01)
+    assert raster_artefact(waves([on[0], off[1]]), views, REGION) == pytest.approx(
+        0.5, abs=0.02
+    )
 
 
 def test_waves_of_an_oblong_turned_lattice_count_too() -> None:
@@ -96,20 +98,20 @@ def test_waves_of_an_oblong_turned_lattice_count_too() -> None:
     views = raster(13, 8, tuple(steps[0]), tuple(steps[1]))
     reciprocal = np.linalg.inv(steps).T
     on = [tuple(reciprocal[0]), tuple(2 * reciprocal[1] - reciprocal[0])]
-    assert grid_power(waves(on), views, REGION) == pytest.approx(1, abs=0.02)
+    assert raster_artefact(waves(on), views, REGION) == pytest.approx(1, abs=0.02)
 
 
 def test_a_ramp_and_a_factor_make_no_difference() -> None:
     views, picture = raster(), waves([(1 / 15, 0.0), (2.5 / 15, 3.5 / 15)])
     y, x = np.mgrid[:220, :230]
     ramped = 3j * picture * np.exp(2j * np.pi * (0.013 * y - 0.021 * x))
-    plain = grid_power(picture, views, REGION)
-    assert grid_power(ramped, views, REGION) == pytest.approx(plain, abs=0.01)
+    plain = raster_artefact(picture, views, REGION)
+    assert raster_artefact(ramped, views, REGION) == pytest.approx(plain, abs=0.01)
 
 
 def test_white_noise_has_its_share_of_bins() -> None:
     noise = np.random.default_rng(3).standard_normal((2, 220, 230))
-    found = grid_power(10 + noise[0] + 1j * noise[1], raster(), REGION)
+    found = raster_artefact(10 + noise[0] + 1j * noise[1], raster(), REGION)
     assert found == pytest.approx(2.25 * (15 * 15 - 1) / (180 * 184), rel=0.3)
 
 
@@ -118,8 +120,8 @@ def test_of_the_error_only_the_error_counts() -> None:
     y, x = np.mgrid[:230, :230]
     lattice = 0.1 * np.exp(2j * np.pi * (y / 15 - 2 * x / 15))
     views = raster()
-    on = error_grid_power(align(truth + lattice, truth, REGION), views)
-    off = error_grid_power(
+    on = error_raster_artefact(align(truth + lattice, truth, REGION), views)
+    off = error_raster_artefact(
         align(truth + 0.1 * np.exp(2j * np.pi * (2.5 * y / 15 - 2.4 * x / 15)), truth, REGION),
         views,
     )
@@ -131,6 +133,8 @@ def test_of_the_error_only_the_error_counts() -> None:
 
 def test_too_few_steps_or_a_constant_give_no_number() -> None:
     views = raster()
-    assert grid_power(waves([(1 / 15, 0)]), views, (20, 70, 20, 200)) is None
-    assert grid_power(np.ones((220, 230), complex), views, REGION) is None
-    assert grid_power(waves([(0.3, 0.3)]), raster(60, 60, (1.5, 0), (0, 1.5)), REGION) is None
+    assert raster_artefact(waves([(1 / 15, 0)]), views, (20, 70, 20, 200)) is None
+    assert raster_artefact(np.ones((220, 230), complex), views, REGION) is None
+    assert (
+        raster_artefact(waves([(0.3, 0.3)]), raster(60, 60, (1.5, 0), (0, 1.5)), REGION) is None
+    )

@@ -23,7 +23,7 @@ CONSTANT = 1e-12
 AT_ONCE = 256
 
 
-def grid_power(
+def raster_artefact(
     picture_YX: Picture, positions_px: NDArray[np.float64], region: Region
 ) -> float | None:
     """Share of an object's spectral power on the raster's reciprocal lattice.
@@ -67,10 +67,12 @@ def grid_power(
     return _share(inside_YX, positions_px)
 
 
-def error_grid_power(aligned: Alignment, positions_px: NDArray[np.float64]) -> float | None:
+def error_raster_artefact(
+    aligned: Alignment, positions_px: NDArray[np.float64]
+) -> float | None:
     """Share of the error's spectral power on the raster's reciprocal lattice.
 
-    As `grid_power`, of the difference between an aligned picture and its reference (a
+    As `raster_artefact`, of the difference between an aligned picture and its reference (a
     truth); nothing of the object itself is counted.
     """
     return _share(aligned.picture - aligned.reference, positions_px)
