@@ -32,7 +32,7 @@ from exitwave.engine import EpochState, reconstruct
 from exitwave.files.reconstruction import Reconstruction, Truth
 from exitwave.prepare import Prepared, build_dataset
 from exitwave.recipes.loading import resolve_recipe
-from exitwave.run_quality import assess
+from exitwave.run_quality import quality_of_run
 from exitwave.runtime.logs import configure_logging
 from exitwave.schema.data import DataOptions
 from exitwave.schema.errors import ExitwaveError
@@ -129,17 +129,17 @@ def judged_run(case: Case, scan: Scan) -> Row:
         last = state
     if last is None:
         raise SystemExit(f"{case.name}: the recipe has no epochs")
-    assessed = assess(prepared, last, subpixel=recipe.subpixel, device="cpu")
-    verdict = assessed.verdict
+    judged = quality_of_run(prepared, last, subpixel=recipe.subpixel, device="cpu")
+    verdict = judged.verdict
     rules = [finding.model_dump(mode="json") for finding in verdict.rules]
     return {
         "cpcc": round(_cpcc(prepared, last, scan), 5),
         "verdict": verdict.verdict,
         "figures": verdict.figures,
         "findings": extra_findings(rules, verdict.figures),
-        "left_out": [line.text for line in assessed.preparation.left_out],
-        "notes": [note.text for note in assessed.preparation.notes],
-        "chosen": assessed.start.chosen.kind,
+        "left_out": [line.text for line in judged.preparation.left_out],
+        "notes": [note.text for note in judged.preparation.notes],
+        "chosen": judged.start.chosen.kind,
         "runs": last.runs,
         "epochs": last.epoch,
     }

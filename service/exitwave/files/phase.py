@@ -60,10 +60,10 @@ def _even_weights(part_YX: ComplexArray) -> ComplexArray:
     finite_YX = np.isfinite(part_YX)
     values_YX = np.where(finite_YX, part_YX, 0).astype(np.complex128)
     modulus_YX = np.abs(values_YX)
-    lit = modulus_YX[modulus_YX > 0]
-    if not lit.size:
+    illuminated = modulus_YX[modulus_YX > 0]
+    if not illuminated.size:
         return values_YX
-    median = np.median(lit)
+    median = np.median(illuminated)
     even_YX: ComplexArray = values_YX * (median / np.maximum(modulus_YX, median))
     return even_YX
 

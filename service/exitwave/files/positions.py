@@ -19,7 +19,7 @@ from .tree import Tree, described, key, unit
 from .units import LENGTH, PIXELS, unit_in_name
 
 GUESSES = ("m", "mm", "um", "nm", "px")
-"""Units that are tried to say which of them would fit."""
+"""Units that are tried: those that would fit are named."""
 
 Floats = NDArray[np.float64]
 

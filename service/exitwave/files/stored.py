@@ -145,8 +145,8 @@ class Origin:
 class StoredMeasurement:
     """A `Measurement` in all but this: its patterns are read when they are asked for.
 
-    Frames and positions may differ in number, and positions may be NaN: which of them are
-    used is for who prepares them to say.
+    Frames and positions may differ in number, and positions may be NaN: `exitwave.prepare`
+    decides which of them are used.
 
     Attributes
     ----------

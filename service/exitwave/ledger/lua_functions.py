@@ -77,7 +77,7 @@ def must_load(listing: Sequence[Sequence[object]]) -> bool:
 
 
 def other_layout(layout: str | None, has_jobs: bool) -> str | None:
-    """What to say of records of another release; None: they are ours, or there are none.
+    """Why records of another release are refused; None: they are ours, or there are none.
 
     Parameters
     ----------

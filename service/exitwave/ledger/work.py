@@ -110,7 +110,7 @@ class WorkCommands(CommandBuilder):
     ) -> Command[None]:
         info = None
         if state != "stopped":
-            # When it was seen is the server's to say.
+            # The server itself notes when the worker was seen.
             said = {"name": worker, "device": device, "state": state, "job_id": job_id}
             info = json.dumps({**said, "note": note})
         return self._function(

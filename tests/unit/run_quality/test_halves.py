@@ -16,10 +16,10 @@ from exitwave.quality import RingCorrelation, transfer_function
 from exitwave.quality.frc import half_bit_threshold
 from exitwave.run_quality import (
     HalfPair,
-    assess,
     frc_curve,
     frc_figures,
     half_of,
+    quality_of_run,
     reconstruct_halves,
 )
 from exitwave.schema.errors import DataError, EngineError
@@ -168,13 +168,13 @@ def test_what_is_told_of_a_run_without_raster_or_spared_patterns() -> None:
         mask_HW=whole.mask_HW,
     )
     last = last_of(free, RECIPE)
-    assessed = assess(prepared(free), last, device="cpu")
-    assert assessed.quality.held_out is None
-    assert assessed.quality.raster_artefact is None
-    assert assessed.quality.overlap is not None
-    numbers = assessed.figures().numbers
+    judged = quality_of_run(prepared(free), last, device="cpu")
+    assert judged.quality.held_out is None
+    assert judged.quality.raster_artefact is None
+    assert judged.quality.overlap is not None
+    numbers = judged.figures().numbers
     assert set(numbers) == {"prtf_cycles_per_px", "overlap"}
-    prtf = assessed.curves["prtf"].values
+    prtf = judged.curves["prtf"].values
     assert prtf.shape == (32, 2)
     patterns = modelled_patterns(free, last.parameters(), np.arange(25), device="cpu")
     expected = transfer_function(
@@ -191,19 +191,21 @@ def test_patterns_left_out_are_told() -> None:
     )
     recipe = Recipe(stages=(Stage(epochs=12, batches=(8.0,)),))
     last = last_of(whole, recipe)
-    held_out = assess(prepared(whole), last, device="cpu").quality.held_out
+    held_out = quality_of_run(prepared(whole), last, device="cpu").quality.held_out
     assert held_out is not None and last.held_out is not None
     assert held_out.patterns == last.held_out.patterns >= 4
     assert held_out.poisson == last.held_out.poisson > 0
-    assert assess(prepared(whole), last, device="cpu").quality.raster_artefact is not None
+    assert (
+        quality_of_run(prepared(whole), last, device="cpu").quality.raster_artefact is not None
+    )
 
 
 def test_where_a_run_began_and_what_it_left_out_is_told() -> None:
     whole = dataset()
     last = replace(last_of(whole, RECIPE), wild_frames=np.array([3, 4, 9]), runs=2)
-    assessed = assess(prepared(whole), last, device="cpu")
-    (left_out,) = assessed.preparation.left_out
+    judged = quality_of_run(prepared(whole), last, device="cpu")
+    (left_out,) = judged.preparation.left_out
     assert (left_out.what, left_out.count, left_out.first) == ("frames", 3, [103, 104, 109])
     assert "103-104, 109" in left_out.text
-    assert assessed.start.chosen.kind == "autocorrelation" and assessed.start.runs == 2
-    assert assessed.verdict.figures["frames"] == 25
+    assert judged.start.chosen.kind == "autocorrelation" and judged.start.runs == 2
+    assert judged.verdict.figures["frames"] == 25

@@ -25,11 +25,11 @@ from exitwave.files.stored import AnyMeasurement
 from exitwave.prepare import Prepared, build_oriented
 from exitwave.recipes.loading import resolve_recipe
 from exitwave.run_quality import (
-    Assessment,
     Engine,
     HalfState,
-    assess,
+    RunQuality,
     compare_reconstructed_halves,
+    quality_of_run,
     with_diagnosis,
 )
 from exitwave.runtime.logs import configure_logging
@@ -102,10 +102,10 @@ def reconstruct_file(
     run_began_s = time.perf_counter()
     state, loss, diverged = _run(engine, prepared.dataset, chosen, start, say)
     run_s = time.perf_counter() - run_began_s
-    assessed = assess(prepared, state, subpixel=chosen.subpixel, device=device)
-    assessed = with_diagnosis(assessed, prepared, chosen, state, device=device, run_s=run_s)
+    judged = quality_of_run(prepared, state, subpixel=chosen.subpixel, device=device)
+    judged = with_diagnosis(judged, prepared, chosen, state, device=device, run_s=run_s)
     if frc and diverged is None:
-        assessed = _with_frc(engine, assessed, prepared, chosen)
+        judged = _with_frc(engine, judged, prepared, chosen)
     result = Reconstruction(
         object_MYX=state.object_MYX(),
         probe_NHW=state.probe_NHW(),
@@ -115,10 +115,10 @@ def reconstruct_file(
         pixel_size_m=prepared.pixel_size_m,
         geometry=prepared.geometry,
         box=state.illuminated_box(),
-        quality=assessed.figures(),
-        verdict=assessed.verdict,
-        preparation=assessed.preparation,
-        start=assessed.start,
+        quality=judged.figures(),
+        verdict=judged.verdict,
+        preparation=judged.preparation,
+        start=judged.start,
         metadata={
             "source": str(source.file),
             "recipe": recipe_to_mapping(chosen),
@@ -131,9 +131,9 @@ def reconstruct_file(
     truth = cpcc_with_truth(result, measurement)
     if as_json:
         seconds = time.perf_counter() - began_s
-        typer.echo(_json(result, assessed, chosen, out, seconds, truth[0]))
+        typer.echo(_json(result, judged, chosen, out, seconds, truth[0]))
     else:
-        _print_report(out, loss, assessed, truth)
+        _print_report(out, loss, judged, truth)
     if diverged is not None:
         raise Diverged(f"{diverged}; {out} holds epoch {state.epoch}, the last good one")
     return result
@@ -158,13 +158,13 @@ def _prepared(
 
 
 def _print_report(
-    out: Path, loss: list[float], assessed: Assessment, truth: tuple[float | None, str | None]
+    out: Path, loss: list[float], judged: RunQuality, truth: tuple[float | None, str | None]
 ) -> None:
     """The verdict first, then what it rests on."""
     typer.echo(f"{out}: loss {loss[-1]:.5g} after {len(loss)} epochs")
     rows = [
-        *verdict_rows(assessed.verdict, assessed.preparation, assessed.start),
-        *quality_rows(assessed.quality, assessed.verdict),
+        *verdict_rows(judged.verdict, judged.preparation, judged.start),
+        *quality_rows(judged.quality, judged.verdict),
     ]
     for name, line in rows:
         typer.echo(f"{name} {line}")
@@ -177,20 +177,22 @@ def _print_report(
 
 def _json(
     result: Reconstruction,
-    assessed: Assessment,
+    judged: RunQuality,
     recipe: Recipe,
     out: Path,
     seconds: float,
     cpcc: float | None,
 ) -> str:
     """One object for scripts: the verdict, what it rests on, what was left out."""
-    verdict, preparation = assessed.verdict, assessed.preparation
-    parts = [verdict, preparation, assessed.start, assessed.quality]
-    judged, prepared, started, quality = (json.loads(part.model_dump_json()) for part in parts)
+    verdict, preparation = judged.verdict, judged.preparation
+    parts = [verdict, preparation, judged.start, judged.quality]
+    plain_verdict, prepared, started, quality = (
+        json.loads(part.model_dump_json()) for part in parts
+    )
     values = {
-        "verdict": judged["verdict"],
-        "rules": judged["rules"],
-        "figures": judged["figures"],
+        "verdict": plain_verdict["verdict"],
+        "rules": plain_verdict["rules"],
+        "figures": plain_verdict["figures"],
         **prepared,
         "start": started,
         "epochs": len(result.loss),
@@ -235,10 +237,10 @@ def _run(
 
 
 def _with_frc(
-    engine: Engine, assessed: Assessment, prepared: Prepared, recipe: Recipe
-) -> Assessment:
+    engine: Engine, judged: RunQuality, prepared: Prepared, recipe: Recipe
+) -> RunQuality:
     """The same, and the FRC of two halves."""
-    halves = halves_for(assessed.quality.overlap)
+    halves = halves_for(judged.quality.overlap)
     with epoch_bar(f"halves of the {halves}", 2 * recipe.epochs) as show:
 
         def follow(state: HalfState) -> None:
@@ -246,7 +248,7 @@ def _with_frc(
 
         found = compare_reconstructed_halves(engine, prepared, recipe, halves, follow)
     return replace(
-        assessed,
-        quality=assessed.quality.model_copy(update={"frc": found.figures}),
-        curves={**assessed.curves, FRC: found.curve},
+        judged,
+        quality=judged.quality.model_copy(update={"frc": found.figures}),
+        curves={**judged.curves, FRC: found.curve},
     )

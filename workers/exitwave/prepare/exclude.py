@@ -93,11 +93,13 @@ def exclude_scan_masks(
 
 
 def exclude_dark(counts_nHW: NDArray[Any], exclusions: Exclusions) -> None:
-    lit = (bool(frame[exclusions.valid_HW].any()) for frame in counts_nHW)
-    lit_n = np.fromiter(lit, np.bool_, len(counts_nHW))
-    if not (lit_n & exclusions.kept_n).any():
-        raise DataError("frames", f"no count in any of {len(lit_n)} frames", "lit frames")
-    exclusions.exclude_frames("dark", ~lit_n)
+    illuminated = (bool(frame[exclusions.valid_HW].any()) for frame in counts_nHW)
+    illuminated_n = np.fromiter(illuminated, np.bool_, len(counts_nHW))
+    if not (illuminated_n & exclusions.kept_n).any():
+        raise DataError(
+            "frames", f"no count in any of {len(illuminated_n)} frames", "frames with counts"
+        )
+    exclusions.exclude_frames("dark", ~illuminated_n)
 
 
 def check_enough_left(exclusions: Exclusions) -> None:

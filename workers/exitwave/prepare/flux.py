@@ -58,7 +58,7 @@ MOST_STEPS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFlux:
-    """Relative flux (n,), about 1, or None for none; and what to say."""
+    """Relative flux (n,), about 1, or None for none; and notes on it."""
 
     scale_n: Floats | None = None
     notes: tuple[Note, ...] = ()
@@ -261,5 +261,5 @@ def _still(early: Indices, late: Indices, rises: Floats, at: int, step: float) -
 def _logs(statistics: FrameStatistics) -> Floats:
     """Logarithms of the frames' photons; NaN for frames that are nearly dark."""
     totals_n = statistics.totals_n
-    lit_n = totals_n > 0.02 * np.median(totals_n)
-    return np.where(lit_n, np.log(np.maximum(totals_n, 1e-30)), np.nan)
+    illuminated_n = totals_n > 0.02 * np.median(totals_n)
+    return np.where(illuminated_n, np.log(np.maximum(totals_n, 1e-30)), np.nan)

@@ -157,7 +157,7 @@ class _Mover:
             slice(before[0], before[0] + y1 - y0),
             slice(before[1], before[1] + x1 - x0),
         )
-        # Barely lit pixels of the rim may be huge, and a Fourier shift would spread them.
+        # Dim pixels of the rim may be huge, and a Fourier shift would spread them.
         inside = np.abs(cut[self._inner]).max()
         modulus = np.maximum(np.abs(cut), inside)
         self._cut = cut * (inside / modulus) if inside > 0 else cut

@@ -104,8 +104,8 @@ class ThinnedFrames:
 
     def _thin(self, counts_HW: Counts, index: int) -> Counts:
         part_HW = np.zeros_like(counts_HW)
-        lit_HW = counts_HW != 0  # most pixels of most patterns are dark
-        counts = counts_HW[lit_HW]
+        illuminated_HW = counts_HW != 0  # most pixels of most patterns are dark
+        counts = counts_HW[illuminated_HW]
         if counts.dtype.kind == "f" and not (counts == np.rint(counts)).all():
             worst = float(counts[counts != np.rint(counts)][0])
             raise DataError(
@@ -115,5 +115,5 @@ class ThinnedFrames:
             )
         random = np.random.default_rng([self._seed, index])
         first = random.binomial(counts.astype(np.int64), 0.5)
-        part_HW[lit_HW] = first if self._part == 0 else counts - first
+        part_HW[illuminated_HW] = first if self._part == 0 else counts - first
         return part_HW

@@ -95,8 +95,8 @@ def transfer_function(
 
     modelled, measured = ring_sums(model_HW), ring_sums(counts_HW)
     ratio = np.full(size // 2, np.nan)
-    lit = measured > 0
-    ratio[lit] = np.sqrt(modelled[lit] / measured[lit])
+    illuminated = measured > 0
+    ratio[illuminated] = np.sqrt(modelled[illuminated] / measured[illuminated])
     return TransferFunction(
         frequency_cycles_per_px=np.arange(size // 2) / size,
         ratio=ratio,

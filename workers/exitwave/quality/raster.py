@@ -103,7 +103,7 @@ def find_raster(positions_px: NDArray[np.float64]) -> Raster | None:
 def _first_steps(positions: Floats) -> Floats | None:
     """Two steps (2, 2) of the lattice around the middle, as rows, not yet exact."""
     spread = np.ptp(positions, axis=0)
-    # Views twice in one place are no step; the mean room of a view tells what is one place.
+    # Views twice in one place are no step; the mean area of a view tells what is one place.
     same_px = 0.05 * np.sqrt(max(spread[0] * spread[1], 1e-12) / len(positions))
     first = _commonest_step(positions, same_px, None)
     if first is None:

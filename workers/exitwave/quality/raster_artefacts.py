@@ -28,9 +28,9 @@ def raster_artefact(
 ) -> float | None:
     """Share of an object's spectral power on the raster's reciprocal lattice.
 
-    The phase ramp and the mean of the object in the region are removed and a Hann window w
-    is laid over it. With Z(b) the Fourier sum of the windowed picture at reciprocal-lattice
-    point b, zero left out,
+    The phase ramp and the mean of the object in the region are removed, and it is
+    multiplied by a Hann window w. With Z(b) the Fourier sum of the windowed picture at
+    reciprocal-lattice point b, zero left out,
 
         share = sum_b |Z(b)|^2 / (sum w)^2  /  (sum |w f|^2 / sum w^2),
 

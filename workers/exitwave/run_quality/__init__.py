@@ -21,19 +21,19 @@ from .half_runs import (
     frc_figures,
     reconstruct_halves,
 )
-from .quality_figures import Assessment, assess, with_diagnosis
+from .quality_figures import RunQuality, quality_of_run, with_diagnosis
 
 __all__ = [
-    "Assessment",
     "Engine",
     "HalfPair",
     "HalfState",
     "HalvesCompared",
-    "assess",
+    "RunQuality",
     "compare_reconstructed_halves",
     "frc_curve",
     "frc_figures",
     "half_of",
+    "quality_of_run",
     "reconstruct_halves",
     "with_diagnosis",
 ]

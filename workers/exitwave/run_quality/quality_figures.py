@@ -25,7 +25,7 @@ PRTF_PATTERNS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assessment:
+class RunQuality:
     """Figures of a run.
 
     Attributes
@@ -53,9 +53,9 @@ class Assessment:
         )
 
 
-def assess(
+def quality_of_run(
     prepared: Prepared, last: EpochState, *, subpixel: SubPixel = "auto", device: str = "auto"
-) -> Assessment:
+) -> RunQuality:
     """Judge the last state of a run over a dataset.
 
     Parameters
@@ -92,7 +92,7 @@ def assess(
         overlap=overlap(dataset.positions_px, last.probe_NHW()),
     )
     table = np.stack([prtf.frequency_cycles_per_px, prtf.ratio], axis=1)
-    return Assessment(
+    return RunQuality(
         quality=quality,
         verdict=judge_run(figures_of(last, last.evidence())),
         preparation=_with_wild_frames(prepared, last),
@@ -102,7 +102,7 @@ def assess(
 
 
 def with_diagnosis(
-    assessed: Assessment,
+    judged: RunQuality,
     prepared: Prepared,
     recipe: Recipe,
     last: EpochState,
@@ -110,15 +110,15 @@ def with_diagnosis(
     device: str,
     run_s: float,
     interrupt: Interrupt | None = None,
-) -> Assessment:
+) -> RunQuality:
     """The same, and where the run is not good, why: short runs with other positions.
 
     Parameters
     ----------
-    assessed : Assessment
+    judged : RunQuality
         Of the last state.
     prepared, last, device
-        As in `assess`.
+        As in `quality_of_run`.
     recipe : Recipe
     run_s : float
         Time that the run took.
@@ -126,7 +126,7 @@ def with_diagnosis(
         As in `exitwave.verdict.diagnosed`.
     """
     verdict = diagnosed(
-        assessed.verdict,
+        judged.verdict,
         prepared,
         recipe,
         last,
@@ -134,7 +134,7 @@ def with_diagnosis(
         run_s=run_s,
         interrupt=interrupt,
     )
-    return replace(assessed, verdict=verdict)
+    return replace(judged, verdict=verdict)
 
 
 def _with_wild_frames(prepared: Prepared, last: EpochState) -> Preparation:

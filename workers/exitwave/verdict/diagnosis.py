@@ -153,7 +153,7 @@ def diagnose(
 
 
 def _asked(case: _Case, tests: Sequence[Test]) -> Iterator[Finding | None]:
-    """One test after the other; one that cannot be made has nothing to say."""
+    """One test after the other; one that cannot be made finds nothing."""
     for test in tests:
         try:
             yield test(case)

@@ -56,7 +56,7 @@ class Figures:
         Of the affine map of all places that fits better: its size, by how much it makes the
         scan wider, and what it gains over chance. 0 of few views.
     photons, dose : float
-        In all, and per lit pixel of the object; nan where counts are none.
+        In all, and per illuminated pixel of the object; nan where counts are none.
     roughness : float
         Of the picture: mean square of its steps from pixel to pixel over its variance.
     overlap : float
@@ -175,7 +175,7 @@ def _places(placement: Placement) -> dict[str, float]:
 
 
 def _dose(state: EpochState, evidence: Evidence) -> dict[str, float]:
-    """Photons in all and per lit object pixel, and how rough the picture is."""
+    """Photons in all and per illuminated object pixel, and how rough the picture is."""
     nothing = {"photons": math.nan, "dose": math.nan, "roughness": math.nan}
     if not evidence.counted:
         return nothing

@@ -66,8 +66,8 @@ def probe_pictures(probe_HW: Complexes) -> dict[FramePlane, Picture]:
     amplitude_HW = np.abs(probe_HW)
     finite = amplitude_HW[np.isfinite(amplitude_HW)]
     peak = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-    lit_HW = amplitude_HW > PROBE_FLOOR * peak
-    phase_HW = np.where(lit_HW, np.angle(probe_HW), np.nan)
+    illuminated_HW = amplitude_HW > PROBE_FLOOR * peak
+    phase_HW = np.where(illuminated_HW, np.angle(probe_HW), np.nan)
     return {
         PROBE_AMPLITUDE: _picture(
             amplitude_HW, Limits(0.0, peak, COLOUR_MAPS[PROBE_AMPLITUDE]), PROBE_AMPLITUDE

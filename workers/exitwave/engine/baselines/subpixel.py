@@ -1,4 +1,4 @@
-"""Sub-pixel positions: the probe as each view sees it, and the way back."""
+"""Sub-pixel positions: the probe as each view sees it, and its adjoint."""
 
 from __future__ import annotations
 

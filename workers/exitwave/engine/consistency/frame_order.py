@@ -230,9 +230,9 @@ class _Steps:
             places = [first + round(part * step) for part in (0, -1, 1)]
             places = [min(max(place, 0), len(self._numbers) - 1) for place in places]
             first = min(places, key=lambda place: self._figure(place, by))
-        return self._told(first, by)
+        return self._out_of_step(first, by)
 
-    def _told(self, first: int, by: int) -> OutOfStep | None:
+    def _out_of_step(self, first: int, by: int) -> OutOfStep | None:
         self._look_around(first, views_for(self._dataset.frames.shape_HW))
         if not self._tells(first, by):
             return None

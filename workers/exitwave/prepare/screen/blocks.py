@@ -1,4 +1,4 @@
-"""Areas of single frames that hold something else: a block of garbage, a lit-up module.
+"""Areas of single frames that hold something else: a block of garbage, a bright module.
 
 Structure tells them from a strongly scattering piece of the sample: what the detector makes
 by itself is flat.

@@ -52,7 +52,9 @@ FRAME_CHECKS: tuple[Check[FrameStatistics], ...] = (
 PIXEL_CHECKS: tuple[Check[PixelMaps], ...] = (
     Check("stuck", stuck, "the same value in every frame"),
     Check(
-        "gap", gaps, "never a count, amid pixels that are lit: gaps, dead pixels or a beamstop"
+        "gap",
+        gaps,
+        "never a count, amid illuminated pixels: gaps, dead pixels or a beamstop",
     ),
     Check("hot", hot, "far brighter than light can be beside its neighbours"),
     Check("too quiet", too_quiet, "far less noise than the pixels around"),

@@ -31,7 +31,7 @@ def cut(statistics: FrameStatistics) -> Bools:
 
 
 def _ends(lines_nL: NDArray[np.float32]) -> Bools:
-    """Which frames are lit in a line and zero in those that follow, unlike their mean."""
+    """Which frames have counts in a line and zeros in those that follow, unlike their mean."""
     mean_L = np.median(lines_nL, axis=0)
     lit_nL = lines_nL > 0
     # Light that fades from line to line by itself leads to less in the next one.

@@ -59,7 +59,7 @@ RISING_TIMES = 1.5
 
 def gaps(maps: PixelMaps) -> Bools:
     """Pixels (H, W) that never count amid others that do."""
-    # Between two hot pixels nothing need be lit.
+    # Between two hot pixels nothing need be illuminated.
     maps = replace(maps, valid_HW=maps.valid_HW & ~hot(maps))
     total_HW = maps.total_HW
     dark_HW = maps.valid_HW & (total_HW <= DARK_PHOTONS)
@@ -88,18 +88,18 @@ def _dead(total_HW: Floats, valid_HW: Bools) -> Bools:
 
 
 def _across(total_HW: Floats, dark_HW: Bools, valid_HW: Bools) -> Floats:
-    """Photons expected in dark pixels of a row from the lit ones on both sides.
+    """Photons expected in dark pixels of a row from the illuminated ones on both sides.
 
-    From each side what the last two lit pixels lead to, at most as much as the last one; the
-    lower of both sides. Masked pixels are looked past.
+    From each side what the last two illuminated pixels lead to, at most as much as the last
+    one; the lower of both sides. Masked pixels are looked past.
     """
     height, width = total_HW.shape
     place = np.arange(width)
-    lit_HW = ~dark_HW & valid_HW
+    illuminated_HW = ~dark_HW & valid_HW
     sides = []
     for flip in (slice(None), slice(None, None, -1)):
-        lit, total = lit_HW[:, flip], total_HW[:, flip]
-        last = np.maximum.accumulate(np.where(lit, place, -1), axis=1)
+        illuminated, total = illuminated_HW[:, flip], total_HW[:, flip]
+        last = np.maximum.accumulate(np.where(illuminated, place, -1), axis=1)
         before = np.concatenate([np.full((height, 1), -1), last[:, :-1]], axis=1)
         rows = np.arange(height)[:, None]
         at_last = np.where(last >= 0, total[rows, np.maximum(last, 0)], 0)
@@ -124,7 +124,7 @@ def _areas(expected_HW: Floats) -> Bools:
 
 
 def _bands(total_HW: Floats, dark_HW: Bools) -> Bools:
-    """Columns dark from edge to edge between columns that are lit."""
+    """Columns dark from edge to edge between columns that are illuminated."""
     sums = total_HW.sum(axis=0)[None]
     dark: Bools = np.asarray(dark_HW.all(axis=0))[None] & (sums <= DARK_PHOTONS)
     expected = _across(sums, dark, np.ones_like(dark))

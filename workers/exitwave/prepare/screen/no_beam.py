@@ -35,13 +35,13 @@ _FLOOR = 1e-4
 def no_beam(statistics: FrameStatistics) -> Bools:
     """Frames (n,) without beam."""
     totals_n = statistics.totals_n
-    lit_n = totals_n > DARK * np.percentile(totals_n, 75)
-    usual = float(np.median(totals_n[lit_n])) if lit_n.any() else 0.0
+    illuminated_n = totals_n > DARK * np.percentile(totals_n, 75)
+    usual = float(np.median(totals_n[illuminated_n])) if illuminated_n.any() else 0.0
     if usual <= 0:
         return np.zeros(len(statistics), np.bool_)
-    lit_n = totals_n > DARK * usual
-    shape_n = _shape(statistics.tiles_nTT, lit_n)
-    dark_n = ~lit_n | (
+    illuminated_n = totals_n > DARK * usual
+    shape_n = _shape(statistics.tiles_nTT, illuminated_n)
+    dark_n = ~illuminated_n | (
         (totals_n < DIM * usual) & (totals_n > SURE_PHOTONS) & (shape_n < FLAT / 2)
     )
     runs_n = runs_of(dark_n)
@@ -56,12 +56,12 @@ def no_beam(statistics: FrameStatistics) -> Bools:
     return found_n
 
 
-def _shape(tiles_nTT: Floats, lit_n: Bools) -> Floats:
+def _shape(tiles_nTT: Floats, illuminated_n: Bools) -> Floats:
     """How far each frame (n,) is on the way from an even pattern, 0, to the mean one, 1.
 
     Measured by what the mean pattern gains over an even one in log-likelihood, a photon.
     """
-    lit_nTT = tiles_nTT[lit_n]
+    lit_nTT = tiles_nTT[illuminated_n]
     # Each frame counts alike, however bright: one that went wrong must not be the mean.
     mean_TT = (lit_nTT / lit_nTT.sum(axis=(1, 2), keepdims=True)).mean(axis=0) + _FLOOR
     mean_TT /= mean_TT.sum()
@@ -86,5 +86,5 @@ def _abrupt(
 
 def _beside(statistics: FrameStatistics, members: Indices, dark_n: Bools) -> Indices:
     beside: Indices = np.unique(statistics.near_nk[members][statistics.close_nk[members]])
-    lit: Indices = beside[~dark_n[beside]]
-    return lit
+    illuminated: Indices = beside[~dark_n[beside]]
+    return illuminated

@@ -19,10 +19,10 @@ SURPRISE = 20.0
 def stuck(maps: PixelMaps) -> Bools:
     """Lit pixels (H, W) without any noise."""
     constant_HW: Bools = (maps.low_HW == maps.peak_HW) & (maps.low_HW > 0) & maps.valid_HW
-    lit_HW = maps.valid_HW & (maps.peak_HW > 0)
+    illuminated_HW = maps.valid_HW & (maps.peak_HW > 0)
     if maps.frames < LEAST_FRAMES or not constant_HW.any():
         return np.zeros_like(constant_HW)
-    if constant_HW.sum() > MOST_SHARE * max(1, int(lit_HW.sum())):
+    if constant_HW.sum() > MOST_SHARE * max(1, int(illuminated_HW.sum())):
         return np.zeros_like(constant_HW)
     if maps.photons:
         likeliest_HW = 1 / np.sqrt(2 * math.pi * np.maximum(maps.low_HW, 0.4))

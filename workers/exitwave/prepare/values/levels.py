@@ -98,7 +98,7 @@ def is_pedestal(values_nP: Floats, gain: float) -> bool:
 
 
 def without_constant(values_nP: Floats) -> Floats:
-    """Without pixels that never change, if enough are left: dead ones, or never lit."""
+    """Without pixels that never change, if enough are left: dead ones, or never illuminated."""
     changing_P = np.ptp(values_nP, axis=0) > 0
     return values_nP[:, changing_P] if changing_P.sum() >= LEAST_PIXELS else values_nP
 

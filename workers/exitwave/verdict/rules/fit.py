@@ -64,8 +64,8 @@ def untested(figures: Figures) -> Finding | None:
         rule="untested",
         says="doubtful",
         text="nothing was left out of the fit: a false picture could fit as well",
-        advice="recipe.held_out_pixels=0.03 leaves pixels out; with hardly a lit pixel, look "
-        "at the crop and the mask",
+        advice="recipe.held_out_pixels=0.03 leaves pixels out; with hardly an illuminated "
+        "pixel, look at the crop and the mask",
         figures={"unexplained": figures.unexplained},
     )
 

@@ -23,7 +23,7 @@ from exitwave.settings.service import Settings
 
 from ..protocol.messages import EngineReady, EngineUnavailable, EngineUnhealthy
 from .attempt_supervisor import POLL_S, AttemptSupervisor
-from .cleanup import remove_files_of, remove_leftovers
+from .cleanup import remove_files_of, remove_orphaned_files
 from .engine_handle import EngineDiedError, EngineHandle
 from .ledger_outage import LedgerOutage
 from .shutdown import Shutdown
@@ -186,7 +186,7 @@ class Agent:
     def _clean_up(self) -> None:
         """Remove what jobs that have ended left here."""
         try:
-            remove_leftovers(self._settings, self._ledger)
+            remove_orphaned_files(self._settings, self._ledger)
         except LedgerUnavailable as error:
             _log.info("cleanup.skipped", error=str(error))
 

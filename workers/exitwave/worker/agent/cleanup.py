@@ -34,7 +34,7 @@ def remove_files_of(settings: Settings, job_id: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def remove_leftovers(settings: Settings, ledger: WorkerLedger) -> None:
+def remove_orphaned_files(settings: Settings, ledger: WorkerLedger) -> None:
     """Remove files of jobs that have ended, and whatever is older than `ledger.keep_days`.
 
     Another queue may use the same folder: its jobs are unknown here and only age.

@@ -13,8 +13,8 @@ from exitwave.prepare import Prepared
 from exitwave.results import FinalArrays, Snapshot
 from exitwave.run_quality import (
     Engine,
-    assess,
     compare_reconstructed_halves,
+    quality_of_run,
     with_diagnosis,
 )
 from exitwave.schema.errors import Diverged, EngineError
@@ -65,11 +65,11 @@ def reconstruction(
         cut_short = error
     if last is None:
         raise cut_short or _no_epoch(recipe)
-    assessed = assess(prepared, last, subpixel=recipe.subpixel, device=device)
+    judged = quality_of_run(prepared, last, subpixel=recipe.subpixel, device=device)
     if not isinstance(cut_short, JobStoppedError):
         with suppress(JobStoppedError, JobPreemptedError):
-            assessed = with_diagnosis(
-                assessed,
+            judged = with_diagnosis(
+                judged,
                 prepared,
                 recipe,
                 last,
@@ -85,11 +85,11 @@ def reconstruction(
         illuminated_box=last.illuminated_box(),
         epochs=last.epoch,
         loss=last.loss.total,
-        quality=assessed.quality,
-        verdict=assessed.verdict,
-        preparation=assessed.preparation,
-        start=assessed.start,
-        curves=assessed.curves,
+        quality=judged.quality,
+        verdict=judged.verdict,
+        preparation=judged.preparation,
+        start=judged.start,
+        curves=judged.curves,
         diverged=str(cut_short) if isinstance(cut_short, Diverged) else "",
         stopped=isinstance(cut_short, JobStoppedError),
     )
