@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
+from tests.faults.children import Worker
 from tests.faults.figures import Findings, Measured
 from tests.faults.harness import ServiceHarness, running_service, scratch
 from tests.faults.history import judge
@@ -50,8 +51,10 @@ def cut_off_for(
             way: stack.enter_context(proxy_to(service.socket_path))
             for way, service in services.items()
         }
+        # All workers first: starting them may take as long as a job.
+        near = {way: _ready(service, proxies[way]) for way, service in services.items()}
         jobs = {
-            way: _begun(service, proxies[way], away_s + 20) for way, service in services.items()
+            way: _begun(service, near[way], away_s + 20) for way, service in services.items()
         }
         proxies["cut"].cut()
         proxies["silence"].silence()
@@ -75,11 +78,16 @@ def cut_off_for(
     return found.measured()
 
 
-def _begun(service: ServiceHarness, proxy: Proxy, seconds: float) -> str:
-    """A job that runs on the worker behind the proxy; another worker is there, too."""
+def _ready(service: ServiceHarness, proxy: Proxy) -> Worker:
+    """A worker behind the proxy; another one, which it gives, stands by."""
     service.tick()
     service.worker("far", LEDGER__URI=f"redis://{proxy.address}/0")
     (near,) = service.standby("near")
+    return near
+
+
+def _begun(service: ServiceHarness, near: Worker, seconds: float) -> str:
+    """A job that runs on the worker behind the proxy; the other would take it over."""
     job_id = service.submit(
         [f"seconds:{seconds}", f"epochs:{seconds:.0f}", f"batches:{1 / BATCH_S:.0f}"]
     )

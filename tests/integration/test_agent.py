@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.integration.processes import children, command_line, is_there
+from tests.integration.processes import is_there
 from tests.ledger_client import Ledger
 from tests.support import fake_engine
 from tests.support.stack import clean_environment, exitwave, running, wait_until
+from tests.support.worker_process import WorkerProcess
 
-from exitwave.schema.job import Job, JobSpec, JobState, ScanRef
+from exitwave.schema.job import JobSpec, JobState, ScanRef
 from exitwave.schema.worker import WorkerInfo
 from exitwave.settings.service import LedgerSettings
 
@@ -27,13 +27,10 @@ NAME = "agent"
 
 
 @dataclass
-class Agent:
-    """A worker with a fake engine and a queue of its own."""
+class Agent(WorkerProcess):
+    """A worker with a fake engine."""
 
-    process: subprocess.Popen[bytes]
-    ledger: Ledger
     folder: Path
-    log: Path
 
     def submit(self, *tags: str, priority: int = 5) -> str:
         """A job of 0.15 s, unless its tags say otherwise; see the fake engine for them."""
@@ -41,21 +38,6 @@ class Agent:
         tags = ("seconds:0.15", *tags)
         spec = JobSpec(scan=scan, recipe={}, tags=list(tags), priority=priority)
         return self.ledger.submit(spec, owner="tests")[0].id
-
-    def until(self, job_id: str, what: Callable[[Job], object], within_s: float = 30) -> Job:
-        wait_until(
-            lambda: what(self.ledger.get(job_id)), "job", within_s=within_s, log=self.log
-        )
-        return self.ledger.get(job_id)
-
-    def until_ended(self, job_id: str) -> Job:
-        return self.until(job_id, lambda job: job.state.terminal)
-
-    def until_computing(self, job_id: str, attempt: int = 1) -> Job:
-        return self.until(
-            job_id,
-            lambda job: job.attempt == attempt and job.progress and job.progress.epoch > 0,
-        )
 
     def until_hanging(self, job_id: str) -> None:
         def hangs() -> bool:
@@ -66,10 +48,6 @@ class Agent:
 
     def info(self) -> WorkerInfo | None:
         return next((worker for worker in self.ledger.workers()), None)
-
-    def engine_pid(self) -> int:
-        (pid,) = [p for p in children(self.process.pid) if "spawn_main" in command_line(p)]
-        return pid
 
 
 @contextmanager
@@ -99,7 +77,7 @@ def working(valkey_uri: str, folder: Path, **more: str) -> Iterator[Agent]:
         Ledger(settings) as ledger,
         running(exitwave("worker"), owner=folder, env=env, log=log) as process,
     ):
-        agent = Agent(process, ledger, folder, log)
+        agent = Agent(process, ledger, log, folder)
         wait_until(lambda: (info := agent.info()) and info.state == "idle", "agent", log=log)
         yield agent
 

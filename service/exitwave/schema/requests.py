@@ -10,7 +10,7 @@ from .job import Job, JobRequest, Priority, Tag
 from .problem import Problem
 from .strict import StrictModel
 
-MOST_SCANS = 200
+MAX_SCANS = 200
 
 Scan = Annotated[str, Field(min_length=1, max_length=200)] | StrictInt
 
@@ -20,7 +20,7 @@ class BatchRequest(StrictModel):
 
     scans: list[Scan] = Field(
         min_length=1,
-        max_length=MOST_SCANS,
+        max_length=MAX_SCANS,
         description="One job for each: a uid, a unique prefix of one, or a scan_id.",
     )
     recipe: str = Field("default", description="Name of a recipe.", min_length=1, max_length=80)

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from exitwave.api.access import limits
 from exitwave.api.access.limits import TokenBuckets
-from exitwave.api.http.body_limit import MOST_NESTED, JsonDepth
+from exitwave.api.http.body_limit import MAX_JSON_DEPTH, JsonDepth
 from exitwave.schema.access import without_keys
 from exitwave.schema.errors import TooManyRequests
 
@@ -91,7 +91,7 @@ def bytewise(text: bytes) -> list[bytes]:
 @pytest.mark.parametrize(
     "text",
     [
-        nested(MOST_NESTED),
+        nested(MAX_JSON_DEPTH),
         nested(3) * 1000,
         json.dumps({"a": "[" * 1000 + '"\\' + "{" * 1000, "b\\": "\\[[\"'"}).encode(),
         json.dumps(["∀" * 50, "\U0001f600[["], ensure_ascii=False).encode(),
@@ -106,9 +106,9 @@ def test_what_is_not_deep_may_pass_however_it_is_cut(text: bytes) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        nested(MOST_NESTED + 1),
+        nested(MAX_JSON_DEPTH + 1),
         b"[" * 1_000_000,
-        b'{"a": "\\\\", "b": ' + nested(MOST_NESTED),
+        b'{"a": "\\\\", "b": ' + nested(MAX_JSON_DEPTH),
         json.dumps({"a": "\u2200", "b": 1}).encode("utf-16"),
     ],
 )

@@ -10,7 +10,7 @@ import torch
 from tests.support.gradients import assert_equals_reference, batch_of, reference
 from tests.unit.engine.scene import make_scene
 
-from exitwave.engine.forward import waves
+from exitwave.engine.forward import illuminate, waves
 from exitwave.engine.gradients import fused, step
 from exitwave.engine.gradients.fused import FusedStep
 from exitwave.engine.gradients.patches import IndexPatches, SlicePatches
@@ -33,7 +33,7 @@ def test_fused_step_equals_autograd(
     # Two frames a chunk: whole chunks and a rest.
     two_views = 2 * object_states * states * 120
     monkeypatch.setattr(fused, "CHUNK_CPU", two_views // torch.get_num_threads())
-    monkeypatch.setattr(fused, "RAMP_SLAB", 3)
+    monkeypatch.setattr(illuminate, "RAMP_SLAB", 3)
     shifted, masked, scaled = effects
     scene = make_scene(
         object_states=object_states,

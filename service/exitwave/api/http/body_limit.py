@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_NESTED = 32
+MAX_JSON_DEPTH = 32
 
 _MARKS = re.compile(rb'\\.?|["\[\]{}]', re.DOTALL)
 """What JSON's depth hangs on: brackets, and the quotes between which they do not count."""
@@ -69,5 +69,5 @@ class JsonDepth:
                 self._in_string = not self._in_string
             elif not self._in_string:
                 self._depth += (mark in b"[{") - (mark in b"]}")
-            if self._depth > MOST_NESTED:
-                raise HTTPException(400, f"expected JSON at most {MOST_NESTED} levels deep")
+            if self._depth > MAX_JSON_DEPTH:
+                raise HTTPException(400, f"expected JSON at most {MAX_JSON_DEPTH} levels deep")

@@ -30,7 +30,7 @@ from exitwave.schema.errors import (
 )
 from exitwave.schema.problem import Problem
 
-from .body_limit import MOST_NESTED
+from .body_limit import MAX_JSON_DEPTH
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
@@ -104,7 +104,7 @@ def install_handlers(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.BAD_REQUEST:
             message = (
                 "body: found bytes that cannot be read; expected a JSON object in UTF-8, "
-                f"nested at most {MOST_NESTED} deep"
+                f"nested at most {MAX_JSON_DEPTH} deep"
             )
             return problem_of(MalformedRequest(message), request.url.path)
         headers = error.headers

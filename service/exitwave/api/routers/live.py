@@ -33,7 +33,7 @@ from exitwave.schema.problem import Problem
 from exitwave.schema.result import FramePlane
 from exitwave.schema.strict import StrictModel
 
-MOST_JOBS = 16
+MAX_JOBS = 16
 TRY_AGAIN_LATER = 1013
 NOT_ALLOWED = 1008
 
@@ -50,7 +50,7 @@ class Subscription(StrictModel):
 class FromPage(StrictModel):
     """What a page may send: either of the two."""
 
-    subscribe: list[Subscription] | None = Field(None, max_length=MOST_JOBS)
+    subscribe: list[Subscription] | None = Field(None, max_length=MAX_JOBS)
     ack: int | None = None
 
 
