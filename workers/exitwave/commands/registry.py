@@ -251,7 +251,8 @@ def worker(
     _let_threads_sleep()
     with needs("worker"):
         from exitwave.settings.service import load_settings
-        from exitwave.worker.agent import run_worker, run_workers
+        from exitwave.worker.agent import run_worker
+        from exitwave.worker.agent.launcher import run_workers
     settings = load_settings(of_last_up=True)
     if gpus is None:
         run_worker(settings)

@@ -14,6 +14,5 @@ second. What a job does belongs into `exitwave.worker.engine_process`.
 """
 
 from .agent import run_worker
-from .launcher import run_workers
 
-__all__ = ["run_worker", "run_workers"]
+__all__ = ["run_worker"]
