@@ -15,5 +15,5 @@ def test_the_page_shows_the_api(open_page: OpenPage, api: LiveApi) -> None:
     submit = page.locator("#operations-jobs-submit_api_v1_jobs_post")
     expect(submit).to_contain_text("/api/v1/jobs")
     submit.click()
-    expect(submit).to_contain_text("Accept a job")
+    expect(submit).to_contain_text("It is on disk before the response")
     assert not [text for text in said if "Content Security Policy" in text]

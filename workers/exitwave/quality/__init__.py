@@ -5,7 +5,8 @@
 - against the measured patterns: PRTF
 - alone: share of the picture on the raster's lattice
 
-numpy and scipy only.
+Here belong figures as functions of arrays, with numpy and scipy only. Which of them a run gets
+is decided in `exitwave.run_quality`, what they mean for its verdict in `exitwave.verdict`.
 """
 
 from .align import Alignment, align, rectangle_of_centres

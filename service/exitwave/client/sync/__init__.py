@@ -1,1 +1,4 @@
-"""The blocking client, made from `aio` by `make sync`: change the modules there."""
+"""The blocking client, made from `aio` by `make sync`: change the modules there.
+
+Nothing written by hand belongs here.
+"""

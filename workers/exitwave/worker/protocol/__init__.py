@@ -6,7 +6,8 @@
 - `entry`: how the agent names the engine process that it starts
 - `paths`: folders of checkpoints and spooled results
 
-Both sides import this; it imports neither of them, and nothing heavy.
+Here belongs what both sides must agree on, and nothing else: both import this; it imports
+neither of them, and nothing heavy.
 """
 
 from .commands import Command, JobCancelledError, JobPreemptedError, JobStoppedError
