@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise, product
 from typing import Literal, get_args
@@ -20,6 +20,7 @@ from exitwave.engine.forward.propagate import propagate
 from exitwave.engine.gradients.fused import FusedStep
 from exitwave.engine.gradients.step import AutogradStep
 from exitwave.engine.loss import LOSSES, PixelLoss, limit_ratio, pattern_losses, stage_factors
+from exitwave.schema import parameters
 from exitwave.schema import recipe as schema
 from exitwave.schema.recipe import Loss, Stage
 from exitwave.simulated_beamline.simulate import simulate
@@ -204,6 +205,15 @@ def test_the_recipe_knows_every_loss() -> None:
     assert get_args(Loss) == tuple(LOSSES)
 
 
+@pytest.fixture
+def types_read_anew() -> Iterator[None]:
+    """The recipe's types are read once a process: again for a list changed here, and after."""
+    parameters._fields_and_types.cache_clear()
+    yield
+    parameters._fields_and_types.cache_clear()
+
+
+@pytest.mark.usefixtures("types_read_anew")
 @pytest.mark.parametrize("with_slope", [False, True])
 def test_a_run_takes_a_loss_made_here(
     monkeypatch: pytest.MonkeyPatch, with_slope: bool

@@ -190,7 +190,7 @@ def test_truncated_missing_and_foreign_files(tmp_path: Path, measurement: Measur
     with pytest.raises(DataError, match=r"a\.cxi.*truncated"):
         read_measurement(path)
     path.write_text("not HDF5")
-    with pytest.raises(DataError, match="expected a readable HDF5 file"):
+    with pytest.raises(DataError, match="expected a readable file, one of CXI, NeXus, HDF5"):
         read_measurement(path)
     with pytest.raises(DataError, match="no such file"):
         read_measurement(tmp_path / "none.cxi")

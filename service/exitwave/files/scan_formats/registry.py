@@ -35,8 +35,5 @@ def format_of(path: Path) -> ScanFormat:
     for known in SCAN_FORMATS:
         if known.recognises(path):
             return known
-    raise DataError(
-        str(path),
-        "a file of another kind",
-        "a readable HDF5 file (CXI, NeXus or with named datasets), npz or npy",
-    )
+    names = ", ".join(known.name for known in SCAN_FORMATS)
+    raise DataError(str(path), "a file of another kind", f"a readable file, one of {names}")
