@@ -25,7 +25,7 @@ from exitwave.triggers.trigger import Trigger
 SOON = 2_000_000_000.0
 
 
-class Diary:
+class RecordedSubmissions:
     """A source that tells of what a test has put in; a ledger that keeps cursors; a client."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Diary:
     def started(self) -> Trigger:
         """The trigger after a restart."""
         parts: Any = self
-        return Trigger("diary", parts, Submitter(parts), parts)
+        return Trigger("recorded", parts, Submitter(parts), parts)
 
     def finished_after(self, unix_time: float) -> list[FinishedScan]:
         return [scan for scan in self.scans if scan.stop_time > unix_time]
@@ -64,54 +64,59 @@ class FinishedJob:
 
 
 @pytest.fixture
-def diary() -> Diary:
+def recorded() -> RecordedSubmissions:
     """Started once, so that the cursor stands."""
-    diary = Diary()
-    diary.trigger.catch_up()
-    return diary
+    recorded = RecordedSubmissions()
+    recorded.trigger.catch_up()
+    return recorded
 
 
-def test_each_scan_becomes_one_job_over_restarts(diary: Diary) -> None:
-    diary.scans = [FinishedScan("a", SOON), FinishedScan("b", SOON + 1)]
-    diary.trigger.catch_up()
-    diary.trigger.catch_up()
-    assert diary.submitted == ["a", "b"]
-    diary.scans.append(FinishedScan("c", SOON + 0.5))  # its news came late
-    diary.started().catch_up()
-    assert "c" in diary.submitted
-    assert len(set(diary.keys)) == 3, "what is asked for twice has the same key: one job"
+def test_each_scan_becomes_one_job_over_restarts(recorded: RecordedSubmissions) -> None:
+    recorded.scans = [FinishedScan("a", SOON), FinishedScan("b", SOON + 1)]
+    recorded.trigger.catch_up()
+    recorded.trigger.catch_up()
+    assert recorded.submitted == ["a", "b"]
+    recorded.scans.append(FinishedScan("c", SOON + 0.5))  # its news came late
+    recorded.started().catch_up()
+    assert "c" in recorded.submitted
+    assert len(set(recorded.keys)) == 3, "what is asked for twice has the same key: one job"
 
 
-def test_what_ended_before_the_first_start_is_left(diary: Diary) -> None:
-    diary.scans = [FinishedScan("early", 1_000_000_000.0)]
-    diary.trigger.catch_up()
-    assert diary.submitted == []
+def test_what_ended_before_the_first_start_is_left(recorded: RecordedSubmissions) -> None:
+    recorded.scans = [FinishedScan("early", 1_000_000_000.0)]
+    recorded.trigger.catch_up()
+    assert recorded.submitted == []
 
 
-def test_an_aborted_scan_becomes_none(diary: Diary) -> None:
-    diary.scans = [FinishedScan("a", SOON, "abort", "beam lost"), FinishedScan("b", SOON + 1)]
-    diary.trigger.catch_up()
-    assert diary.submitted == ["b"]
+def test_an_aborted_scan_becomes_none(recorded: RecordedSubmissions) -> None:
+    recorded.scans = [
+        FinishedScan("a", SOON, "abort", "beam lost"),
+        FinishedScan("b", SOON + 1),
+    ]
+    recorded.trigger.catch_up()
+    assert recorded.submitted == ["b"]
 
 
-def test_what_cannot_be_reconstructed_holds_nothing_up(diary: Diary) -> None:
-    diary.scans = [FinishedScan("a", SOON), FinishedScan("b", SOON + 1)]
-    diary.refusals = {"a": DataError("frames", "none", "some")}
-    diary.trigger.catch_up()
-    diary.refusals = {}
-    diary.trigger.catch_up()
-    assert diary.submitted == ["b"]
+def test_what_cannot_be_reconstructed_holds_nothing_up(recorded: RecordedSubmissions) -> None:
+    recorded.scans = [FinishedScan("a", SOON), FinishedScan("b", SOON + 1)]
+    recorded.refusals = {"a": DataError("frames", "none", "some")}
+    recorded.trigger.catch_up()
+    recorded.refusals = {}
+    recorded.trigger.catch_up()
+    assert recorded.submitted == ["b"]
 
 
 @pytest.mark.parametrize("error", [LedgerUnavailable("away"), AccessDenied("no key")])
-def test_what_may_pass_is_tried_again(diary: Diary, error: ExitwaveError) -> None:
-    diary.scans = [FinishedScan("a", SOON), FinishedScan("b", SOON + 1)]
-    diary.refusals = {"b": error}
+def test_what_may_pass_is_tried_again(
+    recorded: RecordedSubmissions, error: ExitwaveError
+) -> None:
+    recorded.scans = [FinishedScan("a", SOON), FinishedScan("b", SOON + 1)]
+    recorded.refusals = {"b": error}
     with pytest.raises(type(error)):
-        diary.trigger.catch_up()
-    diary.refusals = {}
-    diary.started().catch_up()
-    assert sorted(set(diary.submitted)) == ["a", "b"]
+        recorded.trigger.catch_up()
+    recorded.refusals = {}
+    recorded.started().catch_up()
+    assert sorted(set(recorded.submitted)) == ["a", "b"]
 
 
 def test_a_cursor_reads_back_and_looks_back() -> None:
