@@ -51,6 +51,11 @@ def test_steps_of_other_shapes_count_by_their_mean() -> None:
     assert overlap(oblong, probe) == pytest.approx(1 - 12 / 36, abs=0.03)
 
 
+def test_views_that_share_no_light_have_no_overlap() -> None:
+    views = np.stack(np.mgrid[:6, :6], axis=-1).reshape(-1, 2) * 40.0
+    assert overlap(views, make_probe("disk")[None]) == 0.0
+
+
 def test_light_of_others_is_counted_by_hand() -> None:
     simulated = simulate(0.5, None, 0, grid=2)
     scan = load(as_dataset(simulated), Recipe(), torch.device("cpu"))

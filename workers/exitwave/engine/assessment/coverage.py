@@ -12,6 +12,9 @@ from torch import Tensor
 
 SAMPLED_VIEWS = 256
 
+LEAST_SHARED = 0.01
+"""Other views on a pixel, in the mean: below this views share no light, and overlap is 0."""
+
 Corners = NDArray[np.int64]
 """(n, 2): (y, x) of the top-left pixel of each view."""
 Power = NDArray[np.float32]
@@ -60,13 +63,15 @@ def linear_overlap(corners_n2: Corners, power_HW: Power) -> float:
     """1 - step / diameter of the square raster of disks whose views share light alike.
 
     Disks of diameter d at steps s put pi d^2 / (4 s^2) views on a pixel. The median over a
-    sample of views: those at the rim have fewer neighbours. Views that share no light at all
-    have 1 - sqrt(pi / 4) = 0.11, whatever lies between them.
+    sample of views: those at the rim have fewer neighbours. As overlap vanishes this goes to
+    1 - sqrt(pi / 4) = 0.11; views that share no light have 0, whatever lies between them.
     """
     count = len(corners_n2)
     chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLED_VIEWS)).astype(np.intp))
-    views_on_pixel = 1 + float(np.median(light_of_others(corners_n2, power_HW, chosen)))
-    return 1 - math.sqrt(math.pi / (4 * views_on_pixel))
+    others_on_pixel = float(np.median(light_of_others(corners_n2, power_HW, chosen)))
+    if others_on_pixel < LEAST_SHARED:
+        return 0.0
+    return 1 - math.sqrt(math.pi / (4 * (1 + others_on_pixel)))
 
 
 def overlap(positions_px: NDArray[np.float64], probe_NHW: NDArray[Any]) -> float | None:
